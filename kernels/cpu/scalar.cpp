@@ -1,0 +1,44 @@
+// The scalar rule as a target of its own: what the others are tested against, and what runs where there is no other.
+#include <cstring>
+
+#include "kernels/cpu/scalar.hpp"
+
+namespace gfpq {
+namespace {
+
+template <class Float>
+typename Format<Float>::Bits load_bits(const Float* from) {
+  typename Format<Float>::Bits bits;
+  std::memcpy(&bits, from, sizeof bits);
+  return bits;
+}
+
+template <class Float>
+typename Format<Float>::Bits max_abs(const Float* data, std::size_t count) {
+  using F = Format<Float>;
+  typename F::Bits maximum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto magnitude = load_bits(data + i) & ~F::sign;
+    const bool is_nan = magnitude > F::infinity;
+    if (!is_nan && magnitude > maximum)
+      maximum = magnitude;
+  }
+  return maximum;
+}
+
+template <class Float, class W>
+void quantize(Float* data, std::size_t count, int delta) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto bits = ladder<Float, W>.quantize(load_bits(data + i), delta);
+    std::memcpy(data + i, &bits, sizeof bits);
+  }
+}
+
+template <class Float>
+constexpr Kernels<Float> kernels{max_abs<Float>, quantize<Float, Width8>, quantize<Float, Width16>};
+
+} // namespace
+
+const Target scalar_target{"scalar", [] { return true; }, kernels<float>, kernels<double>};
+
+} // namespace gfpq

@@ -1,0 +1,154 @@
+// The ladder of GFPQ values and the scalar rule: the one definition of the arithmetic.
+//
+// Everything works on bit patterns, so that results are exact by construction: no floating-point operation, no math
+// library, no standard header. The same text compiles for the host and, as CUDA, for the device.
+#ifndef GFPQ_KERNELS_LADDER_HPP
+#define GFPQ_KERNELS_LADDER_HPP
+
+#include "ladder_table.hpp"
+
+#if defined(__CUDACC__) || defined(__CUDA__)
+#define GFPQ_HOST_DEVICE __host__ __device__
+#else
+#define GFPQ_HOST_DEVICE
+#endif
+
+namespace gfpq {
+
+/// A bit width: S, K and R of the specification.
+template <int bits_, int steps_, int max_code_, int delta_limit_>
+struct Width {
+  static constexpr int bits = bits_;
+  static constexpr int steps = steps_;             ///< values an octave (S)
+  static constexpr int max_code = max_code_;       ///< the largest code (K)
+  static constexpr int delta_limit = delta_limit_; ///< delta lies in [-delta_limit, delta_limit] (R)
+};
+using Width8 = Width<8, 16, 127, 511>;
+using Width16 = Width<16, 128, 1407, 4095>;
+
+/// A binary floating-point format, by the fields of its bit pattern.
+template <class Float>
+struct Format;
+
+template <>
+struct Format<float> {
+  using Bits = unsigned int;
+  static constexpr int fraction_bits = 23;
+  static constexpr int bias = 127;
+  static constexpr Bits sign = 0x80000000u;
+  static constexpr Bits infinity = 0x7f800000u;
+  static constexpr Bits one_millionth = 0x358637bdu;
+};
+
+template <>
+struct Format<double> {
+  using Bits = unsigned long long;
+  static constexpr int fraction_bits = 52;
+  static constexpr int bias = 1023;
+  static constexpr Bits sign = 0x8000000000000000u;
+  static constexpr Bits infinity = 0x7ff0000000000000u;
+  static constexpr Bits one_millionth = 0x3eb0c6f7a0b5ed8du;
+};
+
+/// The fraction fields of one octave [1, 2); every other octave has the same.
+template <class Float, class W>
+struct Octave {
+  using F = Format<Float>;
+  using Bits = typename F::Bits;
+
+  Bits value[W::steps];  ///< 2^(i/S), rounded to nearest
+  Bits power[W::steps];  ///< 2^(i/S), rounded down; all but the first are above
+  Bits middle[W::steps]; ///< 2^((i+1/2)/S), rounded down; all are above: from the next number on, i+1 is nearer than i
+
+  constexpr Octave() : value(), power(), middle() {
+    constexpr int dropped = 63 - F::fraction_bits;
+    constexpr Bits fraction = (Bits(1) << F::fraction_bits) - 1;
+    constexpr int stride = power_of_two_steps / W::steps;
+    for (int i = 0; i < W::steps; ++i) {
+      const unsigned long long exact = power_of_two[i * stride];
+      power[i] = Bits(exact >> dropped) & fraction;
+      middle[i] = Bits(power_of_two[i * stride + stride / 2] >> dropped) & fraction;
+      // The table is rounded down, but an irrational power whose half bit is set is above the half.
+      value[i] = Bits((exact + (1ull << (dropped - 1))) >> dropped) & fraction;
+    }
+  }
+};
+
+/// How many of an octave's ascending entries are below `field`.
+template <int size, class Bits>
+GFPQ_HOST_DEVICE constexpr int count_below(const Bits (&entries)[size], Bits field) {
+  int count = 0;
+  for (int step = size / 2; step > 0; step /= 2)
+    if (entries[count + step - 1] < field)
+      count += step;
+  return count + (entries[count] < field);
+}
+
+/// The rule for one format and width. Numbers come and go as bit patterns.
+template <class Float, class W>
+class Ladder {
+public:
+  using F = Format<Float>;
+  using Bits = typename F::Bits;
+
+  /// The bits of 2^(exponent/S), rounded to nearest.
+  GFPQ_HOST_DEVICE constexpr Bits value(int exponent) const { return power_bits(octave_.value, exponent); }
+
+  /// The largest magnitude that becomes zero where `lowest` is the smallest exponent: 2^(lowest/S) / 2, rounded down.
+  GFPQ_HOST_DEVICE constexpr Bits zero_limit(int lowest) const { return power_bits(octave_.power, lowest - W::steps); }
+
+  /// The integer nearest to S*log2(magnitude), of a normal number or infinity.
+  GFPQ_HOST_DEVICE constexpr int nearest_exponent(Bits magnitude) const {
+    return octave_exponent(magnitude) + count_below(octave_.middle, fraction(magnitude));
+  }
+
+  /// The delta that the largest magnitude of a tensor asks for; 0 stands for a tensor of zeros.
+  GFPQ_HOST_DEVICE constexpr int delta(Bits maximum) const {
+    if (maximum == 0)
+      maximum = F::one_millionth;
+    // Denormal numbers come out far too low, and end at the limit as they should.
+    const Bits field = fraction(maximum);
+    const int exponent = octave_exponent(maximum) + count_below(octave_.power, field) - (field != 0);
+    return clamp(exponent - W::max_code, -W::delta_limit, W::delta_limit);
+  }
+
+  /// Quantizes and dequantizes one number.
+  GFPQ_HOST_DEVICE constexpr Bits quantize(Bits number, int delta) const {
+    const Bits sign = number & F::sign;
+    const Bits magnitude = number ^ sign;
+    const int lowest = delta + (sign != 0); // the code of "minus 0" is taken by zero
+    const bool is_nan = magnitude > F::infinity;
+    if (is_nan || magnitude <= zero_limit(lowest))
+      return 0;
+    return sign | value(clamp(nearest_exponent(magnitude), lowest, delta + W::max_code));
+  }
+
+private:
+  static constexpr Bits fraction_mask = (Bits(1) << F::fraction_bits) - 1;
+
+  GFPQ_HOST_DEVICE static constexpr Bits fraction(Bits magnitude) { return magnitude & fraction_mask; }
+
+  /// S*log2 of the power of two at or below a normal magnitude.
+  GFPQ_HOST_DEVICE static constexpr int octave_exponent(Bits magnitude) {
+    return (int(magnitude >> F::fraction_bits) - F::bias) * W::steps;
+  }
+
+  GFPQ_HOST_DEVICE static constexpr int clamp(int number, int low, int high) {
+    return number < low ? low : number > high ? high : number;
+  }
+
+  /// The magnitude with the exponent's octave and its entry of `fields`. The ladder stays within the normal numbers.
+  GFPQ_HOST_DEVICE static constexpr Bits power_bits(const Bits (&fields)[W::steps], int exponent) {
+    const unsigned biased = unsigned(exponent + F::bias * W::steps);
+    return Bits(biased / W::steps) << F::fraction_bits | fields[biased % W::steps];
+  }
+
+  Octave<Float, W> octave_;
+};
+
+template <class Float, class W>
+inline constexpr Ladder<Float, W> ladder{};
+
+} // namespace gfpq
+
+#endif
