@@ -2,6 +2,7 @@
 #ifndef GFPQ_CONFORMANCE_CHECKS_HPP
 #define GFPQ_CONFORMANCE_CHECKS_HPP
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,12 @@ public:
   template <class Float>
   void tensor(const Call& call, const std::vector<Float>& input, const std::vector<Float>& got,
               const std::vector<Float>& want) {
-    for (std::size_t i = 0; i < want.size(); ++i)
-      number(call, i, want.size(), input[i], got[i], want[i]);
+    // Where all is right, a few numbers are enough to know the traits of right ones.
+    const bool all_right = std::memcmp(got.data(), want.data(), want.size() * sizeof(Float)) == 0;
+    const std::size_t step = all_right ? want.size() / 64 + 1 : 1;
+    for (std::size_t i = 0; i < want.size(); i += step)
+      diagnosis_.add(call, i, want.size(), input[i], got[i], want[i]);
+    checks_ += want.size();
   }
 
   template <class Float>

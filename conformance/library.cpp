@@ -68,4 +68,15 @@ int Library::quantize_py(Device device, float* data, unsigned count, unsigned bi
 
 int Library::get_info(GFPQ_INFO_ST* info) const { return call(get_info_, get_info_symbol, info); }
 
+GFPQ_INFO_ST Library::info() const {
+  struct {
+    GFPQ_INFO_ST info;
+    char margin[256]; // for a library that writes too much
+  } room = {};
+  if (get_info_ == nullptr || get_info_(&room.info) != GFPQ_SUCCESS)
+    return {};
+  room.info.u8BuildTime[sizeof room.info.u8BuildTime - 1] = '\0';
+  return room.info;
+}
+
 } // namespace conformance

@@ -34,6 +34,9 @@ public:
   int quantize_py(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
   int get_info(GFPQ_INFO_ST* info) const;
 
+  /// The version as the library tells it; all zero where it does not.
+  GFPQ_INFO_ST info() const;
+
 private:
   template <class Function>
   void resolve(Function*& function, const char* symbol);

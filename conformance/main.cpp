@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "golden.hpp"
 #include "gpu_memory.hpp"
@@ -30,6 +31,7 @@ public:
       return skip(name, gpu_problem());
     Requirements requirements(test_.requirements);
     std::string interrupted;
+    CapturedOutput printed; // a library that fails may print a line for each of a million calls
     try {
       test_.body(requirements);
     } catch (const Skip& reason) {
@@ -37,6 +39,7 @@ public:
     } catch (const std::exception& error) {
       interrupted = error.what();
     }
+    const std::string output = shorten(printed.take());
     for (const Checks& checks : requirements.all()) {
       Finding finding = checks.finding(name);
       if (interrupted.empty() && finding.checks == 0)
@@ -46,11 +49,25 @@ public:
         ++finding.failed;
         finding.failure += checks.requirement() + ": the test could not go on: " + interrupted + "\n";
       }
+      if (finding.failed > 0)
+        finding.failure += output;
       conclude(finding);
     }
   }
 
 private:
+  /// The first lines of what the library printed.
+  static std::string shorten(const std::string& output) {
+    constexpr int max_lines = 3;
+    std::istringstream stream(output);
+    std::string text;
+    int lines = 0;
+    for (std::string line; std::getline(stream, line); ++lines)
+      if (lines < max_lines)
+        text += "      " + line + "\n";
+    return lines == 0 ? "" : "    The library printed " + std::to_string(lines) + " line(s):\n" + text;
+  }
+
   void skip(const std::string& name, const std::string& reason) {
     for (const std::string& id : test_.requirements) {
       Finding finding{name, id};

@@ -159,13 +159,12 @@ nlohmann::json Results::to_json(const Library& library, Device device, const Kno
   const std::time_t now = std::time(nullptr);
   std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
 
-  GFPQ_INFO_ST info{};
-  nlohmann::json about = {{"path", library.path()}, {"name", library.file_name()}, {"version", version_of(library)}};
-  if (const auto& missing = library.missing(); missing.empty() && library.get_info(&info) == GFPQ_SUCCESS) {
-    info.u8BuildTime[sizeof info.u8BuildTime - 1] = '\0';
-    about["revision"] = info.u32ComRevision;
-    about["build_time"] = info.u8BuildTime;
-  }
+  const GFPQ_INFO_ST info = library.info();
+  const nlohmann::json about = {{"path", library.path()},
+                                {"name", library.file_name()},
+                                {"version", version_of(library)},
+                                {"revision", info.u32ComRevision},
+                                {"build_time", info.u8BuildTime}};
 
   nlohmann::json json = {{"schema", "gfpq-conformance/1"},
                          {"library", about},
@@ -201,13 +200,7 @@ nlohmann::json Results::to_json(const Library& library, Device device, const Kno
 }
 
 std::string version_of(const Library& library) {
-  GFPQ_INFO_ST info{};
-  try {
-    if (library.get_info(&info) != GFPQ_SUCCESS)
-      return "(version unknown)";
-  } catch (const MissingFunction&) {
-    return "(version unknown)";
-  }
+  const GFPQ_INFO_ST info = library.info();
   return std::to_string(info.u32LibVerMajor) + "." + std::to_string(info.u32LibVerMinor) + "." +
          std::to_string(info.u32LibVerPatch);
 }

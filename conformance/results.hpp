@@ -69,7 +69,7 @@ private:
   std::vector<Finding> findings_;
 };
 
-/// The library's version as it tells it, or why it does not.
+/// `1.1.5`
 std::string version_of(const Library& library);
 
 } // namespace conformance

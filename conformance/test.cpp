@@ -119,8 +119,10 @@ void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector
   const GFPQ_PARAM_ST want = right.param(param != nullptr ? param->mode : 0, delta);
   const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), param, offset);
   checks.status(call, outcome.status, GFPQ_SUCCESS);
-  if (param != nullptr)
+  if (param != nullptr) {
     checks.param(call, *param, want);
+    *param = want; // what follows starts from what is right
+  }
   checks.tensor(call, input, outcome.data, right.quantize(input, delta));
 }
 

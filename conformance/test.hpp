@@ -97,7 +97,7 @@ void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& 
                  std::size_t offset = 0);
 
 /// Calls with a mode that takes delta from the data, or without parameter (`param` null), and checks status, every
-/// number, and mode and block of the parameter, which is left as the library left it.
+/// number, and mode and block of the parameter, which is left as it should be after the call.
 template <class Float>
 void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector<Float>& input,
                const std::string& note = "", std::size_t offset = 0);

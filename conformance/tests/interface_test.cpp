@@ -115,6 +115,7 @@ CONFORMANCE_TEST(Interface, PythonFunction, "GFPQ-INTERFACE-02") {
       GFPQ_PARAM_ST param = oracle<float>(bits).param(mode, -77), want_param = param;
       const Outcome<float> want = quantize(input, static_cast<unsigned>(bits), &want_param);
       std::vector<float> got = input;
+      got.reserve(input.size() + 64); // a library that writes behind the end is found out elsewhere
       const int status = session().library->quantize_py(Device::cpu, got.data(), static_cast<unsigned>(got.size()),
                                                         static_cast<unsigned>(bits), &param);
       const Call call{"HI_GFPQ_QuantAndDeQuant_PY", "float", static_cast<unsigned>(bits), mode_name(mode)};

@@ -35,7 +35,7 @@ CONFORMANCE_TEST(Memory, LongLengths, "GFPQ-MEMORY-02") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
     const auto longest = mixed_numbers<Float>(bits, -77, (1u << 20) + 65);
-    for (const int more : {-33, -1, 0, 1, 17, 65}) {
+    for (const int more : {-33, 0, 1, 17}) {
       const std::vector<Float> input(longest.begin(), longest.begin() + (1 << 20) + more);
       check_apply(requirements["GFPQ-MEMORY-02"], bits, -77, input,
                   "length 2^20" + std::string(more < 0 ? "" : "+") + std::to_string(more));
@@ -145,7 +145,7 @@ CONFORMANCE_TEST(Memory, PlaceDoesNotMatter, "GFPQ-MEMORY-08") {
 
 /// Calls from several threads, each checking its own results against those of single calls.
 CONFORMANCE_TEST(Thread, ManyAtOnce, "GFPQ-THREAD-01") {
-  constexpr int threads = 8, rounds = 30;
+  constexpr int threads = 8, rounds = 100;
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
     std::vector<std::vector<Float>> inputs, outputs(threads);
@@ -193,7 +193,7 @@ CONFORMANCE_TEST(Thread, ManyAtOnce, "GFPQ-THREAD-01") {
 CONFORMANCE_TEST(Thread, TheSameEachTime, "GFPQ-THREAD-02") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
-    const auto input = mixed_numbers<Float>(bits, 5, 200003);
+    const auto input = numbers_in_range<Float>(bits, 5, 200003);
     GFPQ_PARAM_ST first_param{};
     const auto first = quantize(input, static_cast<unsigned>(bits), &first_param).data;
     for (int round = 0; round < 5; ++round) {
