@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Sets up, builds, checks conformance, runs a short benchmark and writes the report. Ends with what was found.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+./scripts/setup.sh
+cmake --preset release
+cmake --build --preset release -j "$(nproc)"
+mkdir -p report
+
+conformance=0
+./build/bin/gfpq_conformance --gtest_brief=1 --json=report/conformance.json || conformance=$?
+[ -s report/conformance.json ] || { echo "run: the conformance runner ended with status $conformance" >&2; exit 1; }
+/usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html \
+  --markdown report/conformance.md
+
+echo
+echo "Measuring (about 90 seconds) ..."
+./build/bin/gfpq_bench --suite=short --benchmark_out=report/benchmark.json --benchmark_out_format=json
+/usr/bin/python3 scripts/report.py report/benchmark.json bench/results/guide-2019-quoted.json \
+  --conformance report/conformance.json --output report
+
+echo
+if [ "$conformance" -eq 0 ]; then
+  echo "Conformance: build/lib/libgfpq.so meets every requirement of conformance/SPECIFICATION.md."
+else
+  echo "Conformance: build/lib/libgfpq.so does NOT meet the specification; see report/conformance.html."
+fi
+echo "The report: $(pwd)/report/index.html"
+exit "$conformance"

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what building, testing and reporting need, from Debian's packages. Does nothing where all of it is there.
+set -euo pipefail
+
+packages=(
+  ca-certificates git cmake ninja-build g++ clang-14 clang-format-14 libomp-14-dev binutils
+  libhwy-dev libgtest-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev
+  python3 python3-jinja2 python3-matplotlib python3-mpmath python3-numpy python3-scipy
+)
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "setup: not a Debian system; please install the equivalents of: ${packages[*]}" >&2
+  exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "setup: these packages are missing and only root can install them:" >&2
+  echo "  sudo apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+echo "setup: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -q install -y --no-install-recommends "${missing[@]}"
