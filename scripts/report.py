@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+"""Turn result files of the benchmarks into a report, or compare two of them.
+
+    report.py bench/results/*.json                 writes report/index.html, report/report.md and the pictures
+    report.py --compare OLD.json NEW.json          says which rows became faster or slower
+
+Exit status: 0 done (with --compare: nothing became slower), 1 a row of --compare became slower or failed,
+2 a file cannot be read or is no result file.
+"""
+
+import argparse
+import sys
+
+from report import compare, conformance, results, significance
+from report.fields import InputError, report_input_error
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", metavar="FILE", help="JSON of the benchmarks (bench/SCHEMA.md)")
+    parser.add_argument(
+        "--output", default="report", metavar="FOLDER", help="where the report goes (default: %(default)s)"
+    )
+    parser.add_argument("--title", default="How fast is GFPQ?", help="heading of the report (default: %(default)s)")
+    parser.add_argument(
+        "--conformance",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="JSON of the conformance runner, shown in the report too",
+    )
+    against = parser.add_argument_group("comparison")
+    against.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="compare two result files")
+    against.add_argument(
+        "--force", action="store_true", help="compare other machines too, in units of each machine's own limit"
+    )
+    against.add_argument(
+        "--alpha", type=float, default=significance.ALPHA, help="level of the test (default: %(default)s)"
+    )
+    against.add_argument(
+        "--minimum-effect",
+        type=float,
+        default=significance.MINIMUM_EFFECT,
+        metavar="SHARE",
+        help="smallest difference that matters, as a share of the median (default: %(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    if bool(options.files) == bool(options.compare):
+        parser.error("name result files, or --compare OLD NEW")
+    return options
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        if options.compare:
+            old, new = (results.load(file) for file in options.compare)
+            return compare.run(old, new, options.force, compare.Options(options.alpha, options.minimum_effect))
+        from report import document  # matplotlib takes its time; a comparison does not need it
+
+        everything = results.load_all(options.files)
+        runs = conformance.load_all(options.conformance)
+        pictures, missing = document.write(everything, options.output, options.title, runs)
+    except (InputError, OSError) as error:
+        print(report_input_error(error), file=sys.stderr)
+        return 2
+    print(f"{options.output}/index.html: {len(pictures)} figures")
+    for item in missing:
+        print(f"left out: {item.title}: {item.reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Puts the benchmark report together: figures, tables, provenance; one page, one Markdown file, the pictures."""
+
+import pathlib
+
+from report import conformance, curves, doubts, overviews, pages, picture, style
+from report.picture import Picture
+
+BUILDERS = (
+    overviews.throughput,
+    overviews.limit_share,
+    curves.against_size,
+    curves.call_time,
+    curves.thread_scaling,
+    overviews.targets,
+    overviews.peers,
+    overviews.guide_rate,
+)
+FACTS = (
+    (
+        "Benchmark program",
+        lambda r: joined(r.fact("project_version"), f"revision {r.fact('project_revision', 'unknown')}"),
+    ),
+    ("Library", lambda r: library_text(r, "library")),
+    ("Compared with", lambda r: library_text(r, "peer")),
+    ("CPU", lambda r: joined(r.fact("cpu_model"), r.fact("architecture"))),
+    ("GPU", lambda r: joined(*(f"{key} {value}" for key, value in (r.fact("gpu") or {}).items()))),
+    (
+        "Cores",
+        lambda r: joined(
+            prefixed("", r.fact("physical_cores"), " physical"), prefixed("", r.fact("logical_cpus"), " logical CPUs")
+        ),
+    ),
+    ("All threads means", lambda r: r.fact("threads_all")),
+    (
+        "Caches, one of each",
+        lambda r: joined(*(prefixed(f"{name} ", size_text(r.fact(key))) for key, name in curves.CACHES)),
+    ),
+    ("NUMA nodes", lambda r: r.fact("numa_nodes")),
+    ("Memory", lambda r: size_text(r.fact("memory_bytes"))),
+    ("System", lambda r: joined(r.fact("os"), r.fact("kernel"))),
+    ("Frequency governor", lambda r: r.fact("frequency_governor")),
+    ("Huge pages", lambda r: r.fact("huge_pages")),
+    ("Compiler", lambda r: r.fact("compiler")),
+    ("Compiler flags", lambda r: r.fact("compiler_flags")),
+    ("Load when it began", lambda r: joined(*(f"{load:.1f}" for load in r.fact("load_avg") or []))),
+    ("Date", lambda r: pages.day(r.date)),
+    ("Suite", lambda r: r.fact("suite")),
+    ("Repetitions of a row", lambda r: repetitions_text(r)),
+    ("Result file", lambda r: r.short_file),
+)
+
+
+def joined(*parts):
+    return ", ".join(str(part) for part in parts if part is not None) or None
+
+
+def prefixed(before, value, after=""):
+    return None if value is None else f"{before}{value}{after}"
+
+
+def size_text(size):
+    return style.human_bytes(size) if size else None
+
+
+def library_text(results, which):
+    about = results.fact(which)
+    if not about:
+        return None
+    built = prefixed("revision ", about.get("revision")), prefixed("built ", about.get("build_time"))
+    return joined(results.library(which), *built, prefixed("targets ", " ".join(about.get("targets") or []) or None))
+
+
+def repetitions_text(results):
+    numbers = sorted({len(row.times) for row in results.rows.values()})
+    return " to ".join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1]))) if numbers else None
+
+
+def provenance(everything):
+    """[(fact, [text for each measured file])], without the facts that no file tells."""
+    files = picture.measured(everything)
+    table = [(name, [fact(results) for results in files]) for name, fact in FACTS]
+    return [(name, ["unknown" if cell is None else str(cell) for cell in cells]) for name, cells in table if any(cells)]
+
+
+def sentence(row):
+    """'8 bit: 40.1 GB/s on 2 threads, 93 % of the limit, 97 times as fast as libgfpq.so.1.1.5'."""
+    told = [f"{style.plain_number(row.spread('gbytes_per_second').median)} GB/s with {overviews.thread_text(row)}"]
+    if row.has("limit_ratio"):
+        told.append(f"{style.percent(row.spread('limit_ratio').median)} of what the machine can do")
+    if row.has("peer_ratio"):
+        factor = style.plain_number(row.spread("peer_ratio").median)
+        told.append(f"{factor} times as fast as {row.results.fact('peer')['file']}")
+    return f"{row.bits} bit: " + ", ".join(told)
+
+
+def at_a_glance(everything):
+    """[(machine, [sentence])]: APPLY from memory, with as many threads as were measured."""
+    lines = []
+    for results in picture.measured(everything):
+        rows = [r for r in picture.main_rows(results, mode="apply") if r.has("gbytes_per_second")]
+        best = {
+            row.bits: row for row in sorted(rows, key=overviews.thread_order) if row.threads != "own" or len(rows) <= 2
+        }
+        if best:
+            lines.append((results, [sentence(best[bits]) for bits in sorted(best, key=int)]))
+    return lines
+
+
+def main_table(everything):
+    """The rows behind the overviews, machine by machine."""
+
+    def order(row):
+        return (row.mode != "apply", row.mode, int(row.bits), overviews.thread_order(row))
+
+    return [(results, sorted(picture.main_rows(results), key=order)) for results in picture.measured(everything)]
+
+
+def draw(everything):
+    """Every figure that the files have the data for, and the others with the reason why not."""
+    drawn = [item for build in BUILDERS for item in build(everything)]
+    pictures = [item for item in drawn if isinstance(item, Picture)]
+    for item in pictures:
+        item.png = style.as_png(item.figure)
+    return pictures, [item for item in drawn if not isinstance(item, Picture)]
+
+
+def write(everything, folder, title, conformance_runs=()):
+    """index.html with everything inside, report.md beside the PNG files; returns (pictures, missing)."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures, missing = draw(everything)
+    values = {
+        "title": title,
+        "everything": everything,
+        "quoted": [results for results in everything if results.quoted],
+        "pictures": pictures,
+        "missing": missing,
+        "glance": at_a_glance(everything),
+        "tensor": picture.tensor_text(picture.measured(everything)),
+        "doubts": [(results, doubts.doubts(results)) for results in picture.measured(everything)],
+        "tables": main_table(everything),
+        "provenance": provenance(everything),
+        "machines": picture.measured(everything),
+        "runs": list(conformance_runs),
+        "outcomes": conformance.OUTCOMES,
+        "thread_text": overviews.thread_text,
+        "number": style.plain_number,
+        "size_text": style.human_bytes,
+        "data_uri": style.as_data_uri,
+    }
+    for item in pictures:
+        (folder / f"{item.name}.png").write_bytes(item.png)
+    for name, template in (("index.html", "report.html.j2"), ("report.md", "report.md.j2")):
+        (folder / name).write_text(pages.render(template, **values), encoding="utf-8")
+    return pictures, missing

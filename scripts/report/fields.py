@@ -1,0 +1,108 @@
+"""Reading JSON that somebody else wrote: every complaint names the file and the field."""
+
+import json
+import math
+import re
+
+
+class InputError(Exception):
+    """A result file that cannot be used; the message is for the person who passed it."""
+
+
+def report_input_error(error):
+    """One line for standard error, from an InputError or an OSError."""
+    if isinstance(error, OSError):
+        return f"error: {error.filename}: {error.strerror}"
+    return f"error: {error}"
+
+
+class Field:
+    """A JSON value that knows which file it is from and where it stands there."""
+
+    def __init__(self, file, value, path=""):
+        self.file = str(file)
+        self.value = value
+        self.path = path
+
+    @classmethod
+    def load(cls, file):
+        try:
+            with open(file, encoding="utf-8") as stream:
+                text = stream.read()
+            if not text.strip():
+                raise InputError(f"{file}: is empty; did the program that should write it end early?")
+            return cls(file, json.loads(text))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file}: not a text file ({error.reason} at byte {error.start})") from error
+        except json.JSONDecodeError as error:
+            raise InputError(f"{file}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+
+    def wrong(self, message):
+        return InputError(f"{self.file}: field '{self.path or '(top level)'}': {message}")
+
+    def _child(self, key):
+        if isinstance(key, int):
+            return f"{self.path}[{key}]"
+        return f"{self.path}.{key}" if self.path else key
+
+    def _of_type(self, kind, name):
+        if not isinstance(self.value, kind) or (isinstance(self.value, bool) and kind is not bool):
+            shown = json.dumps(self.value)
+            raise self.wrong(f"should be {name}, is {shown if len(shown) <= 60 else shown[:57] + '...'}")
+        return self.value
+
+    def has(self, key):
+        return key in self._of_type(dict, "an object") and self.value[key] is not None
+
+    def __getitem__(self, key):
+        if key not in self._of_type(dict, "an object"):
+            raise Field(self.file, None, self._child(key)).wrong("is missing")
+        return Field(self.file, self.value[key], self._child(key))
+
+    def __iter__(self):
+        for index, value in enumerate(self._of_type(list, "a list")):
+            yield Field(self.file, value, self._child(index))
+
+    def keys(self):
+        return list(self._of_type(dict, "an object"))
+
+    def text(self):
+        return self._of_type(str, "text")
+
+    def optional_text(self, key, default=""):
+        return self[key].text() if self.has(key) else default
+
+    def boolean(self):
+        return self._of_type(bool, "true or false")
+
+    def count(self):
+        """A whole number, zero or more."""
+        if self._of_type(int, "a whole number") < 0:
+            raise self.wrong(f"should be zero or more, is {self.value}")
+        return self.value
+
+    def number(self):
+        """A finite number, as float. Google Benchmark writes NaN and Infinity; those are refused."""
+        if not math.isfinite(self._of_type((int, float), "a number")):
+            raise self.wrong(f"should be a finite number, is {self.value}")
+        return float(self.value)
+
+    def one_of(self, allowed):
+        if self.text() not in allowed:
+            raise self.wrong(f"should be one of {', '.join(repr(a) for a in allowed)}, is {self.value!r}")
+        return self.value
+
+    def matching(self, pattern, described):
+        if not re.fullmatch(pattern, self.text()):
+            raise self.wrong(f"should be {described}, is {self.value!r}")
+        return self.value
+
+
+def label_apart(items, ways):
+    """Give each item the first label, of those that the functions `ways` make, that no other item has."""
+    unlabelled = list(items)
+    for way in ways:
+        for item in unlabelled:
+            item.label = way(item)
+        labels = [item.label for item in items]
+        unlabelled = [item for item in unlabelled if labels.count(item.label) > 1]

@@ -1,0 +1,219 @@
+"""The figures made of bars: machines, share of the limit, instruction sets, peers, the guide's own rate."""
+
+from report import bars, picture, style
+from report.bars import Bar, Group
+from report.picture import Missing, Picture
+
+MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE"}
+SHOWN_MODES = ("apply", "init")
+THREADS = {"one": "1 thread", "all": "all threads"}
+BITS = ("8", "16")
+BIT_LABELS = ("8 bit", "16 bit")
+
+
+def by_machine(everything, counter, bar_of):
+    """{panel title: groups}, a panel for each mode and number of threads, a group for each machine; and the sources."""
+    panels, sources = {}, []
+    for mode in SHOWN_MODES:
+        for use, threads in THREADS.items():
+            groups = []
+            for results in picture.measured(everything):
+                rows = [r for r in picture.main_rows(results, mode=mode) if picture.thread_use(r) == use]
+                chosen = [row for bits in BITS for row in rows if row.bits == bits and row.has(counter)]
+                drawn = [bar_of(BITS.index(row.bits), row) for row in unique(chosen)]
+                if drawn:
+                    groups.append(Group(results.label, drawn))
+                    sources.append(results)
+            if groups:
+                panels[f"{MODES[mode]}, {threads}"] = groups
+    return panels, sources
+
+
+def unique(rows):
+    """One row for each bit width: with a stated number of threads rather than 'own'."""
+    kept = {}
+    for row in sorted(rows, key=lambda row: row.threads == "own"):
+        kept.setdefault(row.bits, row)
+    return [kept[bits] for bits in BITS if bits in kept]
+
+
+def limit_rate(row):
+    """GB/s of the limit beside this row: the same bytes in the limit's time."""
+    if not row.has("limit_ratio"):
+        return None
+    return row.spread("gbytes_per_second").median / row.spread("limit_ratio").median
+
+
+def throughput(everything):
+    title = "Throughput by machine"
+
+    def bar_of(series, row):
+        rate = row.spread("gbytes_per_second")
+        return Bar(series, rate, limit_rate(row))
+
+    panels, sources = by_machine(everything, "gbytes_per_second", bar_of)
+    if not panels:
+        return [Missing(title, "no file has a cold run of our library on the guide's data with one or all threads")]
+    axis = "GB/s read and written (10⁹ bytes/s)"
+    figure, axes = bars.panels(panels, axis, legend=bars.legend(BIT_LABELS, limit=True))
+    text = (
+        f"Our library, float, {picture.tensor_text(sources)} in place, from memory (cold). Bytes counted:"
+        f" {picture.ACCOUNTING['apply']}; {picture.ACCOUNTING['init']}. The black tick is the limit: a loop that only"
+        " scales the same tensor (for INIT: that finds its maximum and then scales it), measured beside the call;"
+        " “20 of 25” means 20 GB/s where the limit is 25."
+    )
+    return [Picture("throughput_by_machine", title, text, figure, [(a, "x") for a in axes], sources)]
+
+
+def limit_share(everything):
+    title = "Share of the limit by machine"
+    panels, sources = by_machine(
+        everything, "limit_ratio", lambda series, row: Bar(series, row.spread("limit_ratio").scaled(100))
+    )
+    if not panels:
+        return [Missing(title, "no file has limits beside a cold run of our library on the guide's data")]
+    figure, axes = bars.panels(
+        panels,
+        "% of the limit (time of the limit / time of the call)",
+        legend=bars.legend(BIT_LABELS),
+        top=100,
+        mark=100,
+        text_of=lambda value: style.percent(value / 100),
+    )
+    text = (
+        f"100 % (dashed) is as fast as the machine can be with the same tensor, {picture.tensor_text(sources)} in"
+        " place, from memory (cold): for APPLY a loop that only scales it, for INIT one that finds its maximum and"
+        " then scales it. A little above 100 % is noise of the two measurements, much above it means that one of them"
+        " was disturbed."
+    )
+    return [Picture("limit_share_by_machine", title, text, figure, [(a, "x") for a in axes], sources)]
+
+
+def targets(everything):
+    title = "Instruction sets side by side"
+    panels, sources = {}, []
+    for results in picture.measured(everything):
+        rows = results.select(
+            kind="quantize", lib="ours", type=picture.TYPE, data=picture.DATA, count=picture.main_count(results),
+            cache="cold", mode="apply", threads="1",
+        )  # fmt: skip
+        measured = [r for r in rows if r.has("gbytes_per_second")]
+        names = list(dict.fromkeys(row.target for row in measured))
+        listed = (results.fact("library") or {}).get("targets") or []
+        names.sort(key=lambda name: listed.index(name) if name in listed else len(listed))
+        if len(names) < 2:
+            continue
+        limit = max((limit_rate(row) for row in measured if row.has("limit_ratio")), default=None)
+        panels[results.label] = [
+            Group(name, [
+                Bar(BITS.index(row.bits), row.spread("gbytes_per_second"), limit)
+                for bits in BITS for row in measured if row.target == name and row.bits == bits
+            ])
+            for name in names
+        ]  # fmt: skip
+        sources.append(results)
+    if not panels:
+        return [Missing(title, "no file has our library with two or more instruction sets on the same work")]
+    figure, axes = bars.panels(
+        panels, "GB/s read and written (10⁹ bytes/s)", columns=2, legend=bars.legend(BIT_LABELS, limit=True)
+    )
+    text = (
+        f"Our library on one thread, float, APPLY, {picture.tensor_text(sources)} in place, from memory (cold);"
+        f" {picture.ACCOUNTING['apply']}. The library picks the fastest by itself; the others were forced."
+    )
+    return [Picture("instruction_sets", title, text, figure, [(a, "x") for a in axes], sources)]
+
+
+def peers(everything):
+    """Time of one call, ours against the peer's, with the factor between them; a figure for each file with a peer."""
+    title = "Ours against a peer"
+    pictures = []
+    for results in picture.measured(everything):
+        rows = [row for row in picture.main_rows(results) if row.has("peer_ratio") and picture.thread_use(row)]
+        if not rows:
+            continue
+        groups = []
+        for mode in MODES:
+            for row in sorted((r for r in rows if r.mode == mode), key=lambda r: (int(r.bits), thread_order(r))):
+                note = f"({style.plain_number(row.spread('peer_ratio').median)} × as fast)"
+                peer_time = row.spread("peer_time").scaled(1e-6)
+                label = f"{row.bits} bit, {MODES[mode]}, {thread_text(row)}"
+                groups.append(Group(label, [Bar(0, row.time.scaled(1e-6), note=note), Bar(1, peer_time)]))
+        ours, other = results.library(), results.library("peer") or "the peer"
+        figure, axes = bars.panels(
+            {f"{picture.tensor_text([results])}, from memory": groups},
+            "ms for one call (shorter is faster)",
+            legend=bars.legend([f"ours: {ours}", f"peer: {other}"]),
+            room=1.12,
+            text_of=lambda value: f"{style.plain_number(value)} ms",
+        )
+        text = (
+            f"Time of one call, float, {picture.tensor_text([results])}, from memory (cold). Both libraries work on the"
+            " same tensors, in turn, in the same process; the factor is the median of the factors of the repetitions."
+            f" The threads named are those that ours may use; the peer uses {thread_claim(results)}."
+        )
+        pictures.append(
+            Picture(f"peer_{len(pictures) + 1}", f"{title}: {results.label}", text, figure, [(axes[0], "x")], [results])
+        )
+    return pictures or [Missing(title, "no file was measured together with a second library")]
+
+
+def thread_order(row):
+    return int(row.threads) if row.threads.isdecimal() else 1 << 30
+
+
+def thread_text(row):
+    if row.threads == "own":
+        return "its own choice of threads"
+    return "1 thread" if row.threads == "1" else f"{row.threads} threads"
+
+
+def thread_claim(results):
+    claims = {"set": "the same number of threads as ours", "one": "one thread"}
+    return claims.get((results.fact("peer") or {}).get("threads"), "as many threads as it chooses itself")
+
+
+def guide_rate(everything):
+    """The only figures that the guide prints, beside ours in the guide's own way of counting."""
+    title = "Beside the vendor's figures of 2019"
+    groups, sources = [], []
+    quoted = [r for r in everything if r.quoted]
+    for results in quoted:
+        for system in dict.fromkeys(row.system for row in results.select(kind="quantize")):
+            rows = results.select(kind="quantize", system=system, bits="8", count=picture.GUIDE_COUNT)
+            rates = [row.spread("guide_gib_per_second") for row in rows if row.has("guide_gib_per_second")]
+            drawn = [Bar(0, rate, quoted=True, note="quoted") for rate in rates]
+            if drawn:
+                name = results.label + ("" if system == "unstated" else f", {system.capitalize()}")
+                groups.append(Group(name, drawn))
+                sources.append(results)
+    if not groups:
+        return [Missing(title, "no file with quoted figures was given")]
+    measured = 0
+    for results in picture.measured(everything):
+        rows = [r for r in picture.main_rows(results, mode="init", bits="8") if r.has("guide_gib_per_second")]
+        rows = [row for row in rows if row.count == picture.GUIDE_COUNT]
+        drawn = [
+            Bar(0, row.spread("guide_gib_per_second"), note=thread_text(row)) for row in sorted(rows, key=thread_order)
+        ]
+        if drawn:
+            measured += 1
+            groups.append(Group(results.label, drawn))
+            sources.append(results)
+    if not measured:
+        return [
+            Missing(title, f"no measured file has the guide's work, {picture.GUIDE_COUNT:,} floats, 8 bit, INIT, cold")
+        ]
+    figure, axes = bars.panels(
+        {f"8 bit, {picture.GUIDE_COUNT:,} floats; ours: INIT, from memory": groups},
+        "GiB/s as the guide counts: tensor size / time, once (2³⁰ bytes/s)",
+        legend=bars.legend(["our library, measured"], quoted=True),
+        room=1.3,
+    )
+    text = (
+        f"{picture.GUIDE_COUNT:,} floats. The hatched bars are quoted, not measured: other machines, another time, and"
+        " the guide does not say the mode or the threads; ours are shown in the slowest mode, INIT, from memory"
+        " (cold). The guide counts the tensor's bytes once, so these figures must not be compared with the others on"
+        " this page."
+    )
+    return [Picture("guide_rate", title, text, figure, [(axes[0], "x")], sources)]

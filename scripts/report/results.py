@@ -1,0 +1,243 @@
+"""Result files of the benchmarks: reading, checking, choosing rows. bench/SCHEMA.md says what the fields mean."""
+
+import dataclasses
+import os
+import statistics
+
+from report.fields import Field, label_apart
+
+SCHEMA = "gfpq-bench/1"
+TYPE_BYTES = {"f32": 4, "f64": 8}
+PASSES = {"apply": 2, "init": 3, "update": 3, "scale": 2, "copy": 2, "max": 1, "max+scale": 3}
+REQUIRED_SEGMENTS = {
+    "quantize": ("lib", "type", "bits", "mode", "count", "threads", "cache"),
+    "limit": ("op", "type", "count", "threads", "cache"),
+}
+ALLOWED_VALUES = {"lib": ("ours", "peer", "vendor"), "type": tuple(TYPE_BYTES), "bits": ("8", "16")}
+COUNTERS = (
+    "gbytes_per_second",
+    "guide_gib_per_second",
+    "ns_per_element",
+    "limit_ratio",
+    "limit_time",
+    "peer_ratio",
+    "peer_time",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """Median, smallest and largest of the repetitions."""
+
+    median: float
+    low: float
+    high: float
+    repetitions: int
+
+    @classmethod
+    def of(cls, values):
+        return cls(statistics.median(values), min(values), max(values), len(values))
+
+    def scaled(self, factor):
+        return Spread(self.median * factor, self.low * factor, self.high * factor, self.repetitions)
+
+
+@dataclasses.dataclass(eq=False)
+class Row:
+    """One row name with all its repetitions; times in ns for one call."""
+
+    name: str
+    kind: str
+    keys: dict
+    results: "Results"
+    times: list = dataclasses.field(default_factory=list)
+    counters: dict = dataclasses.field(default_factory=dict)
+    label: str = ""
+
+    def __getattr__(self, key):
+        """row.bits, row.mode, ...: the segments of the name; one that is left out is 'unstated'."""
+        if key.startswith("_"):
+            raise AttributeError(key)
+        return self.keys.get(key, "unstated")
+
+    @property
+    def count(self):
+        return int(self.keys["count"])
+
+    @property
+    def tensor_bytes(self):
+        return self.count * TYPE_BYTES[self.keys["type"]]
+
+    @property
+    def time(self):
+        return Spread.of(self.times)
+
+    def has(self, counter):
+        return counter in self.counters
+
+    def spread(self, counter):
+        return Spread.of(self.counters[counter])
+
+    @property
+    def limit_times(self):
+        """Durations in units of the limit, one a repetition: what machines of different speed can be compared by."""
+        return [1 / ratio for ratio in self.counters.get("limit_ratio", [])]
+
+
+@dataclasses.dataclass(eq=False)
+class Results:
+    """One file: one run of one program on one machine, or figures quoted from somebody else."""
+
+    file: str
+    context: Field
+    rows: dict = dataclasses.field(default_factory=dict)
+    errors: list = dataclasses.field(default_factory=list)
+    label: str = ""
+
+    @property
+    def quoted(self):
+        return self.context.value["quoted"]
+
+    @property
+    def title(self):
+        return self.context.value["title"]
+
+    @property
+    def date(self):
+        return self.context.value["date"]
+
+    @property
+    def short_file(self):
+        return os.path.basename(self.file)
+
+    def fact(self, key, default=None):
+        """A value of the context, None where it is missing or not known."""
+        value = self.context.value.get(key)
+        return default if value in (None, "unknown", "") else value
+
+    def library(self, which="library"):
+        """'libgfpq.so.1.2.0 (version 1.2.0)', None where there is none."""
+        about = self.fact(which)
+        return f"{about['file']} (version {about['version']})" if about else None
+
+    @property
+    def machine(self):
+        """What has to be the same before two durations can be compared; None where it is not known."""
+        gpu = self.fact("gpu")
+        if self.context.value["device"] == "gpu":
+            return gpu.get("name") if gpu else None
+        return self.fact("cpu_model")
+
+    def select(self, **wanted):
+        """Rows by kind and segments, in file order: select(kind='limit', op='scale', threads='1')."""
+        return [
+            row
+            for row in self.rows.values()
+            if all(str(getattr(row, key)) == str(value) for key, value in wanted.items())
+        ]
+
+
+def parse_name(field):
+    """'kind/key:value/...' -> (kind, {key: value})."""
+    kind, *segments = field.text().split("/")
+    if kind not in REQUIRED_SEGMENTS:
+        raise field.wrong(f"should begin with one of {', '.join(REQUIRED_SEGMENTS)}, is {field.value!r}")
+    keys = {}
+    for segment in segments:
+        key, colon, value = segment.partition(":")
+        if not (key and colon and value) or key in keys:
+            raise field.wrong(f"the segment {segment!r} is not one new key:value")
+        keys[key] = value
+    for key in REQUIRED_SEGMENTS[kind]:
+        if key not in keys:
+            raise field.wrong(f"has no segment {key!r}: {field.value!r}")
+    for key, allowed in ALLOWED_VALUES.items():
+        if key in keys and keys[key] not in allowed:
+            raise field.wrong(f"{key} should be one of {', '.join(allowed)}, is {keys[key]!r}")
+    if not keys["count"].isdecimal() or int(keys["count"]) == 0:
+        raise field.wrong(f"count should be a whole number above zero, is {keys['count']!r}")
+    return kind, keys
+
+
+def _positive(field):
+    if field.number() <= 0:
+        raise field.wrong(f"should be above zero, is {field.value}")
+    return float(field.value)
+
+
+def _check_context(context):
+    context["schema"].one_of((SCHEMA,))
+    quoted = context["quoted"].boolean()
+    context["device"].one_of(("cpu", "gpu"))
+    for key in ("date", "title") + (("source",) if quoted else ()):
+        context[key].text()
+    if quoted:
+        return
+    for key in ("project_version", "project_revision", "compiler", "compiler_flags", "cpu_model", "architecture"):
+        context[key].text()
+    _positive(context["threads_all"])
+    for key in ("cache_l1d_bytes", "cache_l2_bytes", "cache_l3_bytes"):
+        if context.has(key):
+            context[key].count()
+    for which in ("library", "peer"):
+        if which == "library" or context.has(which):
+            context[which]["file"].text()
+            context[which]["version"].text()
+
+
+def _check_rate(entry, row, time):
+    """The rate has to follow from the time and the schema's byte accounting: a factor of two would mislead silently."""
+    work = row.keys.get("mode" if row.kind == "quantize" else "op")
+    if not entry.has("gbytes_per_second") or work not in PASSES:
+        return
+    expected = PASSES[work] * row.tensor_bytes / time
+    stated = entry["gbytes_per_second"]
+    if abs(stated.number() - expected) > 0.02 * expected:
+        raise stated.wrong(f"is {stated.value:.6g}, but {PASSES[work]} * count * size / time is {expected:.6g} GB/s")
+
+
+def load(file):
+    """Read and check one file; InputError says what is wrong with it."""
+    top = Field.load(file)
+    context = top["context"]
+    _check_context(context)
+    results = Results(str(file), context, label=context["title"].text())
+    for entry in top["benchmarks"]:
+        if entry.optional_text("run_type", "iteration") != "iteration":
+            continue  # aggregates: everything here is computed from the repetitions
+        name = entry["run_name"].text() if entry.has("run_name") else entry["name"].text()
+        kind, keys = parse_name(entry["run_name" if entry.has("run_name") else "name"])
+        if entry.has("error_occurred") and entry["error_occurred"].boolean():
+            results.errors.append((name, entry.optional_text("error_message", "no message")))
+            continue
+        row = results.rows.setdefault(name, Row(name, kind, keys, results))
+        entry["time_unit"].one_of(("ns",))
+        time = _positive(entry["real_time"])
+        row.times.append(time)
+        row.label = entry.optional_text("label", row.label)
+        for counter in COUNTERS:
+            if entry.has(counter):
+                row.counters.setdefault(counter, []).append(_positive(entry[counter]))
+        _check_rate(entry, row, time)
+    for row in results.rows.values():
+        for counter, values in row.counters.items():
+            if len(values) != len(row.times):
+                raise top["benchmarks"].wrong(f"{row.name}: only some repetitions have {counter!r}")
+    if not results.rows and not results.errors:
+        raise top["benchmarks"].wrong("holds no measured row")
+    return results
+
+
+def load_all(files):
+    """Every file, each with a label of its own."""
+    everything = [load(file) for file in files]
+    label_apart(
+        everything,
+        (
+            lambda r: r.title,
+            lambda r: f"{r.title}, {(r.fact('library') or {}).get('file', r.date)}",
+            lambda r: f"{r.title} ({r.short_file})",
+            lambda r: f"{r.title} ({r.file})",
+        ),
+    )
+    return everything

@@ -1,0 +1,120 @@
+"""How the figures look: Okabe and Ito's colours, which colour-blind readers can tell apart, hatches, markers."""
+
+import base64
+import io
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the back end has to be chosen first)
+
+INK, SOFT, LINE = "#1c2430", "#57606e", "#d5dae1"
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "|||", "+++")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
+DOTS_PER_INCH = 200  # twice what a page shows at 100
+
+plt.rcParams.update(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 10,
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.edgecolor": SOFT,
+        "axes.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "grid.color": LINE,
+        "grid.linewidth": 0.7,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "hatch.linewidth": 0.8,
+        "legend.frameon": False,
+        "legend.fontsize": 9.5,
+        "savefig.bbox": "tight",
+        "savefig.pad_inches": 0.12,
+        "savefig.dpi": DOTS_PER_INCH,
+        "svg.hashsalt": "gfpq",
+    }
+)
+
+
+def bar_style(index):
+    """Fill, hatch and edge of the series with this number."""
+    return {
+        "facecolor": COLOURS[index % len(COLOURS)],
+        "hatch": HATCHES[index % len(HATCHES)],
+        "edgecolor": "white",
+        "linewidth": 0,
+    }
+
+
+def line_style(index):
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": DASHES[index % len(DASHES)],
+        "linewidth": 1.8,
+        "markersize": 5.5,
+    }
+
+
+def limit_line(index):
+    """What the machine can do: thin and black, beside the coloured line with the same number."""
+    return {
+        "color": INK,
+        "linestyle": ("-", "--")[index],
+        "linewidth": 1.0,
+        "marker": ("", ".")[index],
+        "markersize": 4,
+    }
+
+
+def quoted_bar_style():
+    """Bars of somebody else's figures are hollow."""
+    return {"facecolor": "#eceef1", "hatch": "////", "edgecolor": SOFT, "linewidth": 1.0}
+
+
+LIMIT_TICK = {"color": INK, "linewidth": 2.2, "solid_capstyle": "butt", "zorder": 4}
+ON_GRID = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}  # behind text that lies on grid lines
+WHISKER = {"ecolor": INK, "elinewidth": 1.1, "capsize": 3, "capthick": 1.1}
+
+
+def as_png(figure):
+    """The figure as the bytes of a PNG file; it is closed."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    plt.close(figure)
+    return stream.getvalue()
+
+
+def as_data_uri(png):
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def human_bytes(count):
+    """1536 -> '1.5 KiB'."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    raise AssertionError
+
+
+def plain_number(value):
+    """Three significant digits without an exponent: 0.064, 1.23, 45.6, 789."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def percent(share):
+    """0.934 -> '93 %', 0.0172 -> '1.7 %'."""
+    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"

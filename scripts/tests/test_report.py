@@ -1,0 +1,264 @@
+import contextlib
+import copy
+import io
+import pathlib
+import re
+import tempfile
+import unittest
+
+import fixtures  # first: it makes scripts/ importable
+from report import document, doubts, overviews, picture, results
+
+NAME = fixtures.quantize_name()
+
+
+class Report(unittest.TestCase):
+    """One whole report, made once: drawing takes seconds."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.temporary.cleanup)
+        folder = pathlib.Path(cls.temporary.name)
+        one = fixtures.write(folder, "one.json", fixtures.bench_run())
+        two = fixtures.write(
+            folder, "two.json", fixtures.bench_run(2.0, title="<script>alert(1)</script> | CPU", cpu_model="Other")
+        )
+        quoted = fixtures.write(folder, "guide.json", fixtures.quoted_run())
+        conformance = fixtures.write(folder, "conformance.json", fixtures.conformance_run())
+        cls.folder = folder / "out"
+        cls.script = fixtures.script("report.py")
+        cls.seen = []
+        draw = document.draw
+
+        def draw_and_keep(everything):
+            pictures, missing = draw(everything)
+            cls.seen.extend(pictures)
+            return pictures, missing
+
+        document.draw = draw_and_keep
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as cls.printed:
+                arguments = [one, two, quoted, "--output", str(cls.folder), "--conformance", conformance]
+                cls.status = cls.script.main(arguments)
+        finally:
+            document.draw = draw
+        cls.page = (cls.folder / "index.html").read_text(encoding="utf-8")
+        cls.markdown = (cls.folder / "report.md").read_text(encoding="utf-8")
+
+    def test_all_figures_are_made(self):
+        self.assertEqual(self.status, 0)
+        expected = {
+            "throughput_by_machine", "limit_share_by_machine", "throughput_by_size_1", "throughput_by_size_2",
+            "call_time", "thread_scaling", "instruction_sets", "peer_1", "peer_2", "guide_rate",
+        }  # fmt: skip
+        self.assertEqual({item.name for item in self.seen}, expected)
+        self.assertEqual({path.stem for path in self.folder.glob("*.png")}, expected)
+        for path in self.folder.glob("*.png"):
+            self.assertEqual(path.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+            self.assertIn(f"]({path.name})", self.markdown)
+        self.assertEqual(self.page.count("data:image/png;base64,"), len(expected))
+        self.assertNotIn("left out", self.printed.getvalue())
+
+    def test_every_value_axis_starts_at_zero(self):
+        for item in self.seen:
+            self.assertEqual(
+                bool(item.value_axes), item.name != "call_time", item.name
+            )  # that one is logarithmic, and says so
+            for axes, direction in item.value_axes:
+                low, high = axes.get_xlim() if direction == "x" else axes.get_ylim()
+                self.assertEqual(low, 0, item.name)
+                self.assertGreater(high, 0, item.name)
+                scale = axes.get_xscale() if direction == "x" else axes.get_yscale()
+                self.assertEqual(scale, "linear", item.name)
+
+    def test_nothing_is_drawn_beyond_the_axes(self):
+        for item in self.seen:
+            for axes, direction in item.value_axes:
+                end = (axes.get_xlim() if direction == "x" else axes.get_ylim())[1]
+                for patch in axes.patches:
+                    self.assertLessEqual(patch.get_width() if direction == "x" else patch.get_height(), end)
+                for line in axes.lines if direction == "y" else ():
+                    if line.get_linestyle() != ":":  # the caches' verticals are in parts of the axis
+                        self.assertLessEqual(max(line.get_ydata(), default=0), end)
+
+    def test_axes_are_labelled_with_units(self):
+        for item in self.seen:
+            for axes, direction in item.value_axes:
+                label = axes.get_xlabel() if direction == "x" else axes.get_ylabel()
+                self.assertRegex(label, r"GB/s|GiB/s|%|ms", item.name)
+
+    def test_every_caption_names_its_sources(self):
+        for item in self.seen:
+            self.assertRegex(item.caption, r"Sources?: ")
+            for source in item.sources:
+                self.assertIn(source.short_file, item.caption)
+            self.assertIn("whiskers run from the smallest to the largest", item.caption)
+
+    def test_medians_are_right(self):
+        everything = results.load(pathlib.Path(self.temporary.name) / "one.json")
+        row = everything.rows[NAME]
+        self.assertAlmostEqual(row.spread("gbytes_per_second").median, 8 * 13107200 / row.time.median, places=6)
+        shown = picture.main_rows(everything, mode="apply", bits="8", threads="1")
+        self.assertEqual([r.name for r in shown], [NAME])
+        self.assertIn(f"| APPLY | 8 bit | 1 | {row.time.median / 1e6:.3g} (", self.markdown)
+
+    def test_median_and_spread(self):
+        spread = results.Spread.of([5, 1, 2, 100])
+        self.assertEqual((spread.median, spread.low, spread.high, spread.repetitions), (3.5, 1, 100, 4))
+
+    def test_limit_is_the_same_bytes_in_the_limits_time(self):
+        everything = results.load(pathlib.Path(self.temporary.name) / "one.json")
+        row = everything.rows[NAME]
+        expected = 8 * 13107200 / row.spread("limit_time").median
+        self.assertAlmostEqual(overviews.limit_rate(row) / expected, 1, places=6)
+
+    def test_bars_show_the_medians(self):
+        item = next(item for item in self.seen if item.name == "limit_share_by_machine")
+        everything = results.load_all(pathlib.Path(self.temporary.name) / name for name in ("one.json", "two.json"))
+        for axes, _ in item.value_axes:
+            mode, threads = axes.get_title(loc="left").split(", ")
+            rows = [
+                row
+                for file in everything
+                for bits in ("8", "16")
+                for row in picture.main_rows(
+                    file, mode=mode.lower(), bits=bits, threads="1" if threads == "1 thread" else "4"
+                )
+            ]
+            expected = [100 * row.spread("limit_ratio").median for row in rows]
+            self.assertEqual([patch.get_width() for patch in axes.patches], expected)
+
+    def test_only_quoted_bars_look_quoted(self):
+        item = next(item for item in self.seen if item.name == "guide_rate")
+        hollow = [patch.get_hatch() == "////" for patch in item.value_axes[0][0].patches]
+        self.assertEqual(hollow, [True] * 2 + [False] * 6)
+
+    def test_text_from_files_cannot_become_markup(self):
+        self.assertNotIn("<script", self.page)
+        self.assertNotIn("<script", self.markdown)
+        self.assertIn("&lt;script&gt;alert(1)&lt;/script&gt;", self.page)
+        self.assertIn(r"\| CPU", self.markdown)
+
+    def test_page_is_self_contained(self):
+        for _, target in re.findall(r'(src|href)="([^"]*)"', self.page):
+            self.assertTrue(target.startswith("data:image/png;base64,"), target[:60])
+
+    def test_quoted_figures_are_marked(self):
+        self.assertIn("Quoted: Vendor&#39;s guide", self.page)
+        self.assertIn("Not measured here. Source: the vendor&#39;s user guide of 2019", self.page)
+
+    def test_conformance_verdict_is_on_the_page(self):
+        self.assertIn("computes GFPQ: 5 of 5 requirements hold", self.page)
+        self.assertIn("computes GFPQ: 5 of 5 requirements hold", self.markdown)
+
+
+class Few(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.script = fixtures.script("report.py")
+
+    def run_script(self, *arguments):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = self.script.main([str(argument) for argument in arguments])
+        return status, out.getvalue(), err.getvalue()
+
+    def test_figures_without_data_are_left_out_with_a_reason(self):
+        run = {"context": fixtures.bench_context(peer=None), "benchmarks": fixtures.repetitions(NAME, [5e6])}
+        status, out, _ = self.run_script(fixtures.write(self.folder, "one.json", run), "--output", self.folder / "out")
+        self.assertEqual(status, 0)
+        self.assertEqual([path.name for path in (self.folder / "out").glob("*.png")], ["throughput_by_machine.png"])
+        page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
+        self.assertEqual(page.count("Left out: "), 7)
+        self.assertEqual(out.count("left out: "), 7)
+
+    def test_doubtful_numbers_are_named(self):
+        def doubts_of(rows, **context):
+            run = {"context": fixtures.bench_context(**context), "benchmarks": rows}
+            return " ".join(doubts.doubts(results.load(fixtures.write(self.folder, "one.json", run))))
+
+        good = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
+        self.assertEqual(doubts_of(good, load_avg=[0.3, 0.2, 0.1], num_cpus=2), "")
+        self.assertIn("load was 3.4 on 2 CPUs", doubts_of(good, load_avg=[3.4, 2.0, 1.0], num_cpus=2))
+        self.assertIn("revision", doubts_of(good, project_revision="unknown"))
+        self.assertIn(
+            "faster than their own limit", doubts_of(fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=6e6))
+        )
+        self.assertIn("fewer than 9", doubts_of(fixtures.repetitions(NAME, [5e6] * 8)))
+        self.assertIn("1.5 times as long", doubts_of(fixtures.repetitions(NAME, [5e6] * 8 + [9e6])))
+
+    def test_quoted_figures_alone(self):
+        path = fixtures.write(self.folder, "guide.json", fixtures.quoted_run())
+        self.assertEqual(self.run_script(path, "--output", self.folder / "out")[0], 0)
+
+    def test_failed_rows_are_shown(self):
+        run = fixtures.bench_run()
+        failed = fixtures.quantize_name(mode="update")
+        run["benchmarks"] = fixtures.repetitions(NAME, [5e6, 6e6]) + [
+            {
+                "name": failed,
+                "run_name": failed,
+                "run_type": "iteration",
+                "error_occurred": True,
+                "error_message": "wrong <b>result</b>",
+            }
+        ]
+        path = fixtures.write(self.folder, "one.json", run)
+        self.assertEqual(self.run_script(path, "--output", self.folder / "out")[0], 0)
+        page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
+        self.assertIn("wrong &lt;b&gt;result&lt;/b&gt;", page)
+
+    def test_bad_files_are_refused_with_file_and_field(self):
+        good = {"context": fixtures.bench_context(), "benchmarks": fixtures.repetitions(NAME, [5e6, 6e6])}
+
+        def changed(*path, value):
+            run = copy.deepcopy(good)
+            place = run
+            for key in path[:-1]:
+                place = place[key]
+            if value is ...:
+                del place[path[-1]]
+            else:
+                place[path[-1]] = value
+            return run
+
+        for content, field in (
+            ("[1, 2", "not JSON"),
+            ({"a": 1}, "context"),
+            (fixtures.conformance_run(), "context"),
+            (changed("context", "schema", value="gfpq-bench/2"), "context.schema"),
+            (changed("context", "quoted", value="no"), "context.quoted"),
+            (changed("context", "title", value=...), "context.title"),
+            (changed("context", "library", value={"file": 3}), "context.library.file"),
+            (changed("benchmarks", value={}), "benchmarks"),
+            (changed("benchmarks", value=[]), "benchmarks"),
+            (changed("benchmarks", 1, "real_time", value="fast"), "benchmarks[1].real_time"),
+            (changed("benchmarks", 1, "real_time", value=-1), "benchmarks[1].real_time"),
+            (changed("benchmarks", 1, "real_time", value=float("nan")), "benchmarks[1].real_time"),
+            (changed("benchmarks", 0, "time_unit", value="us"), "benchmarks[0].time_unit"),
+            (changed("benchmarks", 0, "run_name", value="BM_copy/8"), "benchmarks[0].run_name"),
+            (changed("benchmarks", 0, "run_name", value=NAME.replace("bits:8", "bits:4")), "benchmarks[0].run_name"),
+            (changed("benchmarks", 0, "run_name", value=NAME.replace("/cache:cold", "")), "benchmarks[0].run_name"),
+            (changed("benchmarks", 1, "gbytes_per_second", value=1.0), "benchmarks[1].gbytes_per_second"),
+            (changed("benchmarks", 1, "guide_gib_per_second", value=...), "guide_gib_per_second"),
+        ):
+            with self.subTest(field=field):
+                path = fixtures.write(self.folder, "bad.json", content)
+                status, _, err = self.run_script(path, "--output", self.folder / "never")
+                self.assertEqual(status, 2)
+                self.assertIn("bad.json", err)
+                self.assertIn(field, err)
+                self.assertFalse((self.folder / "never").exists())
+
+    def test_files_or_a_comparison_but_not_both_and_not_nothing(self):
+        for arguments in ((), ("a.json", "--compare", "b.json", "c.json")):
+            with self.assertRaises(SystemExit) as stop, contextlib.redirect_stderr(io.StringIO()):
+                self.script.main(list(arguments))
+            self.assertEqual(stop.exception.code, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
