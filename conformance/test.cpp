@@ -105,7 +105,8 @@ void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& 
   const Call call = describe_call<Float>(bits, &param, delta, note);
   const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), &param, offset);
   checks.status(call, outcome.status, GFPQ_SUCCESS);
-  checks.tensor(call, input, outcome.data, oracle<Float>(bits).quantize(input, delta));
+  if (outcome.status == GFPQ_SUCCESS) // else the numbers tell nothing new
+    checks.tensor(call, input, outcome.data, oracle<Float>(bits).quantize(input, delta));
 }
 
 template <class Float>
@@ -123,7 +124,8 @@ void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector
     checks.param(call, *param, want);
     *param = want; // what follows starts from what is right
   }
-  checks.tensor(call, input, outcome.data, right.quantize(input, delta));
+  if (outcome.status == GFPQ_SUCCESS)
+    checks.tensor(call, input, outcome.data, right.quantize(input, delta));
 }
 
 template <class Float>
