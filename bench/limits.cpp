@@ -1,0 +1,153 @@
+#include "limits.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace bench {
+namespace {
+
+// Read at run time, so that no compiler knows that nothing changes.
+volatile double factor_one = 1;
+
+const AllLoops& loops_of_machine() {
+#ifdef GFPQ_BENCH_X86
+  if (__builtin_cpu_supports("avx512f"))
+    return avx512_loops;
+  if (__builtin_cpu_supports("avx2"))
+    return avx2_loops;
+#endif
+  return baseline_loops;
+}
+
+template <class Float>
+const Loops<Float>& loops() {
+  static const AllLoops& all = loops_of_machine();
+  if constexpr (sizeof(Float) == sizeof(float))
+    return all.f32;
+  else
+    return all.f64;
+}
+
+/// Calls part(begin, end) on each thread, with parts of whole cache lines.
+template <class Part>
+void split(std::size_t count, std::size_t element_size, int threads, const Part& part) {
+#ifdef _OPENMP
+  if (threads > 1) {
+    const std::size_t line = std::max<std::size_t>(1, 64 / element_size);
+#pragma omp parallel num_threads(threads)
+    {
+      const auto team = static_cast<std::size_t>(omp_get_num_threads());
+      const auto member = static_cast<std::size_t>(omp_get_thread_num());
+      const std::size_t size = (count / team + line) / line * line;
+      const std::size_t begin = std::min(count, member * size);
+      part(begin, std::min(count, begin + size));
+    }
+    return;
+  }
+#endif
+  (void)element_size;
+  (void)threads;
+  part(0, count);
+}
+
+template <class Float>
+void scale(Float* data, std::size_t count, const LimitLoop& loop) {
+  const auto factor = static_cast<Float>(factor_one);
+  split(count, sizeof(Float), loop.threads, [&](std::size_t begin, std::size_t end) {
+    loops<Float>().scale(data + begin, end - begin, factor, loop.prefetch, loop.ahead);
+  });
+}
+
+template <class Float>
+Float max(const Float* data, std::size_t count, const LimitLoop& loop) {
+  if (loop.threads == 1)
+    return loops<Float>().max(data, count, loop.prefetch, loop.ahead);
+  Float largest = 0;
+  split(count, sizeof(Float), loop.threads, [&](std::size_t begin, std::size_t end) {
+    const Float part = loops<Float>().max(data + begin, end - begin, loop.prefetch, loop.ahead);
+#ifdef _OPENMP
+#pragma omp critical
+#endif
+    largest = std::max(largest, part);
+  });
+  return largest;
+}
+
+} // namespace
+
+std::string LimitLoop::describe(Op op) const {
+  std::string text = name_of(op);
+  if (op == Op::copy)
+    text += ", memcpy";
+  else if (prefetch == Prefetch::none)
+    text += ", plain";
+  else
+    text += ", prefetch " + std::to_string(ahead) + (prefetch == Prefetch::innermost ? " bytes to L1" : " bytes to L2");
+  return text + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+}
+
+std::vector<LimitLoop> limit_loops(Op op, std::size_t bytes, int threads) {
+  // With less than the first, one thread is done before another has woken up; with more than the second, all are
+  // faster.
+  constexpr std::size_t split_from = 1 << 16;
+  constexpr std::size_t split_always_from = 1 << 23;
+  std::vector<int> thread_counts;
+  if (threads == 1 || bytes < split_always_from)
+    thread_counts.push_back(1);
+  if (threads > 1 && bytes >= split_from)
+    thread_counts.push_back(threads);
+
+  std::vector<LimitLoop> result;
+  for (const int used : thread_counts) {
+    result.push_back({Prefetch::none, 0, used});
+    if (op == Op::copy) // memcpy brings its own
+      continue;
+    for (const Prefetch prefetch : {Prefetch::innermost, Prefetch::second})
+      for (const std::size_t ahead : {8192, 16384})
+        result.push_back({prefetch, ahead, used});
+  }
+  return result;
+}
+
+template <class Float>
+Float run_limit(Op op, const LimitLoop& loop, Float* data, Float* other, std::size_t count) {
+  switch (op) {
+  case Op::copy:
+    copy_bytes(other, data, count * sizeof(Float), loop.threads);
+    return 0;
+  case Op::max:
+    return max(data, count, loop);
+  case Op::max_scale: {
+    const Float largest = max(data, count, loop);
+    scale(data, count, loop);
+    return largest;
+  }
+  default:
+    scale(data, count, loop);
+    return 0;
+  }
+}
+
+template float run_limit(Op, const LimitLoop&, float*, float*, std::size_t);
+template double run_limit(Op, const LimitLoop&, double*, double*, std::size_t);
+
+void copy_bytes(void* to, const void* from, std::size_t bytes, int threads) {
+  split(bytes, 1, threads, [&](std::size_t begin, std::size_t end) {
+    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, end - begin);
+  });
+}
+
+bool limits_have_threads() {
+#ifdef _OPENMP
+  return true;
+#else
+  return false;
+#endif
+}
+
+} // namespace bench
