@@ -1,4 +1,4 @@
-// Runs the two passes on the CPU, on host memory.
+// Runs the two passes on the CPU, on host memory: large tensors on the threads that OpenMP gives.
 #ifndef GFPQ_SRC_CPU_BACKEND_HPP
 #define GFPQ_SRC_CPU_BACKEND_HPP
 
@@ -16,7 +16,7 @@ public:
     const Target* target = chosen_target();
     if (target == nullptr)
       return fail_target();
-    target->kernels<Float>().template quantize<W>(data, count, delta);
+    run_quantize<W>(*target, data, count, delta);
     return GFPQ_SUCCESS;
   }
 
@@ -25,10 +25,17 @@ public:
     const Target* target = chosen_target();
     if (target == nullptr)
       return fail_target();
-    const int wanted = ladder<Float, W>.delta(target->kernels<Float>().max_abs(data, count));
+    const int wanted = ladder<Float, W>.delta(run_max_abs(*target, data, count));
     delta = wanted > lowest_delta ? wanted : lowest_delta;
-    return quantize<W>(data, count, delta);
+    run_quantize<W>(*target, data, count, delta);
+    return GFPQ_SUCCESS;
   }
+
+  /// The passes. What they return and write does not depend on the number of threads.
+  template <class Float>
+  static typename Format<Float>::Bits run_max_abs(const Target& target, const Float* data, std::size_t count);
+  template <class W, class Float>
+  static void run_quantize(const Target& target, Float* data, std::size_t count, int delta);
 
 private:
   static int fail_target();

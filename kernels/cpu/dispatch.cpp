@@ -3,11 +3,23 @@
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/scalar.hpp"
+#ifndef GFPQ_SCALAR_ONLY
+#include "kernels/cpu/simd.hpp"
+#endif
 
 namespace gfpq {
 
 const std::vector<const Target*>& supported_targets() {
-  static const std::vector<const Target*> targets{&scalar_target};
+  static const std::vector<const Target*> targets = [] {
+    std::vector<const Target*> supported;
+#ifndef GFPQ_SCALAR_ONLY
+    for (const Target* target : compiled_simd_targets())
+      if (target->is_supported())
+        supported.push_back(target);
+#endif
+    supported.push_back(&scalar_target);
+    return supported;
+  }();
   return targets;
 }
 

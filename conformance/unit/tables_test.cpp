@@ -1,0 +1,41 @@
+#include <gtest/gtest.h>
+
+#include "kernels/cpu/carry_tables.hpp"
+#include "kernels/cpu/product_tables.hpp"
+#include "unit_test.hpp"
+
+namespace gfpq {
+namespace {
+
+template <class Case>
+class CarryTablesTest : public testing::Test {};
+TYPED_TEST_SUITE(CarryTablesTest, AllCases, CaseNames);
+
+TYPED_TEST(CarryTablesTest, EveryDecisionOfAnOctave) {
+  using Float = typename TypeParam::Float;
+  using W = typename TypeParam::W;
+  using F = Format<Float>;
+  using Tables = CarryTables<Float, W>;
+  constexpr const Tables& tables = carry_tables<Float, W>;
+  const auto nearest = [](BitsOf<Float> magnitude) {
+    const auto binned = magnitude + tables.carry[magnitude >> Tables::piece_shift & (Tables::pieces - 1)];
+    return (binned & F::infinity) | tables.value[binned >> Tables::bin_shift & (W::steps - 1)];
+  };
+  const auto check = [&](BitsOf<Float> magnitude) {
+    ASSERT_EQ(nearest(magnitude), (ladder<Float, W>.value(ladder<Float, W>.nearest_exponent(magnitude))));
+  };
+  for (int piece = 0; piece < Tables::pieces; ++piece) {
+    const auto first = to_bits(Float(1)) + (BitsOf<Float>(piece) << Tables::piece_shift);
+    check(first);
+    check(first + (BitsOf<Float>(1) << Tables::piece_shift) - 1);
+  }
+  for (int e = 0; e < W::steps; ++e)
+    for (int ulps = -3; ulps < 3; ++ulps)
+      check(threshold_bits<Float, W>(e) + BitsOf<Float>(ulps));
+}
+
+static_assert(product_tables<float, Width16>.exact);
+static_assert(product_tables<double, Width16>.exact);
+
+} // namespace
+} // namespace gfpq

@@ -1,0 +1,48 @@
+// Quantization by one addition: the tables.
+//
+// Cut an octave into 2S pieces of equal width; each holds one threshold at most. Every piece has a number that, added
+// to the bit pattern of a magnitude in it, brings the nearest step k into the fraction's top bits: S bins, which they
+// number. A magnitude at or above the piece's threshold reaches the next bin, and the step S carries into the exponent,
+// which thus takes care of itself. The bin then looks up the value's fraction.
+#ifndef GFPQ_KERNELS_CPU_CARRY_TABLES_HPP
+#define GFPQ_KERNELS_CPU_CARRY_TABLES_HPP
+
+#include "../ladder.hpp"
+
+namespace gfpq {
+
+constexpr int floor_log2(int number) { return number > 1 ? 1 + floor_log2(number / 2) : 0; }
+
+template <class Float, class W>
+struct CarryTables {
+  using F = Format<Float>;
+  using Bits = typename F::Bits;
+
+  static constexpr int pieces = 2 * W::steps;
+  static constexpr int bin_shift = F::fraction_bits - floor_log2(W::steps);
+  static constexpr int piece_shift = bin_shift - 1;
+
+  alignas(64) Bits carry[pieces];
+  alignas(64) Bits value[W::steps]; ///< fraction fields
+
+  constexpr CarryTables() : carry(), value() {
+    constexpr Octave<Float, W> octave;
+    for (int piece = 0; piece < pieces; ++piece) {
+      const Bits first = Bits(piece) << piece_shift;
+      const Bits last = first + (Bits(1) << piece_shift) - 1;
+      const int step = count_below(octave.middle, first);
+      const bool has_threshold = step < W::steps && octave.middle[step] < last;
+      carry[piece] = has_threshold ? (Bits(step + 1) << bin_shift) - (octave.middle[step] + 1) //
+                                   : (Bits(step) << bin_shift) - first;
+    }
+    for (int step = 0; step < W::steps; ++step)
+      value[step] = octave.value[step];
+  }
+};
+
+template <class Float, class W>
+inline constexpr CarryTables<Float, W> carry_tables{};
+
+} // namespace gfpq
+
+#endif

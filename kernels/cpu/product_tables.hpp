@@ -1,0 +1,169 @@
+// Quantization by products: the tables, for 16 bit where a table of all steps does not fit the registers.
+//
+// A magnitude m in [1, 2) is guessed to be `guess` steps above 1, by a line in each of 8 pieces of the octave. The
+// lines are good to half a step: the nearest step is the guess or the one after it, and one exact comparison with the
+// threshold between them tells. Cut the guess into 16 coarse and 8 fine steps: threshold and values are products of a
+// coarse and a fine power, and the fine ones are the same in each coarse step. They are formed as
+//
+//     base + (base * fine + rest)
+//
+// where base + rest is the coarse power and `fine` a fine power less 1. The fused sum in brackets is small, so that it
+// is good to 1/64 of the last place of the whole. This compares and rounds rightly all but the few numbers that lie so
+// near to a decision; a bit more or less `rest` sets those right. The constructor finds it, and `exact` says that it
+// did.
+#ifndef GFPQ_KERNELS_CPU_PRODUCT_TABLES_HPP
+#define GFPQ_KERNELS_CPU_PRODUCT_TABLES_HPP
+
+#include <type_traits>
+
+#include "../ladder.hpp"
+
+namespace gfpq {
+
+template <class Float, class W>
+class ProductTables {
+  using F = Format<Float>;
+  using Bits = typename F::Bits;
+
+public:
+  static constexpr int pieces = 8;
+  static constexpr int piece_shift = F::fraction_bits - 3;
+  static constexpr int fine_shift = 3;
+  static constexpr int fine_steps = 1 << fine_shift;
+  static constexpr int coarse_steps = W::steps / fine_steps;
+
+  alignas(64) Float slope[pieces];
+  alignas(64) Float offset[pieces]; ///< above 2^fraction_bits, so that the last bits of the line's number are the guess
+  alignas(64) Float base[coarse_steps];
+  alignas(64) Float rest[coarse_steps];
+  alignas(64) Float fine_value[fine_steps];     ///< from the base to the value of the guess
+  alignas(64) Float fine_threshold[fine_steps]; ///< to the threshold after it
+  alignas(64) Float fine_next[fine_steps];      ///< to the value after it
+  bool exact;
+
+  constexpr ProductTables()
+      : slope(), offset(), base(), rest(), fine_value(), fine_threshold(), fine_next(), exact(true) {
+    for (int piece = 0; piece < pieces; ++piece)
+      set_line(piece);
+    for (int fine = 0; fine < fine_steps; ++fine) {
+      fine_value[fine] = Float(fine_power(2 * fine)) / fine_unit;
+      fine_threshold[fine] = Float(fine_power(2 * fine + 1)) / fine_unit;
+      fine_next[fine] = Float(fine_power(2 * fine + 2)) / fine_unit;
+    }
+    for (int coarse = 0; coarse < coarse_steps; ++coarse)
+      exact = set_base(coarse) && exact;
+  }
+
+private:
+  /// Fixed-point numbers in units of 2^-fine_bits of a fraction's last place: holds the product of two fractions.
+#ifdef __SIZEOF_INT128__
+  using Fixed = std::conditional_t<std::is_same_v<Float, float>, long long, __int128>;
+#else
+  using Fixed = std::enable_if_t<std::is_same_v<Float, float>, long long>;
+#endif
+  static constexpr int fine_bits = F::fraction_bits + 9; // the smallest fine powers are near 2^-9
+  static constexpr Float fine_unit = Float(1ull << fine_bits);
+  static constexpr Fixed last_place = Fixed(1) << fine_bits;
+  static constexpr int rest_unit = 1 << 10; // of the last place; a rest has few bits
+  static constexpr Float one = Float(Bits(1) << F::fraction_bits);
+  static constexpr Octave<Float, W> octave{};
+
+  /// S*log2 of a number in [1, 2], to a thousandth of a step: a chord between two powers.
+  static constexpr double steps(double number) {
+    const double field = (number - 1) * double(one);
+    const int step = field > 0 ? count_below(octave.power, Bits(field)) - 1 : 0;
+    const double low = double(octave.power[step]);
+    const double high = step + 1 < W::steps ? double(octave.power[step + 1]) : double(one);
+    return step + (field - low) / (high - low);
+  }
+
+  /// The line through a piece, halfway between the curve and its chord. The sum with `offset` rounds to the nearest
+  /// integer, so half a step less is wanted; a bit more near 1 and less near 2 keep the guess from 0 to S-1.
+  constexpr void set_line(int piece) {
+    constexpr double inset = 0.15;
+    constexpr int bias = 4 * W::steps; // an offset of the first pieces would be negative
+    const double left = 1 + double(piece) / pieces, right = left + 1.0 / pieces, middle = (left + right) / 2;
+    const double rise = steps(right) - steps(left);
+    const double chord = steps(left) + rise / 2;
+    const double wanted = (chord + steps(middle)) / 2 * (1 - 2 * inset / W::steps) + inset - 0.5;
+    // An offset has no digits after the point: the slope makes up for them at the middle.
+    const int start = int(wanted - rise * pieces * middle + bias);
+    offset[piece] = one + Float(start);
+    slope[piece] = Float((wanted + bias - start) / middle);
+  }
+
+  /// Rounds to the digits of a Float.
+  static constexpr Fixed rounded(Fixed number) {
+    Fixed size = number < 0 ? -number : number;
+    int dropped = 0;
+    while (size >> dropped >> (F::fraction_bits + 1) != 0)
+      ++dropped;
+    if (dropped > 0)
+      size = (size + (Fixed(1) << (dropped - 1))) >> dropped << dropped;
+    return number < 0 ? -size : size;
+  }
+
+  /// 2^(half/2S - half a coarse step) - 1, rounded to a Float, in units of 2^-fine_bits.
+  static constexpr long long fine_power(int half) {
+    constexpr int stride = power_of_two_steps / (2 * W::steps);
+    constexpr unsigned long long one_exact = 1ull << 63;
+    const int i = (half - fine_steps) * stride;
+    const long long power = i < 0 ? -(long long)(one_exact - power_of_two[power_of_two_steps + i] / 2)
+                                  : (long long)(power_of_two[i] - one_exact);
+    return (long long)(rounded(power) >> (63 - fine_bits));
+  }
+
+  /// Numbers from `low` to `high`, both excluded.
+  struct Range {
+    Fixed low, high;
+  };
+
+  /// What must be added to the base to get step half/2 of a coarse one: a value by rounding, a threshold by comparing.
+  static constexpr Range wanted(int coarse, int half, Bits base_field) {
+    const int step = coarse * fine_steps + half / 2;
+    const bool is_threshold = half % 2 != 0;
+    if (is_threshold) {
+      const Fixed middle = (Fixed(octave.middle[step]) - Fixed(base_field)) * last_place;
+      return {middle - 1, middle + last_place};
+    }
+    const Bits field = step < W::steps ? octave.value[step] : Bits(1) << F::fraction_bits;
+    const Fixed value = (Fixed(field) - Fixed(base_field)) * last_place;
+    return {value - last_place / 2, value + last_place / 2};
+  }
+
+  /// Sets the base, and a rest with which all of a coarse step's values and thresholds come out exact, if there is one.
+  constexpr bool set_base(int coarse) {
+    constexpr Fixed rest_step = last_place / rest_unit;
+    const Bits field = octave.value[coarse * fine_steps + fine_steps / 2];
+    const Fixed significand = (Fixed(1) << F::fraction_bits) + Fixed(field);
+    base[coarse] = Float(significand) / one;
+
+    Range rests{-last_place, last_place}; // that all steps allow, but for the rounding of the sum
+    for (int half = 0; half <= 2 * fine_steps; ++half) {
+      const Range sums = wanted(coarse, half, field);
+      const Fixed product = significand * fine_power(half);
+      rests.low = rests.low > sums.low - product ? rests.low : sums.low - product;
+      rests.high = rests.high < sums.high - product ? rests.high : sums.high - product;
+    }
+    for (int candidate = int(rests.low / rest_step); candidate * rest_step < rests.high; ++candidate) {
+      bool fits = true;
+      for (int half = 0; fits && half <= 2 * fine_steps; ++half) {
+        const Range sums = wanted(coarse, half, field);
+        const Fixed sum = rounded(significand * fine_power(half) + candidate * rest_step);
+        fits = sums.low < sum && sum < sums.high;
+      }
+      if (fits) {
+        rest[coarse] = Float(candidate) / rest_unit / one;
+        return true;
+      }
+    }
+    return false;
+  }
+};
+
+template <class Float, class W>
+inline constexpr ProductTables<Float, W> product_tables{};
+
+} // namespace gfpq
+
+#endif
