@@ -4,6 +4,8 @@
 // to the bit pattern of a magnitude in it, brings the nearest step k into the fraction's top bits: S bins, which they
 // number. A magnitude at or above the piece's threshold reaches the next bin, and the step S carries into the exponent,
 // which thus takes care of itself. The bin then looks up the value's fraction.
+//
+// In the upper half of an octave the thresholds lie so far apart that pieces of twice the width will do as well.
 #ifndef GFPQ_KERNELS_CPU_CARRY_TABLES_HPP
 #define GFPQ_KERNELS_CPU_CARRY_TABLES_HPP
 
@@ -23,20 +25,26 @@ struct CarryTables {
   static constexpr int piece_shift = bin_shift - 1;
 
   alignas(64) Bits carry[pieces];
-  alignas(64) Bits value[W::steps]; ///< fraction fields
+  alignas(64) Bits wide_carry[W::steps / 2]; ///< of the pieces of twice the width, for the octave's upper half
+  alignas(64) Bits value[W::steps];          ///< fraction fields
 
-  constexpr CarryTables() : carry(), value() {
-    constexpr Octave<Float, W> octave;
-    for (int piece = 0; piece < pieces; ++piece) {
-      const Bits first = Bits(piece) << piece_shift;
-      const Bits last = first + (Bits(1) << piece_shift) - 1;
-      const int step = count_below(octave.middle, first);
-      const bool has_threshold = step < W::steps && octave.middle[step] < last;
-      carry[piece] = has_threshold ? (Bits(step + 1) << bin_shift) - (octave.middle[step] + 1) //
-                                   : (Bits(step) << bin_shift) - first;
-    }
+  constexpr CarryTables() : carry(), wide_carry(), value() {
+    for (int piece = 0; piece < pieces; ++piece)
+      carry[piece] = carry_of(Bits(piece) << piece_shift, Bits(1) << piece_shift);
+    for (int piece = 0; piece < W::steps / 2; ++piece)
+      wide_carry[piece] = carry_of(Bits(W::steps / 2 + piece) << bin_shift, Bits(1) << bin_shift);
     for (int step = 0; step < W::steps; ++step)
       value[step] = octave.value[step];
+  }
+
+private:
+  static constexpr Octave<Float, W> octave{};
+
+  static constexpr Bits carry_of(Bits first, Bits width) {
+    const int step = count_below(octave.middle, first);
+    const bool has_threshold = step < W::steps && octave.middle[step] < first + width - 1;
+    return has_threshold ? (Bits(step + 1) << bin_shift) - (octave.middle[step] + 1) //
+                         : (Bits(step) << bin_shift) - first;
   }
 };
 

@@ -71,9 +71,10 @@ class Lookup {
   using V = hn::VFromD<D>;
 
 public:
-  template <class Entry>
-  HWY_INLINE explicit Lookup(const Entry (&entries)[size]) {
-    static_assert(sizeof(Entry) == sizeof(Lane));
+  /// The first `size` entries of an array.
+  template <class Entry, std::size_t length>
+  HWY_INLINE explicit Lookup(const Entry (&entries)[length]) {
+    static_assert(sizeof(Entry) == sizeof(Lane) && length >= size);
     constexpr int lanes = hn::MaxLanes(D());
     if constexpr (size < lanes) {
       const hn::Half<D> half;
@@ -107,9 +108,9 @@ class Lookup<D, size, 0> {
   using V = hn::VFromD<D>;
 
 public:
-  template <class Entry>
-  HWY_INLINE explicit Lookup(const Entry (&entries)[size]) : entries_(reinterpret_cast<const Lane*>(entries)) {
-    static_assert(sizeof(Entry) == sizeof(Lane));
+  template <class Entry, std::size_t length>
+  HWY_INLINE explicit Lookup(const Entry (&entries)[length]) : entries_(reinterpret_cast<const Lane*>(entries)) {
+    static_assert(sizeof(Entry) == sizeof(Lane) && length >= size);
   }
 
   HWY_INLINE V operator()(V index) const {

@@ -88,17 +88,32 @@ class ByPiece {
   using Tables = CarryTables<Float, W>;
 
 public:
-  HWY_INLINE ByPiece() : carry_(tables_.carry), value_(tables_.value) {}
+  HWY_INLINE ByPiece() : carry_(tables_.carry), wide_carry_(tables_.wide_carry), value_(tables_.value) {}
 
   HWY_INLINE V operator()(V magnitude) const {
-    const V binned = hn::Add(magnitude, carry_(shift_right<Tables::piece_shift>(magnitude)));
+    const V binned = hn::Add(magnitude, carry(magnitude));
     const V exponent = hn::And(binned, set_bits<Float>(F::infinity));
     return hn::Or(exponent, value_(shift_right<Tables::bin_shift>(binned)));
   }
 
 private:
+  HWY_INLINE V carry(V magnitude) const {
+    const V narrow = carry_(shift_right<Tables::piece_shift>(magnitude));
+    if constexpr (!upper_half_is_wide)
+      return narrow;
+    const V wide = wide_carry_(shift_right<Tables::bin_shift>(magnitude));
+    const V half_as_sign = hn::ShiftLeft<8 * sizeof(Float) - Format<Float>::fraction_bits>(magnitude);
+    return if_negative(half_as_sign, wide, narrow);
+  }
+
+  // Where the narrow pieces of a whole octave take four registers, two for the lower half and one of wide pieces for
+  // the upper half are faster; a wider register holds more at once.
+  static constexpr bool upper_half_is_wide =
+      HWY_TARGET == HWY_AVX2 && registers_for<Lanes<Float>, Tables::pieces>() == 4;
+
   static constexpr const Tables& tables_ = carry_tables<Float, W>;
-  Lookup<Lanes<Float>, Tables::pieces> carry_;
+  Lookup<Lanes<Float>, upper_half_is_wide ? Tables::pieces / 2 : Tables::pieces> carry_;
+  Lookup<Lanes<Float>, W::steps / 2> wide_carry_;
   Lookup<Lanes<Float>, W::steps> value_;
 };
 
