@@ -26,8 +26,9 @@ TYPED_TEST(CarryTablesTest, EveryDecisionOfAnOctave) {
     return (binned & F::infinity) | tables.value[binned >> Tables::bin_shift & (W::steps - 1)];
   };
   const auto check = [&](BitsOf<Float> magnitude) {
-    if (magnitude >= to_bits(Float(1.5)) && magnitude < to_bits(Float(2)))
+    if (magnitude >= to_bits(Float(1.5)) && magnitude < to_bits(Float(2))) {
       ASSERT_EQ(nearest_by_wide_piece(magnitude), nearest(magnitude));
+    }
     ASSERT_EQ(nearest(magnitude), (ladder<Float, W>.value(ladder<Float, W>.nearest_exponent(magnitude))));
   };
   for (int piece = 0; piece < Tables::pieces; ++piece) {
