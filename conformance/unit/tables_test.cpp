@@ -41,6 +41,37 @@ TYPED_TEST(CarryTablesTest, EveryDecisionOfAnOctave) {
       check(threshold_bits<Float, W>(e) + BitsOf<Float>(ulps));
 }
 
+TEST(CarryWordsTest, EveryDecisionOfAnOctave) {
+  using W = Width8;
+  using Tables = CarryTables<double, W>;
+  constexpr const CarryWords<W>& tables = carry_words<W>;
+  const auto sum = [](BitsOf<double> magnitude, unsigned high_carry, unsigned low_carry) {
+    const bool carries = int(unsigned(magnitude) ^ 0x80000000u) > int(low_carry);
+    return unsigned(magnitude >> 32) + high_carry + carries;
+  };
+  const auto check = [&](BitsOf<double> magnitude) {
+    const auto piece = magnitude >> Tables::piece_shift & (Tables::pieces - 1);
+    const unsigned binned = sum(magnitude, tables.high.carry[piece], tables.low.carry[piece]);
+    ASSERT_EQ(binned, (magnitude + carry_tables<double, W>.carry[piece]) >> 32);
+    if (piece >= Tables::pieces / 2) {
+      const auto wide = piece / 2 - W::steps / 2;
+      ASSERT_EQ(sum(magnitude, tables.high.wide_carry[wide], tables.low.wide_carry[wide]),
+                (magnitude + carry_tables<double, W>.wide_carry[wide]) >> 32);
+    }
+    const auto step = binned >> (Tables::bin_shift - 32) & (W::steps - 1);
+    ASSERT_EQ(BitsOf<double>(tables.high.value[step]) << 32 | tables.low.value[step],
+              (carry_tables<double, W>.value[step]));
+  };
+  for (int piece = 0; piece < Tables::pieces; ++piece) {
+    const auto first = to_bits(1.0) + (BitsOf<double>(piece) << Tables::piece_shift);
+    check(first);
+    check(first + (BitsOf<double>(1) << Tables::piece_shift) - 1);
+  }
+  for (int e = 0; e < W::steps; ++e)
+    for (int ulps = -3; ulps < 3; ++ulps)
+      check(threshold_bits<double, W>(e) + BitsOf<double>(ulps));
+}
+
 static_assert(product_tables<float, Width16>.exact);
 static_assert(product_tables<double, Width16>.exact);
 

@@ -51,6 +51,44 @@ private:
 template <class Float, class W>
 inline constexpr CarryTables<Float, W> carry_tables{};
 
+/// The tables for double, cut into words of 32 bits. Only the high word of the sum is needed: it is the sum of the high
+/// words, plus one where the low words' sum carries. That takes one comparison instead of an addition.
+template <class W>
+struct CarryWords {
+  using Word = unsigned int;
+  using Tables = CarryTables<double, W>;
+
+  struct Half {
+    alignas(64) Word carry[Tables::pieces];
+    alignas(64) Word wide_carry[W::steps / 2];
+    alignas(64) Word value[W::steps];
+  };
+  Half high, low; ///< a low word carries where it is above low.carry, both less 2^31 so as to compare them as signed
+
+  constexpr CarryWords() : high(), low() {
+    constexpr const Tables& tables = carry_tables<double, W>;
+    split(tables.carry, high.carry, low.carry);
+    split(tables.wide_carry, high.wide_carry, low.wide_carry);
+    split(tables.value, high.value, low.value);
+    for (Word& word : low.carry)
+      word ^= 0x7fffffffu;
+    for (Word& word : low.wide_carry)
+      word ^= 0x7fffffffu;
+  }
+
+private:
+  template <int size>
+  static constexpr void split(const typename Tables::Bits (&entries)[size], Word (&high)[size], Word (&low)[size]) {
+    for (int i = 0; i < size; ++i) {
+      high[i] = Word(entries[i] >> 32);
+      low[i] = Word(entries[i]);
+    }
+  }
+};
+
+template <class W>
+inline constexpr CarryWords<W> carry_words{};
+
 } // namespace gfpq
 
 #endif

@@ -80,6 +80,35 @@ HWY_INLINE Vec<Float> significand(Vec<Float> magnitude) {
 // parabola, which halves the table; for products, to guess by a cubic instead of lines, and to form both values from
 // the threshold; to quantize a tensor from its end, which the pass for the maximum has left in the cache.
 
+/// Looks up what belongs to a magnitude's piece of an octave, by the bits that follow the exponent.
+template <class D, class W, int fraction_bits>
+class PieceLookup {
+  using V = hn::VFromD<D>;
+  static constexpr int pieces = 2 * W::steps;
+  static constexpr int bin_shift = fraction_bits - floor_log2(W::steps);
+
+public:
+  template <class Tables>
+  HWY_INLINE explicit PieceLookup(const Tables& tables) : narrow_(tables.carry), wide_(tables.wide_carry) {}
+
+  HWY_INLINE V operator()(V magnitude) const {
+    const V narrow = narrow_(shift_right<bin_shift - 1>(magnitude));
+    if constexpr (!upper_half_is_wide)
+      return narrow;
+    const V wide = wide_(shift_right<bin_shift>(magnitude));
+    const V half_as_sign = hn::ShiftLeft<8 * sizeof(hn::TFromD<D>) - fraction_bits>(magnitude);
+    return if_negative(half_as_sign, wide, narrow);
+  }
+
+private:
+  // Where the narrow pieces of a whole octave take four registers, two for the lower half and one of wide pieces for
+  // the upper half are faster; a wider register holds more at once.
+  static constexpr bool upper_half_is_wide = HWY_TARGET == HWY_AVX2 && registers_for<D, pieces>() == 4;
+
+  Lookup<D, upper_half_is_wide ? pieces / 2 : pieces> narrow_;
+  Lookup<D, W::steps / 2> wide_;
+};
+
 /// By a table of pieces.
 template <class Float, class W>
 class ByPiece {
@@ -88,32 +117,17 @@ class ByPiece {
   using Tables = CarryTables<Float, W>;
 
 public:
-  HWY_INLINE ByPiece() : carry_(tables_.carry), wide_carry_(tables_.wide_carry), value_(tables_.value) {}
+  HWY_INLINE ByPiece() : carry_(tables_), value_(tables_.value) {}
 
   HWY_INLINE V operator()(V magnitude) const {
-    const V binned = hn::Add(magnitude, carry(magnitude));
+    const V binned = hn::Add(magnitude, carry_(magnitude));
     const V exponent = hn::And(binned, set_bits<Float>(F::infinity));
     return hn::Or(exponent, value_(shift_right<Tables::bin_shift>(binned)));
   }
 
 private:
-  HWY_INLINE V carry(V magnitude) const {
-    const V narrow = carry_(shift_right<Tables::piece_shift>(magnitude));
-    if constexpr (!upper_half_is_wide)
-      return narrow;
-    const V wide = wide_carry_(shift_right<Tables::bin_shift>(magnitude));
-    const V half_as_sign = hn::ShiftLeft<8 * sizeof(Float) - Format<Float>::fraction_bits>(magnitude);
-    return if_negative(half_as_sign, wide, narrow);
-  }
-
-  // Where the narrow pieces of a whole octave take four registers, two for the lower half and one of wide pieces for
-  // the upper half are faster; a wider register holds more at once.
-  static constexpr bool upper_half_is_wide =
-      HWY_TARGET == HWY_AVX2 && registers_for<Lanes<Float>, Tables::pieces>() == 4;
-
   static constexpr const Tables& tables_ = carry_tables<Float, W>;
-  Lookup<Lanes<Float>, upper_half_is_wide ? Tables::pieces / 2 : Tables::pieces> carry_;
-  Lookup<Lanes<Float>, W::steps / 2> wide_carry_;
+  PieceLookup<Lanes<Float>, W, F::fraction_bits> carry_;
   Lookup<Lanes<Float>, W::steps> value_;
 };
 
@@ -156,6 +170,35 @@ private:
 
 #endif
 
+/// What becomes zero.
+template <class Float, class W>
+class ZeroTest {
+  using F = Format<Float>;
+  using V = Vec<Float>;
+
+public:
+  HWY_INLINE explicit ZeroTest(int delta) : lowest_positive_(smallest(delta)), lowest_negative_(smallest(delta + 1)) {}
+
+  /// Twice the largest magnitude that becomes zero, for a number's sign. It quantizes to the lowest value.
+  HWY_INLINE V lowest(V number) const { return if_negative(number, lowest_negative_, lowest_positive_); }
+
+  HWY_INLINE auto operator()(V number) const {
+    const V magnitude = hn::And(number, set_bits<Float>(~F::sign));
+    // One comparison finds what becomes zero: twice a magnitude of half the lowest or less is not above the lowest,
+    // and the double of a NaN is negative as an integer. Infinity's would be too, hence "less one".
+    const V doubled_less_one = hn::Add(magnitude, set_bits<Float>((typename F::Bits(1) << F::fraction_bits) - 1));
+    return hn::Gt(lowest(number), doubled_less_one);
+  }
+
+private:
+  /// The lowest value's power, rounded down.
+  static HWY_INLINE V smallest(int exponent) {
+    return set_bits<Float>(ladder<Float, W>.zero_limit(exponent) + (typename F::Bits(1) << F::fraction_bits));
+  }
+
+  const V lowest_positive_, lowest_negative_;
+};
+
 /// Quantizes one register of numbers.
 template <class Float, class W, class Nearest>
 class Quantizer {
@@ -163,38 +206,95 @@ class Quantizer {
   using V = Vec<Float>;
 
 public:
+  static constexpr bool takes_pairs = false;
+
   HWY_INLINE explicit Quantizer(int delta)
-      : lowest_positive_(smallest(delta)), lowest_negative_(smallest(delta + 1)),
-        highest_(set_bits<Float>(ladder<Float, W>.value(delta + W::max_code))) {}
+      : is_zero_(delta), highest_(set_bits<Float>(ladder<Float, W>.value(delta + W::max_code))) {}
 
   HWY_INLINE V operator()(V number) const {
     const V magnitude = hn::And(number, set_bits<Float>(~F::sign));
-    const V lowest = if_negative(number, lowest_negative_, lowest_positive_);
-    // One comparison finds what becomes zero: twice a magnitude of half the lowest or less is not above the lowest,
-    // and the double of a NaN is negative as an integer. Infinity's would be too, hence "less one".
-    const V doubled_less_one = hn::Add(magnitude, set_bits<Float>((typename F::Bits(1) << F::fraction_bits) - 1));
-    const auto is_zero = hn::Gt(lowest, doubled_less_one);
-    const V value = nearest_(hn::Max(hn::Min(magnitude, highest_), lowest));
+    const auto is_zero = is_zero_(number);
+    const V value = nearest_(hn::Max(hn::Min(magnitude, highest_), is_zero_.lowest(number)));
     const V sign = hn::And(number, set_bits<Float>(F::sign));
     return hn::IfThenZeroElse(is_zero, hn::Or(value, sign));
   }
 
 private:
-  /// The lowest value's power, rounded down: twice the largest magnitude that becomes zero. Both quantize to the value.
-  static HWY_INLINE V smallest(int exponent) {
-    return set_bits<Float>(ladder<Float, W>.zero_limit(exponent) + (typename F::Bits(1) << F::fraction_bits));
-  }
-
-  const V lowest_positive_, lowest_negative_, highest_;
+  const ZeroTest<Float, W> is_zero_;
+  const V highest_;
   const Nearest nearest_;
 };
 
-template <class Float, class W, class Nearest>
+#if HWY_TARGET == HWY_AVX2
+
+/// Quantizes two registers of double at once, by a table of pieces: with their high words in one register and their low
+/// words in another, tables in registers serve, where 64-bit lanes would have to gather from memory.
+template <class W>
+class PairQuantizer {
+  using V = Vec<double>;
+  using Words = Vec<float>;
+  using D = Lanes<float>;
+  static constexpr int fraction_bits = Format<double>::fraction_bits - 32; // of the high word
+  static constexpr int bin_shift = fraction_bits - floor_log2(W::steps);
+
+public:
+  static constexpr bool takes_pairs = true;
+
+  HWY_INLINE explicit PairQuantizer(int delta)
+      : is_zero_(delta), lowest_positive_(bin_of(delta)), lowest_negative_(bin_of(delta + 1)),
+        highest_(bin_of(delta + W::max_code)), high_carry_(tables_.high), low_carry_(tables_.low),
+        high_value_(tables_.high.value), low_value_(tables_.low.value) {}
+
+  HWY_INLINE void operator()(V& a, V& b) const {
+    const auto a_words = as_floats(hn::BitCast(D(), a)), b_words = as_floats(hn::BitCast(D(), b));
+    // In the order that Interleave* takes back.
+    const Words high = hn::BitCast(D(), decltype(a_words){_mm256_shuffle_ps(a_words.raw, b_words.raw, 0xdd)});
+    const Words low = hn::BitCast(D(), decltype(a_words){_mm256_shuffle_ps(a_words.raw, b_words.raw, 0x88)});
+
+    const Words sign = hn::And(high, set_bits<float>(Format<float>::sign));
+    const Words magnitude = hn::Xor(high, sign);
+    const Words low_as_signed = hn::Xor(low, set_bits<float>(Format<float>::sign));
+    const auto carries = hn::VecFromMask(D(), hn::Gt(low_as_signed, low_carry_(magnitude))); // -1 where it does
+    const Words binned = hn::Sub(hn::Add(magnitude, high_carry_(magnitude)), carries);
+    // To clamp the magnitudes first, as 64-bit lanes, would take a third longer.
+    const Words lowest = if_negative(high, lowest_negative_, lowest_positive_);
+    const Words clamped = hn::Max(hn::Min(binned, highest_), lowest);
+
+    const Words exponent = hn::And(clamped, set_bits<float>(Format<double>::infinity >> 32));
+    const Words bin = shift_right<bin_shift>(clamped);
+    const Words high_value = hn::Or(hn::Or(exponent, sign), high_value_(bin));
+    const Words low_value = low_value_(bin);
+    const Lanes<double> d;
+    a = hn::IfThenZeroElse(is_zero_(a), hn::BitCast(d, hn::InterleaveLower(D(), low_value, high_value)));
+    b = hn::IfThenZeroElse(is_zero_(b), hn::BitCast(d, hn::InterleaveUpper(D(), low_value, high_value)));
+  }
+
+  HWY_INLINE V operator()(V number) const {
+    V same = number;
+    (*this)(number, same);
+    return number;
+  }
+
+private:
+  static HWY_INLINE Words bin_of(int exponent) {
+    return set_bits<float>(unsigned(exponent + Format<double>::bias * W::steps) << bin_shift);
+  }
+
+  static constexpr const CarryWords<W>& tables_ = carry_words<W>;
+  const ZeroTest<double, W> is_zero_;
+  const Words lowest_positive_, lowest_negative_, highest_;
+  PieceLookup<D, W, fraction_bits> high_carry_, low_carry_;
+  Lookup<D, W::steps> high_value_, low_value_;
+};
+
+#endif
+
+template <class Float, class Quantize>
 HWY_NOINLINE void quantize_with(Float* data, std::size_t count, int delta) {
   const Lanes<Float> d;
   using Lane = hn::TFromD<decltype(d)>;
   constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>());
-  const Quantizer<Float, W, Nearest> quantizer(delta);
+  const Quantize quantizer(delta);
 
   Lane* const begin = reinterpret_cast<Lane*>(data);
   if (count < lanes) {
@@ -209,7 +309,17 @@ HWY_NOINLINE void quantize_with(Float* data, std::size_t count, int delta) {
   Lane* const last = begin + count - lanes;
   const Vec<Float> quantized_last = quantizer(hn::LoadU(d, last));
   hn::StoreU(quantizer(hn::LoadU(d, begin)), d, begin);
-  for (Lane* at = begin + lanes_to_alignment(begin); at < last; at += lanes) {
+  Lane* at = begin + lanes_to_alignment(begin);
+  if constexpr (Quantize::takes_pairs) {
+    for (; at + lanes < last; at += 2 * lanes) {
+      hwy::Prefetch(reinterpret_cast<const char*>(at) + prefetch_distance);
+      Vec<Float> a = hn::LoadU(d, at), b = hn::LoadU(d, at + lanes);
+      quantizer(a, b);
+      hn::StoreU(a, d, at);
+      hn::StoreU(b, d, at + lanes);
+    }
+  }
+  for (; at < last; at += lanes) {
     hwy::Prefetch(reinterpret_cast<const char*>(at) + prefetch_distance);
     hn::StoreU(quantizer(hn::LoadU(d, at)), d, at);
   }
@@ -233,10 +343,14 @@ void quantize(Float* data, std::size_t count, int delta) {
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
   if constexpr (W::bits == 16 && (HWY_TARGET == HWY_AVX3 || sizeof(Float) == 4)) {
     const RoundingToNearest rounding;
-    return quantize_with<Float, W, ByProduct<Float, W>>(data, count, delta);
+    return quantize_with<Float, Quantizer<Float, W, ByProduct<Float, W>>>(data, count, delta);
   }
 #endif
-  quantize_with<Float, W, ByPiece<Float, W>>(data, count, delta);
+#if HWY_TARGET == HWY_AVX2
+  if constexpr (W::bits == 8 && sizeof(Float) == 8)
+    return quantize_with<Float, PairQuantizer<W>>(data, count, delta);
+#endif
+  quantize_with<Float, Quantizer<Float, W, ByPiece<Float, W>>>(data, count, delta);
 }
 
 template <class Float>
