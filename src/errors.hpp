@@ -26,6 +26,20 @@ inline constexpr Error block_delta{GFPQ_ERR_BAD_PARAMETERS,
 inline constexpr Error target{GFPQ_ERR_NOT_SUPPORT, "GFPQ_TARGET=%s: this machine has %s"};
 inline constexpr Error no_gpu_in_library{GFPQ_ERR_NOT_SUPPORT,
                                          "Not Support GPU mode: link libgfpq_gpu instead of libgfpq"};
+inline constexpr Error gpu{GFPQ_ERR_GENERIC, "Quantization by GPU(CUDA) failed(0x%x: %s)"};
+inline constexpr Error gpu_architecture{
+    GFPQ_ERR_GENERIC, "Please check GPU(CUDA) version. The library is built with '%s'; this GPU is sm_%d%d"};
+inline constexpr Error no_gpu{GFPQ_ERR_GENERIC,
+                              "Quantization by GPU(CUDA) failed(0x%x: %s): this machine has no NVIDIA "
+                              "GPU, or no driver for it, or one too old for this library"};
+inline constexpr Error gpu_memory{GFPQ_ERR_OUT_OF_MEMORY, "Quantization by GPU(CUDA) failed(0x%x: %s)"};
+inline constexpr Error host_pointer{GFPQ_ERR_BAD_PARAMETERS,
+                                    "The data lie in host memory: a GPU call takes device memory"};
+inline constexpr Error other_device{GFPQ_ERR_BAD_PARAMETERS,
+                                    "The data lie on CUDA device %d, but the current device is %d: call cudaSetDevice"};
+inline constexpr Error captured{
+    GFPQ_ERR_NOT_SUPPORT, "A stream that is being captured takes GFPQ_MODE_APPLY_ONLY alone: the other modes wait "
+                          "for the GPU to tell delta"};
 } // namespace errors
 
 /// Reports an error as the line `[ERR][function][line] text`. \return the error's status.

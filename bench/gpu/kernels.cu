@@ -1,0 +1,148 @@
+#include <cub/device/device_reduce.cuh>
+#include <cub/version.cuh>
+
+#if __has_include(<cub/device/device_transform.cuh>)
+#include <cub/device/device_transform.cuh>
+#define GFPQ_BENCH_CUB_TRANSFORM 1
+#endif
+
+#include "bench/gpu/kernels.hpp"
+#include "kernels/cuda/kernels.cuh"
+
+namespace bench {
+namespace {
+
+constexpr unsigned threads = 256;
+
+__global__ void hold_kernel(long long cycles) {
+  const long long start = clock64();
+  while (clock64() - start < cycles) {
+  }
+}
+
+template <class Float, int way>
+__global__ void __launch_bounds__(threads) scale_kernel(Float* data, std::size_t count, Float factor) {
+  struct alignas(16) Vector {
+    Float lane[16 / sizeof(Float)];
+  };
+  constexpr std::size_t lanes = 16 / sizeof(Float), tile = threads * way * lanes;
+  const std::size_t begin = blockIdx.x * tile;
+  if (begin + tile > count) {
+    for (std::size_t i = begin + threadIdx.x; i < count; i += threads)
+      data[i] *= factor;
+    return;
+  }
+  Vector* const vectors = reinterpret_cast<Vector*>(data + begin) + threadIdx.x;
+  Vector held[way];
+#pragma unroll
+  for (int i = 0; i < way; ++i)
+    held[i] = vectors[i * threads];
+#pragma unroll
+  for (int i = 0; i < way; ++i) {
+    for (Float& number : held[i].lane)
+      number *= factor;
+    vectors[i * threads] = held[i];
+  }
+}
+
+template <class Float, int way>
+cudaError_t scale_by(Float* data, std::size_t count, cudaStream_t stream) {
+  const std::size_t tile = threads * way * (16 / sizeof(Float));
+  scale_kernel<Float, way><<<unsigned((count + tile - 1) / tile), threads, 0, stream>>>(data, count, Float(1));
+  return cudaGetLastError();
+}
+
+struct Magnitude {
+  template <class Float>
+  __device__ Float operator()(Float number) const {
+    return number < 0 ? -number : number;
+  }
+};
+
+struct Larger {
+  template <class Float>
+  __device__ Float operator()(Float one, Float other) const {
+    return one > other ? one : other;
+  }
+};
+
+#ifdef GFPQ_BENCH_CUB_TRANSFORM
+template <class Float, class W>
+struct Rule {
+  using Bits = typename gfpq::Format<Float>::Bits;
+  gfpq::cuda::Range<Bits> range;
+
+  __device__ Bits operator()(Bits number) const {
+    constexpr auto& tables = gfpq::cuda::device_tables<Float, W>;
+    return gfpq::cuda::Quantizer<Float, W>(range, tables.carry, tables.value)(number);
+  }
+};
+
+template <class W, class Float>
+cudaError_t transform(Float* data, std::size_t count, int delta, cudaStream_t stream) {
+  using Bits = typename gfpq::Format<Float>::Bits;
+  Bits* const bits = reinterpret_cast<Bits*>(data);
+  const Rule<Float, W> rule{gfpq::cuda::range_of(gfpq::ladder<Float, W>, delta)};
+  return cub::DeviceTransform::Transform(bits, bits, static_cast<long long>(count), rule, stream);
+}
+#endif
+
+} // namespace
+
+cudaError_t hold(cudaStream_t stream, int microseconds) {
+  constexpr long long cycles_per_microsecond = 1500;
+  hold_kernel<<<1, 1, 0, stream>>>(cycles_per_microsecond * microseconds);
+  return cudaGetLastError();
+}
+
+template <class Float>
+cudaError_t scale(Float* data, std::size_t count, int way, cudaStream_t stream) {
+  switch (way) {
+  case 1:
+    return scale_by<Float, 1>(data, count, stream);
+  case 2:
+    return scale_by<Float, 2>(data, count, stream);
+  case 4:
+    return scale_by<Float, 4>(data, count, stream);
+  default:
+    return scale_by<Float, 8>(data, count, stream);
+  }
+}
+
+template <class Float>
+cudaError_t cub_maximum(void* scratch, std::size_t& scratch_bytes, const Float* data, std::size_t count, Float* result,
+                        cudaStream_t stream) {
+  return cub::DeviceReduce::TransformReduce(scratch, scratch_bytes, data, result, static_cast<long long>(count),
+                                            Larger(), Magnitude(), Float(0), stream);
+}
+
+bool has_cub_transform() {
+#ifdef GFPQ_BENCH_CUB_TRANSFORM
+  return true;
+#else
+  return false;
+#endif
+}
+
+template <class Float>
+cudaError_t cub_transform(Float* data, std::size_t count, unsigned bits, int delta, cudaStream_t stream) {
+#ifdef GFPQ_BENCH_CUB_TRANSFORM
+  return bits == gfpq::Width8::bits ? transform<gfpq::Width8>(data, count, delta, stream)
+                                    : transform<gfpq::Width16>(data, count, delta, stream);
+#else
+  static_cast<void>(data), static_cast<void>(count), static_cast<void>(bits), static_cast<void>(delta);
+  static_cast<void>(stream);
+  return cudaErrorNotSupported;
+#endif
+}
+
+cudaError_t code_attributes(cudaFuncAttributes& attributes) { return cudaFuncGetAttributes(&attributes, hold_kernel); }
+
+#define GFPQ_BENCH_INSTANTIATE(Float)                                                                                  \
+  template cudaError_t scale(Float*, std::size_t, int, cudaStream_t);                                                  \
+  template cudaError_t cub_maximum(void*, std::size_t&, const Float*, std::size_t, Float*, cudaStream_t);              \
+  template cudaError_t cub_transform(Float*, std::size_t, unsigned, int, cudaStream_t);
+GFPQ_BENCH_INSTANTIATE(float)
+GFPQ_BENCH_INSTANTIATE(double)
+
+} // namespace bench

@@ -1,0 +1,35 @@
+// What a GPU can do with the same bytes, and CUB's way to do the same: the limits and the peer of our own library.
+#ifndef GFPQ_BENCH_GPU_KERNELS_HPP
+#define GFPQ_BENCH_GPU_KERNELS_HPP
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+
+namespace bench {
+
+/// Keeps the stream busy, so that what is queued meanwhile runs without gaps.
+cudaError_t hold(cudaStream_t stream, int microseconds);
+
+/// Multiplies in place, by 1, which the compiler does not know. A way is how many vectors of 16 bytes a thread handles.
+constexpr int scale_ways[] = {1, 2, 4, 8};
+template <class Float>
+cudaError_t scale(Float* data, std::size_t count, int way, cudaStream_t stream);
+
+/// CUB's largest magnitude. With `scratch` null it only says how much is needed.
+template <class Float>
+cudaError_t cub_maximum(void* scratch, std::size_t& scratch_bytes, const Float* data, std::size_t count, Float* result,
+                        cudaStream_t stream);
+
+/// CUB's DeviceTransform of the same rule, with tables in global memory, for a known delta.
+constexpr const char* cub_transform_name = "cub::DeviceTransform";
+bool has_cub_transform();
+template <class Float>
+cudaError_t cub_transform(Float* data, std::size_t count, unsigned bits, int delta, cudaStream_t stream);
+
+/// The code of the kernels here that runs on the current device; the library's has the same architectures.
+cudaError_t code_attributes(cudaFuncAttributes& attributes);
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,211 @@
+// gfpq_bench_gpu: how fast a GFPQ library is on this GPU, beside what the GPU can do. See ../SCHEMA.md and README.md.
+#include <benchmark/benchmark.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "gpu/kernels.hpp"
+#include "gpu/session.hpp"
+#include "machine.hpp"
+#include "report.hpp"
+
+namespace {
+
+constexpr int exit_failed_row = 1, exit_usage = 2, exit_no_gpu = 77;
+constexpr std::size_t guide_count = 13107200; // 50 MiB of floats: what the vendor's guide times
+
+struct Options {
+  std::string library;
+  std::string suite = "short";
+  std::string title;
+};
+
+std::string default_library() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (program.parent_path().parent_path() / "lib" / "libgfpq_gpu.so").lexically_normal().string();
+}
+
+/// The rows of a suite.
+class Suite {
+public:
+  Suite(const bench::Contender& ours, const bench::Contender* peer) : ours_(ours), peer_(peer) {}
+
+  std::vector<bench::Row> rows;
+
+  void limits(std::size_t count, bench::Cache cache) {
+    for (const bench::Op op : {bench::Op::scale, bench::Op::max, bench::Op::max_scale, bench::Op::copy}) {
+      bench::Row row;
+      row.kind = bench::Kind::limit;
+      row.op = op;
+      row.count = count;
+      row.cache = cache;
+      row.threads = bench::own_threads;
+      rows.push_back(row);
+    }
+  }
+
+  void quantize(bench::Type type, unsigned bits, GFPQ_MODE_E mode, std::size_t count, bench::Cache cache,
+                bench::Data data = bench::Data::guide) {
+    bench::Row row;
+    row.contender = &ours_;
+    row.type = type;
+    row.bits = bits;
+    row.mode = mode;
+    row.data = data;
+    row.count = count;
+    row.cache = cache;
+    row.threads = bench::own_threads;
+    if (mode == GFPQ_MODE_APPLY_ONLY)
+      row.peer = peer_;
+    rows.push_back(row);
+    if (row.peer != nullptr) {
+      row.contender = peer_;
+      row.peer = nullptr;
+      rows.push_back(row);
+    }
+  }
+
+  void all_modes(std::size_t count, bench::Cache cache) {
+    for (const bench::Type type : {bench::Type::f32, bench::Type::f64})
+      for (const unsigned bits : {8u, 16u})
+        for (const GFPQ_MODE_E mode : {GFPQ_MODE_APPLY_ONLY, GFPQ_MODE_INIT, GFPQ_MODE_UPDATE})
+          quantize(type, bits, mode, count, cache);
+  }
+
+  void sweep(std::size_t count, bench::Cache cache) {
+    quantize(bench::Type::f32, 8, GFPQ_MODE_APPLY_ONLY, count, cache);
+    quantize(bench::Type::f32, 8, GFPQ_MODE_INIT, count, cache);
+    quantize(bench::Type::f32, 16, GFPQ_MODE_APPLY_ONLY, count, cache);
+  }
+
+private:
+  const bench::Contender& ours_;
+  const bench::Contender* peer_;
+};
+
+std::vector<bench::Row> make_suite(const std::string& name, const bench::Contender& ours,
+                                   const bench::Contender* peer) {
+  Suite suite(ours, peer);
+  if (name == "smoke") {
+    suite.limits(1000, bench::Cache::cold);
+    suite.all_modes(1000, bench::Cache::warm);
+    return suite.rows;
+  }
+  for (const bench::Cache cache : {bench::Cache::cold, bench::Cache::warm}) {
+    suite.limits(guide_count, cache);
+    suite.all_modes(guide_count, cache);
+  }
+  for (const bench::Data data : {bench::Data::weights, bench::Data::activations})
+    for (const unsigned bits : {8u, 16u})
+      suite.quantize(bench::Type::f32, bits, GFPQ_MODE_APPLY_ONLY, guide_count, bench::Cache::cold, data);
+  const bool is_full = name == "full";
+  for (std::size_t count = 1 << 10; count <= std::size_t(1) << 29; count *= is_full ? 2 : 8)
+    for (const bench::Cache cache : {bench::Cache::cold, bench::Cache::warm})
+      if (is_full || (cache == bench::Cache::cold) == (count >= guide_count))
+        suite.sweep(count, cache);
+  suite.limits(std::size_t(1) << 28, bench::Cache::cold);
+  return suite.rows;
+}
+
+bench::Json describe(const std::string& path, const bench::GpuLibrary& library, const std::string& target) {
+  const GFPQ_INFO_ST info = library.on_cpu().info();
+  bench::Json facts;
+  facts["file"] = std::filesystem::path(path).filename().string();
+  facts["version"] = std::to_string(info.u32LibVerMajor) + "." + std::to_string(info.u32LibVerMinor) + "." +
+                     std::to_string(info.u32LibVerPatch);
+  facts["revision"] = info.u32ComRevision;
+  facts["build_time"] = info.u8BuildTime;
+  facts["targets"] = {target};
+  facts["threads"] = "own";
+  return facts;
+}
+
+int run(const Options& options, const std::string& output_file) {
+  if (const std::string problem = bench::gpu_problem(); !problem.empty()) {
+    std::cerr << "gfpq_bench_gpu: " << problem << "\n";
+    return exit_no_gpu;
+  }
+  const bench::Device device = bench::this_device();
+  const bench::GpuLibrary library(options.library);
+  const bench::Contender ours{"ours", device.target, nullptr};
+  const bench::Contender peer{"peer", device.target, nullptr};
+
+  bench::Json facts = {{"schema", "gfpq-bench/1"}, {"quoted", false}, {"device", "gpu"}};
+  facts["title"] = options.title.empty() ? device.name : options.title;
+  facts["suite"] = options.suite;
+  facts["library"] = describe(options.library, library, device.target);
+  facts["peer"] = nullptr;
+  if (bench::has_cub_transform())
+    facts["peer"] = {{"file", bench::cub_transform_name}, {"targets", {device.target}}, {"threads", "own"}};
+  facts["gpu"] = device.facts;
+  facts.update(bench::describe(bench::this_machine()));
+  facts["threads_all"] = nullptr;
+
+  bench::GpuSession session(device, library);
+  const auto rows = make_suite(options.suite, ours, bench::has_cub_transform() ? &peer : nullptr);
+  for (const bench::Row& row : rows) {
+    if (session.memory_of(row) > device.memory_bytes / 10 * 8) {
+      std::cerr << "left out for want of memory: " << bench::gpu_name(row) << '\n';
+      continue;
+    }
+    benchmark::RegisterBenchmark(bench::gpu_name(row).c_str(),
+                                 [&session, row](benchmark::State& state) { session.measure(state, row); })
+        ->UseManualTime()
+        ->ComputeStatistics("min", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); })
+        ->ComputeStatistics("max", [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
+  }
+
+  std::cout << device.name << " " << device.facts.dump() << "\nlibrary " << facts["library"].dump() << std::endl;
+  bench::Progress progress;
+  bench::ResultFile json(facts);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(&progress, output_file.empty() ? nullptr : &json);
+  if (matched == 0) {
+    std::cerr << "gfpq_bench_gpu: no row matches the filter\n";
+    return exit_usage;
+  }
+  return session.has_failed() ? exit_failed_row : 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  // Defaults that later flags override. A repetition takes its own samples, so one iteration is enough of it.
+  char repetitions[] = "--benchmark_repetitions=9";
+  char min_time[] = "--benchmark_min_time=1e-9";
+  std::vector<char*> flags = {argv[0], repetitions, min_time};
+  flags.insert(flags.end(), argv + 1, argv + argc);
+  std::string output_file;
+  for (const std::string argument : flags)
+    if (const std::string flag = "--benchmark_out="; argument.compare(0, flag.size(), flag) == 0)
+      output_file = argument.substr(flag.size());
+  int count = static_cast<int>(flags.size());
+  flags.push_back(nullptr);
+
+  Options options;
+  options.library = default_library();
+  CLI::App app("Measures a GFPQ library on the GPU, and beside it what the GPU can do.", "gfpq_bench_gpu");
+  app.add_option("--library", options.library, "The library to measure")->capture_default_str();
+  app.add_option("--suite", options.suite, "short (some minutes), full, or smoke (tests this program)")
+      ->check(CLI::IsMember({"short", "full", "smoke"}))
+      ->capture_default_str();
+  app.add_option("--title", options.title, "What a report calls this run; the GPU's name if left out");
+  app.footer("Beside these, all flags of Google Benchmark: --benchmark_out=FILE, --benchmark_filter=REGEX, ...\n"
+             "Ends with 0; 1 where a row failed; 2 where a flag or the library was no good; 77 without a GPU.");
+  try {
+    bool wants_help = false;
+    for (int i = 1; i < argc; ++i)
+      wants_help = wants_help || std::string(argv[i]) == "--help";
+    if (!wants_help)
+      benchmark::Initialize(&count, flags.data());
+    app.parse(count, flags.data());
+    return run(options, output_file);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const std::exception& error) {
+    std::cerr << "gfpq_bench_gpu: " << error.what() << '\n';
+    return exit_usage;
+  }
+}

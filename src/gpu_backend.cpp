@@ -1,0 +1,98 @@
+#include "gpu_backend.hpp"
+
+#include "gpu_errors.hpp"
+#include "gpu_workspace.hpp"
+#include "kernels/cuda/launch.hpp"
+
+namespace gfpq {
+namespace {
+
+/// While it lives, this thread may call what another thread's graph capture would forbid: loading a kernel at its first
+/// use, for one. None of it has to do with a captured stream.
+class CaptureTolerance {
+public:
+  CaptureTolerance() : is_set_(cudaThreadExchangeStreamCaptureMode(&mode_) == cudaSuccess) {}
+  ~CaptureTolerance() {
+    if (is_set_)
+      cudaThreadExchangeStreamCaptureMode(&mode_);
+  }
+
+private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed; // then the caller's
+  const bool is_set_;
+};
+
+/// Whether a tensor lies where the current device can work on it. \return a status.
+int check_place(const void* data, int& device) {
+  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess)
+    return fail_by_cuda(error);
+  cudaPointerAttributes place{};
+  if (const cudaError_t error = cudaPointerGetAttributes(&place, data); error != cudaSuccess)
+    return fail_by_cuda(error);
+  if (place.type == cudaMemoryTypeManaged)
+    return GFPQ_SUCCESS;
+  if (place.type != cudaMemoryTypeDevice)
+    return GFPQ_FAIL(errors::host_pointer);
+  if (place.device != device)
+    return GFPQ_FAIL(errors::other_device, place.device, device);
+  return GFPQ_SUCCESS;
+}
+
+} // namespace
+
+template <class W, class Float>
+int GpuBackend::quantize(Float* data, std::size_t count, int delta) {
+  if (count == 0)
+    return GFPQ_SUCCESS;
+  const CaptureTolerance tolerance;
+  int device;
+  if (const int status = check_place(data, device); status != GFPQ_SUCCESS)
+    return status;
+  const auto range = cuda::range_of(ladder<Float, W>, delta);
+  const cudaError_t error = cuda::launch_quantize<Float, W>(data, count, range, nullptr, stream_);
+  return error == cudaSuccess ? GFPQ_SUCCESS : fail_by_cuda(error);
+}
+
+template <class W, class Float>
+int GpuBackend::fit_and_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
+  if (count == 0) {
+    const int wanted = ladder<Float, W>.delta(0);
+    delta = wanted > lowest_delta ? wanted : lowest_delta;
+    return GFPQ_SUCCESS;
+  }
+  const CaptureTolerance tolerance;
+  int device;
+  if (const int status = check_place(data, device); status != GFPQ_SUCCESS)
+    return status;
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  if (const cudaError_t error = cudaStreamIsCapturing(stream_, &capture); error != cudaSuccess)
+    return fail_by_cuda(error);
+  if (capture != cudaStreamCaptureStatusNone)
+    return GFPQ_FAIL(errors::captured);
+
+  GpuWorkspace workspace;
+  cudaError_t error = take_workspace(device, stream_, workspace);
+  if (error != cudaSuccess)
+    return fail_by_cuda(error);
+  error = cuda::launch_fit<Float>(data, count, W::bits, lowest_delta, workspace.of<Float>(), workspace.delta, stream_);
+  if (error == cudaSuccess)
+    error = cuda::launch_quantize<Float, W>(data, count, {}, &workspace.of<Float>()->range, stream_);
+  const cudaError_t waited = cudaStreamSynchronize(stream_);
+  const int fitted_delta = *workspace.delta;
+  if (waited == cudaSuccess)
+    give_back_workspace(workspace); // else it is lost: the device may have left it half done
+  if (error != cudaSuccess || waited != cudaSuccess)
+    return fail_by_cuda(error != cudaSuccess ? error : waited);
+  delta = fitted_delta;
+  return GFPQ_SUCCESS;
+}
+
+#define GFPQ_INSTANTIATE(Float, W)                                                                                     \
+  template int GpuBackend::quantize<W, Float>(Float*, std::size_t, int);                                               \
+  template int GpuBackend::fit_and_quantize<W, Float>(Float*, std::size_t, int, int&);
+GFPQ_INSTANTIATE(float, Width8)
+GFPQ_INSTANTIATE(float, Width16)
+GFPQ_INSTANTIATE(double, Width8)
+GFPQ_INSTANTIATE(double, Width16)
+
+} // namespace gfpq

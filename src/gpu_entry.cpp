@@ -1,0 +1,19 @@
+// The GPU entry points in the GPU library.
+#include "gfpq.hpp"
+#include "gpu_backend.hpp"
+#include "modes.hpp"
+
+int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
+                                void* cuda_stream, void*) {
+  return gfpq::quantize_and_dequantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
+}
+
+int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
+                                void* cuda_stream, void*) {
+  return gfpq::quantize_and_dequantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
+}
+
+int HI_GFPQ_QuantAndDeQuant_GPU_PY(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
+                                   void* cuda_stream, void* cublas_handle) {
+  return HI_GFPQ_QuantAndDeQuant_GPU(data, count, bit_width, param, cuda_stream, cublas_handle);
+}
