@@ -5,7 +5,8 @@ set -euo pipefail
 packages=(
   ca-certificates git cmake ninja-build g++ clang-14 clang-format-14 libomp-14-dev binutils
   libhwy-dev libgtest-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev
-  python3 python3-jinja2 python3-matplotlib python3-mpmath python3-numpy python3-scipy
+  python3 python3-jinja2 python3-matplotlib python3-mpmath python3-numpy python3-pip python3-scipy python3-setuptools
+  python3-sklearn python3-torch python3-wheel
 )
 
 if ! command -v dpkg-query >/dev/null; then

@@ -1,0 +1,35 @@
+"""Training PyTorch networks for NNIE: the guide's chapter 3.
+
+    import gfpq.torch as gq
+    gq.prepare(model, bits=8)       # quantizers before the layers, and in front of their weights
+    ...                             # fine-tune as usual
+    gq.export(model, "deployed")    # folded, quantized weights and the parameters
+"""
+
+from __future__ import annotations
+
+from .compare import Comparison, compare_layers
+from .export import Export, export
+from .fake_quantize import FakeQuantize, Policy
+from .fold import fold_batchnorm
+from .prepare import Placed, Preparation, calibrate, only, prepare, quantizers, remove
+from .tensors import quantize, quantize_
+
+__all__ = [
+    "Comparison",
+    "Export",
+    "FakeQuantize",
+    "Placed",
+    "Policy",
+    "Preparation",
+    "calibrate",
+    "compare_layers",
+    "export",
+    "fold_batchnorm",
+    "only",
+    "prepare",
+    "quantize",
+    "quantize_",
+    "quantizers",
+    "remove",
+]

@@ -1,0 +1,76 @@
+"""The example on scikit-learn's digits, shortened; and the README's first steps."""
+
+import doctest
+import importlib.util
+import json
+import re
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import FOLDER, needs_torch, run_python
+
+HAS_SKLEARN = importlib.util.find_spec("sklearn") is not None
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
+
+
+@needs_torch
+@unittest.skipUnless(HAS_SKLEARN and HAS_MATPLOTLIB, "scikit-learn or matplotlib is not installed")
+class DigitsTest(unittest.TestCase):
+    def test_accuracy(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = run_python(FOLDER / "examples" / "digits.py", "--quick", "--output", folder)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual({file.name for file in Path(folder).iterdir()},
+                             {"model.pt", "parameters.json", "nnie.json", "digits.png"})
+            clips = json.loads((Path(folder) / "nnie.json").read_text())["nnie"]["gfpq_param_dict"]
+        self.assertEqual(list(clips), ["conv1", "conv2", "pool2", "conv3", "pool3", "classes"])
+        table = {
+            match[1]: [float(number) for number in match[2].split()]
+            for match in re.finditer(r"^(digits|hard case) +([\d. ]+)$", result.stdout, re.MULTILINE)
+        }
+        floating, _, tuned, sixteen = table["digits"]
+        self.assertGreater(floating, 97)
+        self.assertLess(floating - tuned, 0.5)
+        self.assertLessEqual(floating - sixteen, 0.12)  # one of the 899 images is 0.11%
+        floating, post_training, tuned, _ = table["hard case"]
+        self.assertGreater(floating - post_training, 5)
+        self.assertGreaterEqual(tuned - post_training, 0.8 * (floating - post_training))
+
+    def test_spreading_leaves_the_float_network_alone(self):
+        import torch
+
+        sys.path.insert(0, str(FOLDER / "examples"))
+        import digits
+
+        model, x = digits.network().eval(), digits.load().test_x
+        spread = digits.spread(model, octaves=10)
+        torch.testing.assert_close(spread(x), model(x), rtol=1e-4, atol=1e-5)
+        weights = spread.conv2.weight.abs().amax((0, 2, 3))
+        self.assertGreater((weights.max() / weights.min()).item(), 2**8)
+
+
+@needs_torch
+@unittest.skipUnless(HAS_SKLEARN, "scikit-learn is not installed")
+class ReadmeTest(unittest.TestCase):
+    def test_arrays(self):
+        flags = doctest.NORMALIZE_WHITESPACE
+        wrong, tried = doctest.testfile(str(FOLDER / "README.md"), module_relative=False, optionflags=flags)
+        self.assertEqual(wrong, 0)
+        self.assertGreater(tried, 4)
+
+    def test_first_steps(self):
+        snippet = (FOLDER / "README.md").read_text().split("```python\n")[1].split("```")[0]
+        lines = snippet.splitlines()
+        self.assertLessEqual(len(lines) - lines.index("import gfpq"), 10)
+        with tempfile.TemporaryDirectory() as folder:
+            script = f"import os; os.chdir({folder!r})\n{snippet}"
+            result = run_python("-c", script)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(len(list(Path(folder).glob("*/*"))), 3)
+        self.assertIn("Param", result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

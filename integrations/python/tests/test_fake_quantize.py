@@ -1,0 +1,282 @@
+"""FakeQuantize: results, ranges, gradients, types, state."""
+
+import copy
+import io
+import pickle
+import unittest
+
+import numpy as np
+from support import needs_torch, torch
+
+import gfpq
+
+if torch is not None:
+    import gfpq.torch as gq
+    from gfpq.torch import FakeQuantize, Policy
+    from gfpq.torch.tensors import delta_of
+
+
+def normal(*shape, seed=0, scale=1.0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * scale
+
+
+def equal(a, b):
+    """Bit by bit, so that +0 and -0 differ."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.numpy().tobytes() == b.numpy().tobytes()
+
+
+@needs_torch
+class ResultTest(unittest.TestCase):
+    def test_bit_for_bit_what_numpy_gets(self):
+        for bits in (8, 16):
+            for dtype in (torch.float32, torch.float64):
+                x = normal(3, 4, 5, 6).to(dtype)
+                expected = torch.from_numpy(gfpq.quantize(x.numpy(), bits))
+                self.assertTrue(equal(FakeQuantize(bits)(x), expected))
+                self.assertTrue(equal(gq.quantize(x, bits), expected))
+                y = x.clone()
+                self.assertIs(gq.quantize_(y, bits), y)
+                self.assertTrue(equal(y, expected))
+
+    def test_layouts(self):
+        x = normal(2, 3, 4, 5)
+        expected = FakeQuantize()(x)
+        self.assertTrue(equal(FakeQuantize()(x.to(memory_format=torch.channels_last)).contiguous(), expected))
+        self.assertTrue(equal(FakeQuantize()(x.transpose(1, 3)).transpose(1, 3).contiguous(), expected))
+        wide = normal(2, 3, 4, 10)
+        self.assertTrue(equal(FakeQuantize()(wide[..., ::2]), FakeQuantize()(wide[..., ::2].contiguous())))
+        self.assertTrue(equal(FakeQuantize()(torch.ones(1).expand(7)), torch.ones(7)))
+
+    def test_the_input_stays(self):
+        x = normal(100)
+        before = x.clone()
+        FakeQuantize()(x)
+        FakeQuantize(groups=4, dim=0)(x)
+        self.assertTrue(equal(x, before))
+
+    def test_halves_go_by_way_of_float(self):
+        for dtype in (torch.float16, torch.bfloat16):
+            x = normal(1000).to(dtype)
+            expected = FakeQuantize()(x.float()).to(dtype)
+            result = FakeQuantize()(x)
+            self.assertEqual(result.dtype, dtype)
+            self.assertTrue(torch.equal(result, expected))
+            x.requires_grad_()
+            FakeQuantize()(x).sum().backward()
+            self.assertEqual(x.grad.dtype, dtype)
+
+    def test_empty_and_scalar(self):
+        quantizer = FakeQuantize()
+        self.assertEqual(quantizer(torch.empty(0, 3)).shape, (0, 3))
+        self.assertFalse(quantizer.initialized)
+        self.assertAlmostEqual(quantizer(torch.tensor(3.0)).item(), 2.953652, 5)
+
+    def test_groups_have_their_own_ranges(self):
+        x = normal(2, 6, 4, 4) * torch.tensor([1.0, 1, 100, 100, 1e-3, 1e-3]).view(1, 6, 1, 1)
+        quantizer = FakeQuantize(groups=3)
+        result = quantizer(x)
+        for group in range(3):
+            channels = slice(2 * group, 2 * group + 2)
+            alone = FakeQuantize()
+            self.assertTrue(equal(result[:, channels].contiguous(), alone(x[:, channels].contiguous())))
+            self.assertEqual(quantizer.params[group], alone.params[0])
+        self.assertEqual(len({param.delta for param in quantizer.params}), 3)
+        with self.assertRaisesRegex(ValueError, "4 groups"):
+            FakeQuantize(groups=4)(x)
+
+    def test_delta_without_quantizing(self):
+        infinity, nan = float("inf"), float("nan")
+        for values in ([0.0, 9.0], [0.0], [nan, 3.0], [nan], [infinity, nan], [-7.0, 1e-30], [1e-40]):
+            for dtype in (torch.float32, torch.float64):
+                for bits in (8, 16):
+                    x, param = torch.tensor(values, dtype=dtype), gfpq.Param(bits)
+                    gfpq.quantize(x.numpy(), param=param)
+                    self.assertEqual(delta_of(x, bits), param.delta, (values, dtype, bits))
+
+    def test_refused(self):
+        with self.assertRaisesRegex(TypeError, "int64"):
+            FakeQuantize()(torch.arange(3))
+        with self.assertRaises(gfpq.BadFormatError):
+            FakeQuantize(12)
+        with self.assertRaisesRegex(TypeError, "float16"):
+            gq.quantize_(torch.ones(3).half())
+        with self.assertRaisesRegex(ValueError, "requires a gradient"):
+            gq.quantize_(torch.ones(3, requires_grad=True))
+        with self.assertRaisesRegex(ValueError, "contiguous"):
+            gq.quantize_(torch.ones(6)[::2])
+        with self.assertRaisesRegex(TypeError, "CPU or CUDA"):
+            gq.quantize_(torch.ones(3, device="meta"))
+
+
+@needs_torch
+class RangeTest(unittest.TestCase):
+    def test_first_batch_then_wider_then_fixed(self):
+        quantizer = FakeQuantize()
+        self.assertFalse(quantizer.initialized)
+        for largest, delta in ((9.0, -77), (1.0, -77), (100.0, -21), (3.0, -21)):
+            quantizer(torch.tensor([largest]))
+            self.assertEqual(quantizer.params[0].delta, delta)
+        quantizer.eval()
+        result = quantizer(torch.tensor([1e6]))
+        self.assertEqual(quantizer.params[0].delta, -21)
+        self.assertEqual(result.item(), np.float32(quantizer.params[0].largest))
+
+    def test_never_initialized(self):
+        quantizer = FakeQuantize().eval()
+        quantizer.name = "conv1 data"
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "conv1 data has no range yet"):
+            quantizer(torch.ones(3))
+        with self.assertRaises(gfpq.NotInitializedError):
+            FakeQuantize(policy=Policy.FIXED)(torch.ones(3))
+
+    def test_always_init_follows_the_tensor_down(self):
+        quantizer = FakeQuantize(policy=Policy.ALWAYS_INIT).eval()
+        for largest, delta in ((9.0, -77), (1.0, -127)):
+            quantizer(torch.tensor([largest]))
+            self.assertEqual(quantizer.params[0].delta, delta)
+
+    def test_disabled(self):
+        quantizer = FakeQuantize()
+        quantizer.enabled = False
+        x = normal(3)
+        self.assertIs(quantizer(x), x)
+        self.assertFalse(quantizer.initialized)
+
+
+@needs_torch
+class GradientTest(unittest.TestCase):
+    def test_straight_through(self):
+        for groups in (1, 3):
+            x = normal(2, 6, 5).requires_grad_()
+            y = FakeQuantize(groups=groups)(x)
+            factors = normal(2, 6, 5, seed=1)
+            (y * factors).sum().backward()
+            self.assertTrue(torch.equal(x.grad, factors))
+
+    def test_of_a_function_behind(self):
+        """With straight-through, f(q(x))' is f' at q(x), not at x."""
+        x = normal(50).double().requires_grad_()
+        (FakeQuantize()(x) ** 3).sum().backward()
+        expected = 3 * torch.from_numpy(gfpq.quantize(x.detach().numpy())) ** 2
+        torch.testing.assert_close(x.grad, expected, rtol=1e-14, atol=0)
+        self.assertFalse(torch.allclose(x.grad, 3 * x.detach() ** 2, rtol=1e-4))
+
+    def test_the_textbook_formula(self):
+        """Straight-through is x + constant, whose derivatives gradcheck confirms; ours are the same, to the bit."""
+
+        def network(x, quantized):
+            return (torch.sin(quantized) * x).cumsum(0).exp()
+
+        x = normal(6, scale=0.1).double().requires_grad_()
+        shift = (FakeQuantize()(x) - x).detach()
+        self.assertTrue(torch.autograd.gradcheck(lambda x: network(x, x + shift), x))
+        weights = normal(6, seed=1).double()
+        ours = torch.autograd.grad(network(x, FakeQuantize()(x)), x, weights)
+        textbook = torch.autograd.grad(network(x, x + shift), x, weights)
+        torch.testing.assert_close(ours, textbook, rtol=1e-13, atol=0)
+
+    def test_second_derivative(self):
+        x = normal(5).double().requires_grad_()
+        quantizer = FakeQuantize()
+        (first,) = torch.autograd.grad((quantizer(x) ** 3).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), x)
+        torch.testing.assert_close(second, 6 * quantizer(x.detach()), rtol=1e-12, atol=0)
+
+    def test_stopped_beyond_the_range(self):
+        for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+            quantizer = FakeQuantize(clip_gradient=True)
+            quantizer.set_params([gfpq.Param.from_delta(-127)])  # largest value: 1
+            quantizer.eval()
+            x = torch.tensor([0.0, 0.5, 1, 1.5, -1, -1.5, 1e-6, float("inf")], dtype=dtype, requires_grad=True)
+            quantizer(x).sum().backward()
+            self.assertEqual(x.grad.tolist(), [1, 1, 1, 0, 1, 0, 1, 0])
+        quantizer = FakeQuantize(clip_gradient=True, groups=2)
+        quantizer.set_params([gfpq.Param.from_delta(-127), gfpq.Param.from_delta(-127 + 16)])  # 1 and 2
+        x = torch.full((1, 4, 2), 1.5, requires_grad=True)
+        quantizer.eval()(x).sum().backward()
+        self.assertEqual(x.grad[0, :, 0].tolist(), [0, 0, 1, 1])
+
+    def test_nothing_kept_without_gradient(self):
+        with torch.no_grad():
+            self.assertFalse(FakeQuantize()(normal(3).requires_grad_()).requires_grad)
+        self.assertFalse(FakeQuantize()(normal(3)).requires_grad)
+
+
+@needs_torch
+class StateTest(unittest.TestCase):
+    def setUp(self):
+        self.quantizer = FakeQuantize(groups=2)
+        self.quantizer(normal(3, 4))
+
+    def test_no_parameters(self):
+        self.assertEqual(list(self.quantizer.parameters()), [])
+        self.assertEqual({name for name, _ in self.quantizer.named_buffers()}, {"blocks", "bit_width"})
+
+    def test_the_buffer_holds_the_blocks(self):
+        rows = self.quantizer.blocks.tolist()
+        self.assertEqual([bytes(row) for row in rows], [bytes(param) for param in self.quantizer.params])
+
+    def test_checkpoint(self):
+        file = io.BytesIO()
+        torch.save(self.quantizer.state_dict(), file)
+        file.seek(0)
+        other = FakeQuantize(groups=2).eval()
+        other.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))  # strict; tensors alone
+        self.assertEqual(other.params, self.quantizer.params)
+        x = normal(3, 4, seed=5)
+        self.assertTrue(equal(other(x), self.quantizer.eval()(x)))
+
+    def test_checkpoint_before_any_batch(self):
+        self.quantizer.load_state_dict(FakeQuantize(groups=2).state_dict())
+        self.assertFalse(self.quantizer.initialized)
+
+    def test_checkpoint_for_another_width_or_shape(self):
+        with self.assertRaisesRegex(RuntimeError, "saved for 8 bit and is to be loaded for 16 bit"):
+            torch.nn.Sequential(FakeQuantize(16, groups=2)).load_state_dict(
+                torch.nn.Sequential(self.quantizer).state_dict()
+            )
+        with self.assertRaisesRegex(RuntimeError, "size mismatch"):
+            FakeQuantize().load_state_dict(self.quantizer.state_dict())
+        with self.assertRaisesRegex(RuntimeError, "[Mm]issing"):
+            FakeQuantize().load_state_dict({})
+
+    def test_copies_and_pickles_go_their_own_way(self):
+        deltas = [param.delta for param in self.quantizer.params]
+        for other in (copy.deepcopy(self.quantizer), pickle.loads(pickle.dumps(self.quantizer))):
+            self.assertEqual(other.params, self.quantizer.params)
+            other(normal(3, 4, scale=100))
+            self.assertGreater(other.params[0].delta, deltas[0])
+            self.assertEqual([param.delta for param in self.quantizer.params], deltas)
+            self.assertEqual(bytes(other.blocks[0].tolist()), bytes(other.params[0]))
+
+    def test_a_buffer_changed_from_outside_is_noticed(self):
+        block = list(bytes(gfpq.Param.from_delta(7)))
+        self.quantizer.blocks.copy_(torch.tensor([block, block], dtype=torch.uint8))  # as DDP's broadcast does
+        self.assertEqual([param.delta for param in self.quantizer.params], [7, 7])
+        before = self.quantizer.params
+        self.quantizer.blocks.zero_()
+        self.quantizer.set_params(before)
+        self.assertEqual(bytes(self.quantizer.blocks[0].tolist()), bytes(before[0]))
+        self.quantizer.blocks = torch.zeros(2, 16, dtype=torch.uint8)
+        self.assertFalse(self.quantizer.initialized)
+
+    def test_params_are_copies(self):
+        gfpq.quantize([1e6], param=self.quantizer.params[0], mode=gfpq.Mode.INIT)
+        self.assertLess(self.quantizer.params[0].delta, 0)
+        with self.assertRaisesRegex(ValueError, "2 Params for 8 bit"):
+            self.quantizer.set_params([gfpq.Param(8)])
+
+    def test_casting_the_model_leaves_the_blocks(self):
+        before = self.quantizer.params
+        self.assertEqual(self.quantizer.half().double().params, before)
+
+    def test_inference_mode(self):
+        with torch.inference_mode():
+            quantizer = FakeQuantize()
+            quantizer(torch.tensor([9.0]))
+            quantizer(torch.tensor([100.0]))
+        self.assertEqual(quantizer.params[0].delta, -21)
+
+
+if __name__ == "__main__":
+    unittest.main()
