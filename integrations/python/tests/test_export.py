@@ -172,8 +172,10 @@ class CompareTest(unittest.TestCase):
             file = Path(folder) / "layers.png"
             axes = comparison.plot(file)
             self.assertGreater(file.stat().st_size, 5000)
-        self.assertEqual([round(bar.get_width(), 9) for bar in axes.patches],
-                         [round(layer.cosine, 9) for layer in comparison])
+        high, low = (dict(zip(line.get_ydata(), line.get_xdata())) for line in axes.lines[:2])
+        for place, layer in enumerate(comparison):
+            self.assertAlmostEqual((low if layer.low else high)[place], layer.cosine)
+        self.assertEqual(len(high) + len(low), len(comparison))
 
 
 class SimilarityTest(unittest.TestCase):

@@ -48,20 +48,25 @@ class Comparison(list):
         return "\n".join(lines)
 
     def plot(self, file: str | Path | None = None, axes: Any = None) -> Any:
-        """Draws the similarities as bars, low ones in red, into `axes` or a new figure; saves it where `file` is given.
+        """Draws the similarities as points, low ones as red crosses, into `axes` or a new figure.
 
-        Returns the axes. Takes matplotlib.
+        Saves it where `file` is given. Returns the axes. Takes matplotlib.
         """
         if axes is None:
             from matplotlib.figure import Figure
 
             axes = Figure(figsize=(7, 1.2 + 0.3 * len(self)), layout="constrained").subplots()
         places = range(len(self))
-        axes.barh(places, [layer.cosine for layer in self], color=["C3" if layer.low else "C0" for layer in self])
+        # Points, not bars: what matters lies near 1, and a bar must begin at 0.
+        for low, colour, marker in ((False, "C0", "o"), (True, "C3", "X")):
+            chosen = [(layer.cosine, place) for place, layer in zip(places, self) if layer.low == low]
+            axes.plot([x for x, _ in chosen], [y for _, y in chosen], marker, color=colour, markersize=8)
+        axes.grid(axis="y", alpha=0.4)
         axes.set_yticks(places, [layer.name for layer in self])
         axes.invert_yaxis()
         lowest = min([LOW_SIMILARITY, *(layer.cosine for layer in self)])
-        axes.set_xlim(max(0.0, 1 - 1.3 * (1 - lowest)), 1)
+        margin = 0.2 * (1 - lowest)
+        axes.set_xlim(lowest - margin, 1 + margin)
         axes.axvline(LOW_SIMILARITY, color="black", linestyle=":", linewidth=1)
         axes.set_xlabel("cosine similarity to the float layer's output")
         if file is not None:
