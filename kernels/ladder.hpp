@@ -57,8 +57,8 @@ struct Octave {
   using Bits = typename F::Bits;
 
   Bits value[W::steps];  ///< 2^(i/S), rounded to nearest
-  Bits power[W::steps];  ///< 2^(i/S), rounded down; all but the first are above
-  Bits middle[W::steps]; ///< 2^((i+1/2)/S), rounded down; all are above: from the next number on, i+1 is nearer than i
+  Bits power[W::steps];  ///< 2^(i/S), rounded down; exact for i = 0 alone
+  Bits middle[W::steps]; ///< 2^((i+1/2)/S), rounded down, never exact: from the next number on, i+1 is nearer than i
 
   constexpr Octave() : value(), power(), middle() {
     constexpr int dropped = 63 - F::fraction_bits;
