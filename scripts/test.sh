@@ -13,4 +13,4 @@ cmake --build --preset clang -j "$jobs"
 
 # Clang's build runs the tests of what is compiled; mutants and scripts are the same for both.
 ctest --preset clang -j "$jobs" -L 'unit|conformance'
-ctest --preset dev -j "$jobs" -LE 'long|gpu' "$@"
+ctest --preset dev -j "$jobs" -LE long "$@"

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/carry_tables.hpp"
+#include "kernels/carry_tables.hpp"
 #include "kernels/cpu/product_tables.hpp"
 #include "unit_test.hpp"
 

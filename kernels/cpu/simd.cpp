@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/cpu/carry_tables.hpp"
+#include "kernels/carry_tables.hpp"
 #include "kernels/cpu/product_tables.hpp"
 #include "kernels/cpu/simd.hpp"
 

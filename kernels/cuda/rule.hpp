@@ -7,7 +7,7 @@
 
 #include "language.hpp"
 // After language.hpp, which defines __host__ and __device__ where nobody else does.
-#include "../cpu/carry_tables.hpp"
+#include "../carry_tables.hpp"
 
 namespace gfpq {
 namespace cuda {

@@ -6,10 +6,10 @@
 // which thus takes care of itself. The bin then looks up the value's fraction.
 //
 // In the upper half of an octave the thresholds lie so far apart that pieces of twice the width will do as well.
-#ifndef GFPQ_KERNELS_CPU_CARRY_TABLES_HPP
-#define GFPQ_KERNELS_CPU_CARRY_TABLES_HPP
+#ifndef GFPQ_KERNELS_CARRY_TABLES_HPP
+#define GFPQ_KERNELS_CARRY_TABLES_HPP
 
-#include "../ladder.hpp"
+#include "ladder.hpp"
 
 namespace gfpq {
 
