@@ -85,15 +85,17 @@ GFPQ_API int HI_GFPQ_QuantAndDeQuant(double* data, unsigned int count, unsigned 
 /// The same for device memory, with the same results bit for bit. In the CPU library: GFPQ_ERR_NOT_SUPPORT.
 ///
 /// APPLY_ONLY queues one kernel and returns, perhaps before the GPU is done; a CUDA graph can capture it. INIT, UPDATE
-/// and a null `param` return when the data are quantized and `param` is written, and cannot be captured. The first such
-/// call on a device takes a small piece of its memory and keeps it.
+/// and a null `param` return when the data are quantized and `param` is written, and cannot be captured. No call takes
+/// memory of the device.
 ///
-/// \param data          memory of the current device, or managed memory.
-/// \param cuda_stream   the cudaStream_t, of the current device, on which the work is queued; 0 is the default stream.
+/// \param data          memory of the current device, or managed memory, at a multiple of the type's size.
+/// \param cuda_stream   the cudaStream_t, of the current device, on which the work is queued; 0 is the legacy default
+///                      stream, also for callers built with a default stream for each thread.
 /// \param cublas_handle not used; the vendor's interface has it.
-/// \return as above, and after those, data and block untouched too: GFPQ_ERR_BAD_PARAMETERS (host memory, or another
-///         device's), GFPQ_ERR_NOT_SUPPORT (a mode that waits, on a stream under capture), GFPQ_ERR_OUT_OF_MEMORY,
-///         GFPQ_ERR_GENERIC (another error of CUDA: no GPU, no driver, or a GPU that the library has no code for).
+/// \return as above, and after those, data and block untouched too: GFPQ_ERR_BAD_PARAMETERS (such an address, host
+///         memory, or another device's), GFPQ_ERR_NOT_SUPPORT (a mode that waits, on a stream under capture),
+///         GFPQ_ERR_OUT_OF_MEMORY, GFPQ_ERR_GENERIC (another error of CUDA: no GPU, no driver, or a GPU that the
+///         library has no code for).
 GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
                                          void* cuda_stream = 0, void* cublas_handle = 0);
 GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,

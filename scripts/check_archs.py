@@ -30,7 +30,7 @@ namespace cuda {
 #define INSTANTIATE(Float, Bits) \\
   template __global__ void quantize<Float, Width8>(Float*, Size, Range<Bits>, const Range<Bits>*); \\
   template __global__ void quantize<Float, Width16>(Float*, Size, Range<Bits>, const Range<Bits>*); \\
-  template __global__ void fit<Float>(Float*, Size, int, int, Workspace<Float>*, int*);
+  template __global__ void fit<Float>(Float*, Size, int, int, Workspace<Float>*);
 INSTANTIATE(float, unsigned)
 INSTANTIATE(double, unsigned long long)
 } // namespace cuda

@@ -1,5 +1,7 @@
 #include "gpu_backend.hpp"
 
+#include <cstdint>
+
 #include "gpu_errors.hpp"
 #include "gpu_workspace.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -23,7 +25,12 @@ private:
 };
 
 /// Whether a tensor lies where the current device can work on it. \return a status.
-int check_place(const void* data, int& device) {
+template <class Float>
+int check_place(const Float* data) {
+  // Such a load would end the CUDA context, and with it all that the caller has on the device.
+  if (reinterpret_cast<std::uintptr_t>(data) % sizeof(Float) != 0)
+    return GFPQ_FAIL(errors::misaligned, static_cast<const void*>(data), static_cast<unsigned>(sizeof(Float)));
+  int device = 0;
   if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess)
     return fail_by_cuda(error);
   cudaPointerAttributes place{};
@@ -45,11 +52,10 @@ int GpuBackend::quantize(Float* data, std::size_t count, int delta) {
   if (count == 0)
     return GFPQ_SUCCESS;
   const CaptureTolerance tolerance;
-  int device;
-  if (const int status = check_place(data, device); status != GFPQ_SUCCESS)
+  if (const int status = check_place(data); status != GFPQ_SUCCESS)
     return status;
   const auto range = cuda::range_of(ladder<Float, W>, delta);
-  const cudaError_t error = cuda::launch_quantize<Float, W>(data, count, range, nullptr, stream_);
+  const cudaError_t error = cuda::launch_quantize<Float, W>(data, count, range, stream_);
   return error == cudaSuccess ? GFPQ_SUCCESS : fail_by_cuda(error);
 }
 
@@ -61,8 +67,7 @@ int GpuBackend::fit_and_quantize(Float* data, std::size_t count, int lowest_delt
     return GFPQ_SUCCESS;
   }
   const CaptureTolerance tolerance;
-  int device;
-  if (const int status = check_place(data, device); status != GFPQ_SUCCESS)
+  if (const int status = check_place(data); status != GFPQ_SUCCESS)
     return status;
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   if (const cudaError_t error = cudaStreamIsCapturing(stream_, &capture); error != cudaSuccess)
@@ -70,17 +75,11 @@ int GpuBackend::fit_and_quantize(Float* data, std::size_t count, int lowest_delt
   if (capture != cudaStreamCaptureStatusNone)
     return GFPQ_FAIL(errors::captured);
 
-  GpuWorkspace workspace;
-  cudaError_t error = take_workspace(device, stream_, workspace);
-  if (error != cudaSuccess)
-    return fail_by_cuda(error);
-  error = cuda::launch_fit<Float>(data, count, W::bits, lowest_delta, workspace.of<Float>(), workspace.delta, stream_);
-  if (error == cudaSuccess)
-    error = cuda::launch_quantize<Float, W>(data, count, {}, &workspace.of<Float>()->range, stream_);
+  const GpuWorkspace workspace;
+  int fitted_delta = 0;
+  const cudaError_t error =
+      cuda::launch_fit_and_quantize<Float, W>(data, count, lowest_delta, workspace.number(), &fitted_delta, stream_);
   const cudaError_t waited = cudaStreamSynchronize(stream_);
-  const int fitted_delta = *workspace.delta;
-  if (waited == cudaSuccess)
-    give_back_workspace(workspace); // else it is lost: the device may have left it half done
   if (error != cudaSuccess || waited != cudaSuccess)
     return fail_by_cuda(error != cudaSuccess ? error : waited);
   delta = fitted_delta;

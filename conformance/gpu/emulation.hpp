@@ -53,6 +53,16 @@ inline unsigned atomicInc(unsigned* counter, unsigned last) {
   return old;
 }
 
+template <class Bits>
+Bits atomicCAS(Bits* cell, Bits old, Bits number) {
+  __atomic_compare_exchange_n(cell, &old, number, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  return old;
+}
+template <class Bits>
+Bits atomicExch(Bits* cell, Bits number) {
+  return __atomic_exchange_n(cell, number, __ATOMIC_SEQ_CST);
+}
+
 /// Runs a kernel. Blocks run in order, as a GPU may run them.
 template <class Kernel, class... Arguments>
 void emulate(unsigned blocks, unsigned threads, Kernel kernel, Arguments... arguments) {

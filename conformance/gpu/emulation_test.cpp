@@ -11,8 +11,9 @@
 namespace gfpq {
 namespace {
 
-/// As the library's: one for all types.
-alignas(16) unsigned char workspace_memory[sizeof(cuda::Workspace<double>)];
+/// As the library's: used again and again, and zero at first.
+template <class Float>
+cuda::Workspace<Float> workspace;
 
 template <class Float, class W>
 void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_delta, unsigned blocks) {
@@ -29,14 +30,13 @@ void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_d
     maximum = std::max(maximum, cuda::magnitude_or_zero<Float>(numbers[i]));
   const int wanted = std::max(ladder<Float, W>.delta(maximum), lowest_delta);
 
-  auto* const workspace = reinterpret_cast<cuda::Workspace<Float>*>(workspace_memory);
-  int delta = 12345;
-  emulate(blocks, cuda::block_threads, cuda::fit<Float>, data, cuda::Size(count), W::bits, lowest_delta, workspace,
-          &delta);
-  ASSERT_EQ(delta, wanted) << count << " numbers in " << blocks << " blocks";
-  ASSERT_EQ(workspace->blocks_done, 0u) << "not ready for the next use";
+  cuda::Workspace<Float>* const found = &workspace<Float>;
+  emulate(blocks, cuda::block_threads, cuda::fit<Float>, data, cuda::Size(count), W::bits, lowest_delta, found);
+  ASSERT_EQ(found->delta, wanted) << count << " numbers in " << blocks << " blocks";
+  ASSERT_EQ(found->blocks_done, 0u) << "not ready for the next use";
+  ASSERT_EQ(found->maximum, 0u) << "not ready for the next use";
 
-  const cuda::Range<Bits>* const fitted = &workspace->range;
+  const cuda::Range<Bits>* const fitted = &found->range;
   const unsigned tiles = unsigned(cuda::Tiles<Float>(data, count).count());
   emulate(tiles, cuda::block_threads, cuda::quantize<Float, W>, data, cuda::Size(count), cuda::Range<Bits>{}, fitted);
   for (std::size_t i = 0; i < numbers.size(); ++i)
@@ -50,6 +50,18 @@ TEST(GpuEmulated, FitAndQuantize) {
   expect_fit_and_quantize<float, Width16>(3 * tile, 1, -4095, 2); // more tiles than blocks
   expect_fit_and_quantize<double, Width8>(10, 0, 400, 1);         // UPDATE with a wider range
   expect_fit_and_quantize<float, Width8>(1, 0, -511, 1);
+}
+
+/// The blocks of the emulated GPU do not run at the same time; this one's threads do.
+TEST(GpuEmulated, ManyRaiseOneNumber) {
+  for (int round = 0; round < 20; ++round) {
+    unsigned long long largest = 0;
+    emulate(1, 32, [&largest] {
+      for (unsigned long long i = 0; i < 500; ++i)
+        cuda::raise_for_all(&largest, (i << 40) + threadIdx.x);
+    });
+    ASSERT_EQ(largest, (499ull << 40) + 31);
+  }
 }
 
 TEST(GpuEmulated, QuantizeWithAKnownRange) {

@@ -47,6 +47,21 @@ TEST(GpuErrors, ArgumentsAreCheckedBeforeTheGpu) {
   EXPECT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(&number, 1, 8, &param), GFPQ_ERR_BAD_PARAMETERS);
 }
 
+/// A GPU would end its context at such an address. No GPU is asked.
+TEST(GpuErrors, AddressesBetweenNumbersAreRefused) {
+  alignas(double) unsigned char memory[64] = {};
+  GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
+  const auto expect_refusal = [&param](auto* data) {
+    Messages messages;
+    EXPECT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(data, 2, 8, &param), GFPQ_ERR_BAD_PARAMETERS);
+    EXPECT_NE(messages.text.find("not a multiple of"), std::string::npos) << messages.text;
+  };
+  for (const std::size_t offset : {1, 2, 3, 6})
+    expect_refusal(reinterpret_cast<float*>(memory + offset));
+  for (const std::size_t offset : {1, 4, 12})
+    expect_refusal(reinterpret_cast<double*>(memory + offset));
+}
+
 TEST(GpuErrors, NoCodeForTheGpuIsToldInTheVendorsWords) {
   const cudaError_t error_before = error_seen_by_caller();
   Messages messages;

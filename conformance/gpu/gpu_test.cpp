@@ -190,6 +190,30 @@ TEST_F(GpuTest, TypesTakeTurns) {
   }
 }
 
+/// The caller may end the context, and all memory with it: the library keeps none.
+TEST_F(GpuTest, AfterADeviceReset) {
+  for (unsigned round = 0; round < 3; ++round) {
+    expect_as_cpu<float, Width8>(GFPQ_MODE_INIT, 100000, 0, round);
+    expect_as_cpu<double, Width16>(GFPQ_MODE_UPDATE, 100000, 1, round);
+    expect_as_cpu<float, Width16>(GFPQ_MODE_APPLY_ONLY, 1000, 0, round);
+    require(cudaDeviceReset());
+  }
+}
+
+/// More calls at the same time than there is room for: some wait for their turn.
+TEST_F(GpuTest, MoreThreadsThanWorkspaces) {
+  std::vector<std::thread> threads;
+  for (unsigned thread = 0; thread < 80; ++thread)
+    threads.emplace_back([thread] {
+      const Stream stream;
+      for (unsigned round = 0; round < 5; ++round)
+        expect_as_cpu<float, Width8>(GFPQ_MODE_INIT, 1000 + thread, 0, thread + 100 * round,
+                                     static_cast<cudaStream_t>(stream));
+    });
+  for (std::thread& thread : threads)
+    thread.join();
+}
+
 /// The library neither reports nor swallows an error that was there before.
 TEST_F(GpuTest, CallersErrorStays) {
   const DeviceVector<float> device(std::vector<float>(10, 1.0f));

@@ -8,17 +8,22 @@
 namespace gfpq {
 namespace cuda {
 
-/// What `fit` leaves for `quantize`, and needs between its blocks. Zero before the first use; each use leaves it ready
-/// for the next, of either type.
+/// What `fit` needs between its blocks, zero before its first use and after each, and what it finds.
 template <class Float>
 struct Workspace {
   using Bits = typename Format<Float>::Bits;
-  static constexpr unsigned max_blocks = 4096;
 
-  unsigned blocks_done; ///< first, so that it lies at the same place for both types; nothing else outlives a use
+  unsigned blocks_done;
+  Bits maximum;
   Range<Bits> range;
-  Bits maxima[max_blocks]; ///< of each block
+  int delta;
 };
+
+/// How many there are, for all types, devices and contexts: so many calls can look for a delta at the same time.
+constexpr unsigned workspaces = 64;
+
+/// `fit` takes the tiles in turn with no more blocks than these: the end of a block costs as much as some tiles.
+constexpr unsigned max_fit_blocks = 4096;
 
 #ifdef GFPQ_CUDA_KERNELS
 
@@ -79,6 +84,18 @@ __device__ Bits block_maximum(Bits mine) {
   return thread == 0 ? maxima[0] : 0; // which thread 0 was the last to write
 }
 
+/// Raises a number that other blocks raise too. There is no atomicMax here: a GPU of 2012 has none for 64 bits.
+template <class Bits>
+__device__ void raise_for_all(Bits* largest, Bits number) {
+  Bits seen = 0; // a guess, to begin with
+  while (number > seen) {
+    const Bits before = atomicCAS(largest, seen, number);
+    if (before == seen)
+      return;
+    seen = before;
+  }
+}
+
 template <class Float, class W>
 __device__ int fit_delta(typename Format<Float>::Bits maximum, int lowest_delta,
                          Range<typename Format<Float>::Bits>& range) {
@@ -90,13 +107,15 @@ __device__ int fit_delta(typename Format<Float>::Bits maximum, int lowest_delta,
 
 /// Finds the delta of a tensor, no less than `lowest_delta`, and its range.
 ///
-/// The maximum is our own and not CUB's: the same launch goes on to delta, and no header is needed. Magnitudes are
-/// compared as integers, so that the result does not depend on the order of the blocks.
+/// The maximum is our own and not CUB's, which has no code for the guide's GPUs and does not compile without CUDA's
+/// headers; it would take three launches, and scratch memory, where this takes one. Magnitudes are compared as
+/// integers, so that the result does not depend on the order of the blocks.
+///
+/// No block waits for another: it does not matter how many run at a time, nor what else the GPU does.
 template <class Float>
 __global__ void __launch_bounds__(block_threads)
-    fit(Float* data, Size count, int bits, int lowest_delta, Workspace<Float>* workspace, int* delta) {
+    fit(Float* data, Size count, int bits, int lowest_delta, Workspace<Float>* workspace) {
   using Bits = typename Format<Float>::Bits;
-  __shared__ bool is_last;
   const unsigned thread = GfpqThreadIndex::thread(), blocks = GfpqThreadIndex::blocks();
   const Tiles<Float> tiles(data, count);
 
@@ -112,24 +131,18 @@ __global__ void __launch_bounds__(block_threads)
     }
   }
   maximum = block_maximum(maximum);
-
-  if (thread == 0) {
-    workspace->maxima[GfpqThreadIndex::block()] = maximum;
-    __threadfence();
-    is_last = atomicInc(&workspace->blocks_done, blocks - 1) == blocks - 1; // ends at 0 again
-  }
-  __syncthreads();
-  if (!is_last)
+  if (thread != 0)
     return;
 
+  // The fences order each block's maximum before its count, and the last block's look at the maximum after all counts.
+  raise_for_all(&workspace->maximum, maximum);
   __threadfence();
-  maximum = 0;
-  for (unsigned i = thread; i < blocks; i += block_threads)
-    raise(static_cast<const volatile Bits&>(workspace->maxima[i])); // other blocks wrote it
-  maximum = block_maximum(maximum);
-  if (thread == 0)
-    *delta = bits == Width8::bits ? fit_delta<Float, Width8>(maximum, lowest_delta, workspace->range)
-                                  : fit_delta<Float, Width16>(maximum, lowest_delta, workspace->range);
+  if (atomicInc(&workspace->blocks_done, blocks - 1) != blocks - 1) // the last sets it to 0
+    return;
+  __threadfence();
+  maximum = atomicExch(&workspace->maximum, Bits(0));
+  workspace->delta = bits == Width8::bits ? fit_delta<Float, Width8>(maximum, lowest_delta, workspace->range)
+                                          : fit_delta<Float, Width16>(maximum, lowest_delta, workspace->range);
 }
 
 #endif // GFPQ_CUDA_KERNELS

@@ -36,6 +36,19 @@ struct GfpqThreadIndex {
 };
 inline __device__ void __threadfence() { __nvvm_membar_gl(); }
 inline __device__ unsigned atomicInc(unsigned* counter, unsigned last) { return __nvvm_atom_inc_gen_ui(counter, last); }
+inline __device__ unsigned atomicCAS(unsigned* cell, unsigned old, unsigned number) {
+  return __nvvm_atom_cas_gen_i(reinterpret_cast<int*>(cell), old, number);
+}
+inline __device__ unsigned atomicExch(unsigned* cell, unsigned number) {
+  return __nvvm_atom_xchg_gen_i(reinterpret_cast<int*>(cell), number);
+}
+inline __device__ unsigned long long atomicCAS(unsigned long long* cell, unsigned long long old,
+                                               unsigned long long number) {
+  return __nvvm_atom_cas_gen_ll(reinterpret_cast<long long*>(cell), old, number);
+}
+inline __device__ unsigned long long atomicExch(unsigned long long* cell, unsigned long long number) {
+  return __nvvm_atom_xchg_gen_ll(reinterpret_cast<long long*>(cell), number);
+}
 #elif defined(GFPQ_CUDA_KERNELS)
 struct GfpqThreadIndex {
   static __device__ unsigned thread() { return threadIdx.x; }

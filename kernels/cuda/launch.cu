@@ -4,6 +4,17 @@ namespace gfpq {
 namespace cuda {
 namespace {
 
+// In the code's own memory and not allocated: each context has its own, and after cudaDeviceReset it is new and zero.
+__device__ Workspace<float> workspaces_of_floats[workspaces];
+__device__ Workspace<double> workspaces_of_doubles[workspaces];
+
+cudaError_t find(Workspace<float>*& first) {
+  return cudaGetSymbolAddress(reinterpret_cast<void**>(&first), workspaces_of_floats);
+}
+cudaError_t find(Workspace<double>*& first) {
+  return cudaGetSymbolAddress(reinterpret_cast<void**>(&first), workspaces_of_doubles);
+}
+
 /// As <<<>>>, but with the error as the answer: the thread's last error stays the caller's own.
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), Size blocks, cudaStream_t stream, Arguments... arguments) {
@@ -19,26 +30,35 @@ cudaError_t launch(void (*kernel)(Parameters...), Size blocks, cudaStream_t stre
 
 template <class Float, class W>
 cudaError_t launch_quantize(Float* data, Size count, const Range<typename Format<Float>::Bits>& range,
-                            const Range<typename Format<Float>::Bits>* fitted, cudaStream_t stream) {
-  return launch(quantize<Float, W>, Tiles<Float>(data, count).count(), stream, data, count, range, fitted);
+                            cudaStream_t stream) {
+  return launch(quantize<Float, W>, Tiles<Float>(data, count).count(), stream, data, count, range, nullptr);
 }
 
-template <class Float>
-cudaError_t launch_fit(Float* data, Size count, int bits, int lowest_delta, Workspace<Float>* workspace, int* delta,
-                       cudaStream_t stream) {
-  const Size tiles = Tiles<Float>(data, count).count(), limit = Workspace<Float>::max_blocks;
-  return launch(fit<Float>, tiles < limit ? tiles : limit, stream, data, count, bits, lowest_delta, workspace, delta);
+template <class Float, class W>
+cudaError_t launch_fit_and_quantize(Float* data, Size count, int lowest_delta, unsigned workspace, int* delta,
+                                    cudaStream_t stream) {
+  Workspace<Float>* found = nullptr;
+  if (const cudaError_t error = find(found); error != cudaSuccess)
+    return error;
+  found += workspace;
+  const Size tiles = Tiles<Float>(data, count).count();
+  cudaError_t error = launch(fit<Float>, tiles < max_fit_blocks ? tiles : max_fit_blocks, stream, data, count,
+                             int(W::bits), lowest_delta, found);
+  if (error == cudaSuccess)
+    error =
+        launch(quantize<Float, W>, tiles, stream, data, count, Range<typename Format<Float>::Bits>{}, &found->range);
+  if (error == cudaSuccess)
+    error = cudaMemcpyAsync(delta, &found->delta, sizeof *delta, cudaMemcpyDeviceToHost, stream);
+  return error;
 }
 
-#define GFPQ_INSTANTIATE(Float)                                                                                        \
-  using Range_##Float = Range<Format<Float>::Bits>;                                                                    \
-  template cudaError_t launch_quantize<Float, Width8>(Float*, Size, const Range_##Float&, const Range_##Float*,        \
-                                                      cudaStream_t);                                                   \
-  template cudaError_t launch_quantize<Float, Width16>(Float*, Size, const Range_##Float&, const Range_##Float*,       \
-                                                       cudaStream_t);                                                  \
-  template cudaError_t launch_fit(Float*, Size, int, int, Workspace<Float>*, int*, cudaStream_t);
-GFPQ_INSTANTIATE(float)
-GFPQ_INSTANTIATE(double)
+#define GFPQ_INSTANTIATE(Float, W)                                                                                     \
+  template cudaError_t launch_quantize<Float, W>(Float*, Size, const Range<Format<Float>::Bits>&, cudaStream_t);       \
+  template cudaError_t launch_fit_and_quantize<Float, W>(Float*, Size, int, unsigned, int*, cudaStream_t);
+GFPQ_INSTANTIATE(float, Width8)
+GFPQ_INSTANTIATE(float, Width16)
+GFPQ_INSTANTIATE(double, Width8)
+GFPQ_INSTANTIATE(double, Width16)
 
 } // namespace cuda
 } // namespace gfpq

@@ -9,17 +9,17 @@
 namespace gfpq {
 namespace cuda {
 
-/// Queues the quantization of `count` numbers, one or more, in device memory. The range is the one given, or, where
-/// `fitted` is not null, the one that lies there in device memory when the work runs.
+/// Queues the quantization of `count` numbers, one or more, in device memory: one kernel.
 template <class Float, class W>
 cudaError_t launch_quantize(Float* data, Size count, const Range<typename Format<Float>::Bits>& range,
-                            const Range<typename Format<Float>::Bits>* fitted, cudaStream_t stream);
+                            cudaStream_t stream);
 
-/// Queues the search for a tensor's delta, for a width of `bits`. It is written to `delta`, which the device must be
-/// able to reach, and its range to the workspace.
-template <class Float>
-cudaError_t launch_fit(Float* data, Size count, int bits, int lowest_delta, Workspace<Float>* workspace, int* delta,
-                       cudaStream_t stream);
+/// Queues the search for a tensor's delta, no less than `lowest_delta`, the quantization with it, and its way back to
+/// the host: `delta` is written when the stream is done.
+/// \param workspace below `workspaces`; no two calls under way may have the same.
+template <class Float, class W>
+cudaError_t launch_fit_and_quantize(Float* data, Size count, int lowest_delta, unsigned workspace, int* delta,
+                                    cudaStream_t stream);
 
 } // namespace cuda
 } // namespace gfpq
