@@ -2,16 +2,22 @@
 """Compile the GPU kernels for every architecture and say what came out: the compatibility table.
 
 nvcc makes machine code for all architectures that it knows. The architectures of the vendor's guide, older than that,
-are compiled by Clang to PTX, without CUDA's headers. With older ptxas programs (--ptxas, or --with-wheels, which fetches
-NVIDIA's from PyPI into a temporary folder) that PTX is assembled to machine code too, and NVRTC of CUDA 11 compiles the
-same header. Ends with 0, with 1 where something does not compile or spills registers, with 77 where there is no compiler.
+are compiled by Clang to PTX, without CUDA's headers. --with-wheels fetches what NVIDIA offers on PyPI of CUDA 11 and 12
+into a temporary folder: their ptxas assembles that PTX to machine code, and their NVRTC compiles the same header.
+
+    check_archs.py --json report/archs.json        report.py --archs makes a page of that
+    check_archs.py --with-wheels --markdown kernels/cuda/ARCHITECTURES.md
+
+Ends with 0, with 1 where something does not compile or spills registers, or --check finds a difference, with 77 where
+there is no compiler.
 """
 
 import argparse
+import concurrent.futures
 import ctypes
 import dataclasses
-import html
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -20,10 +26,12 @@ import sys
 import tempfile
 import zipfile
 
+from report import archs
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GUIDE = ["sm_30", "sm_35", "sm_37", "sm_50", "sm_52", "sm_60", "sm_61"]
-WHEELS = ["nvidia-cuda-nvcc-cu11", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvrtc-cu11", "nvidia-cuda-cuobjdump",
-          "nvidia-cuda-nvdisasm"]
+WHEELS = ["nvidia-cuda-nvcc-cu11", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvrtc-cu11", "nvidia-cuda-nvrtc-cu12",
+          "nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm"]
 SOURCE = """#include "kernels/cuda/kernels.cuh"
 namespace gfpq {
 namespace cuda {
@@ -36,21 +44,6 @@ INSTANTIATE(double, unsigned long long)
 } // namespace cuda
 } // namespace gfpq
 """
-
-
-@dataclasses.dataclass
-class Row:
-    """One kernel, from one compiler, for one architecture. Numbers are None where PTX does not tell them."""
-    architecture: str
-    compiler: str
-    code: str  # "machine code" or "PTX"
-    kernel: str
-    registers: int = None
-    spill_bytes: int = None
-    shared_bytes: int = None
-    constant_bytes: int = None
-    load_bits: int = None
-    store_bits: int = None
 
 
 class CompileError(Exception):
@@ -66,7 +59,7 @@ def run(command):
 
 
 def version_of(program):
-    found = re.search(r"(?:release|clang version) ([\d.]+)", run([program, "--version"]))
+    found = re.search(r"(?:release.* V|clang version )([\d.]+)", run([program, "--version"]))
     return found.group(1) if found else "?"
 
 
@@ -87,7 +80,8 @@ def read_ptxas(output):
         kernel = kernel_name(part.split("'")[0])
 
         def number(pattern, text=part):
-            return sum(int(match) for match in re.findall(pattern, text))
+            told = re.findall(pattern, text)
+            return sum(map(int, told)) if told else None
         facts[kernel] = {"registers": number(r"Used (\d+) registers"),
                          "spill_bytes": number(r"(\d+) bytes spill"),
                          "shared_bytes": number(r"(\d+) bytes smem"),
@@ -128,8 +122,17 @@ def rows_of(architecture, compiler, code, *facts):
     kernels = {}
     for fact in facts:
         for kernel, values in fact.items():
-            kernels.setdefault(kernel, {}).update(values)
-    return [Row(architecture, compiler, code, kernel, **kernels[kernel]) for kernel in sorted(kernels)]
+            kernels.setdefault(kernel, dict.fromkeys(archs.NUMBERS)).update(values)
+    return [archs.Kernel(architecture, compiler, code, kernel, **kernels[kernel]) for kernel in sorted(kernels)]
+
+
+def listed_architectures(nvcc):
+    """The architectures that this nvcc knows, oldest first; not sm_90a and the like, which are of no use to others."""
+    try:
+        listed = run([nvcc, "--list-gpu-code"])
+    except CompileError:  # an early CUDA 11
+        listed = run([nvcc, "--help"])
+    return sorted(set(re.findall(r"\bsm_\d+\b", listed)), key=lambda name: int(name[3:]))
 
 
 class Checker:
@@ -149,19 +152,26 @@ class Checker:
                     continue
         return read_ptx(ptx.read_text())
 
+    @staticmethod
+    def for_each(function, items):
+        """The rows of all items, made side by side."""
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [row for rows in pool.map(function, items) for row in rows]
+
     def by_nvcc(self):
         nvcc = self.tools["nvcc"]
-        architectures = [name for name in run([nvcc, "--list-gpu-code"]).split() if re.fullmatch(r"sm_\d+", name)]
-        architectures.sort(key=lambda name: int(name[3:]))
         compiler = f"nvcc {version_of(nvcc)}"
-        rows = []
-        for architecture in architectures:
+        architectures = listed_architectures(nvcc)
+
+        def compile_for(architecture):
             cubin, ptx = self.folder / f"{architecture}.cubin", self.folder / f"{architecture}.ptx"
             run([nvcc, "-std=c++17", "-O3", "-I.", "-arch", architecture.replace("sm", "compute"), "-ptx",
                  "-Wno-deprecated-gpu-targets", "-o", ptx, self.source])
             output = run([nvcc, "-arch", architecture, "-Xptxas", "-v", "-Wno-deprecated-gpu-targets", "-cubin",
                           "-o", cubin, ptx])
-            rows += rows_of(architecture, compiler, "machine code", read_ptxas(output), self.widths(cubin, ptx))
+            return rows_of(architecture, compiler, "machine code", read_ptxas(output), self.widths(cubin, ptx))
+
+        rows = self.for_each(compile_for, architectures)
         newest = architectures[-1]
         rows += rows_of(newest.replace("sm", "compute"), compiler, "PTX",
                         read_ptx((self.folder / f"{newest}.ptx").read_text()))
@@ -170,13 +180,13 @@ class Checker:
     def by_clang(self):
         clang = self.tools["clang"]
         compiler = f"clang {version_of(clang)}"
-        rows = []
-        for architecture in GUIDE:
+
+        def compile_for(architecture):
             ptx = self.folder / f"clang-{architecture}.ptx"
             run([clang, "-x", "cuda", "-std=c++17", "-O3", "-I.", f"--cuda-gpu-arch={architecture}",
                  "--cuda-device-only", "-nocudainc", "-nocudalib", "-Wno-unknown-cuda-version", "-S", "-o", ptx,
                  self.source])
-            rows += rows_of(architecture, compiler, "PTX", read_ptx(ptx.read_text()))
+            rows = rows_of(architecture, compiler, "PTX", read_ptx(ptx.read_text()))
             for ptxas in self.tools["ptxas"]:
                 cubin = self.folder / f"clang-{architecture}.cubin"
                 try:
@@ -187,10 +197,15 @@ class Checker:
                     raise
                 rows += rows_of(architecture, f"{compiler}, ptxas {version_of(ptxas)}", "machine code",
                                 read_ptxas(output), self.widths(cubin, ptx))
-        return rows
+            return rows
+
+        return self.for_each(compile_for, GUIDE)
 
     def by_nvrtc(self):
-        nvrtc = ctypes.CDLL(self.tools["nvrtc"])
+        return self.for_each(self.by_one_nvrtc, self.tools["nvrtc"])
+
+    def by_one_nvrtc(self, library):
+        nvrtc = ctypes.CDLL(library)
         major, minor = ctypes.c_int(), ctypes.c_int()
         nvrtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
         count = ctypes.c_int()
@@ -219,7 +234,8 @@ class Checker:
                 text = ctypes.create_string_buffer(size.value)
                 getattr(nvrtc, f"nvrtcGet{what}")(program, text)
                 texts.append(text.raw)
-            ptx, cubin = self.folder / "nvrtc.ptx", self.folder / "nvrtc.cubin"
+            ptx = self.folder / f"nvrtc-{major.value}-{architecture}.ptx"
+            cubin = ptx.with_suffix(".cubin")
             ptx.write_bytes(texts[0].rstrip(b"\0"))
             cubin.write_bytes(texts[1])
             nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
@@ -232,7 +248,7 @@ def fetch_wheels(folder):
     """The programs and libraries in NVIDIA's wheels: ptxas, nvrtc, cuobjdump, nvdisasm."""
     run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder,
          *WHEELS])
-    found = {"ptxas": []}
+    found = {"ptxas": [], "nvrtc": []}
     for wheel in sorted(folder.glob("*.whl")):
         target = folder / wheel.name.split("-py3")[0]
         with zipfile.ZipFile(wheel) as archive:
@@ -243,33 +259,27 @@ def fetch_wheels(folder):
             elif file.name in ("cuobjdump", "nvdisasm"):
                 found[file.name] = file
             elif re.fullmatch(r"libnvrtc\.so[.\d]*", file.name):
-                found["nvrtc"] = file
+                found["nvrtc"].append(file)
             if file.parent.name == "bin":
                 file.chmod(0o755)
     return found
 
 
-def summarize(rows):
-    """One line an architecture and compiler: the worst of its kernels."""
-    groups = {}
-    for row in rows:
-        groups.setdefault((row.architecture, row.compiler, row.code), []).append(row)
-    lines = []
-    for (architecture, compiler, code), kernels in groups.items():
-        def span(key, among=kernels):
-            values = [getattr(row, key) for row in among if getattr(row, key) is not None]
-            if not values:
-                return ""
-            low, high = min(values), max(values)
-            return f"{low}" if low == high else f"{low} to {high}"
-        quantize = [row for row in kernels if row.kernel.startswith("quantize")]
-        lines.append([architecture, code, compiler, span("registers"), span("spill_bytes"), span("shared_bytes"),
-                      span("constant_bytes"), span("load_bits"), span("store_bits", quantize)])
-    return sorted(lines, key=lambda line: (int(line[0].split("_")[1]), line[1] == "PTX", line[2]))
-
-
 HEADINGS = ["architecture", "code", "compiler", "registers", "spill bytes", "shared bytes", "constant bytes",
             "load bits", "store bits"]
+MARKDOWN_HEAD = """# The GPU kernels, architecture by architecture
+
+Made by `scripts/check_archs.py --with-wheels --markdown kernels/cuda/ARCHITECTURES.md`: what each compiler makes of the
+kernels, from fewest to most among them. PTX does not tell registers. No GPU took part.
+
+"""
+
+
+def table_of(table):
+    """One line an architecture and compiler."""
+    return [[build.architecture, build.code, build.compiler, build.span("registers"), build.span("spill_bytes"),
+             build.span("shared_bytes"), build.span("constant_bytes"), build.span("load_bits"),
+             build.span("store_bits", "quantize")] for build in table.builds]
 
 
 def as_text(lines):
@@ -279,14 +289,16 @@ def as_text(lines):
 
 
 def as_markdown(lines):
-    return "\n".join("| " + " | ".join(line) + " |" for line in [HEADINGS, ["---"] * len(HEADINGS), *lines])
+    return "\n".join("| " + " | ".join(line) + " |" for line in [HEADINGS, ["---"] * len(HEADINGS), *lines]) + "\n"
 
 
-def as_html(lines):
-    def table_row(cells, tag):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-    return "\n".join(["<table class=\"archs\">", table_row(HEADINGS, "th"),
-                      *(table_row(line, "td") for line in lines), "</table>"])
+def outdated(lines, markdown):
+    """Lines whose compiler and architecture the file names, with something else beside them."""
+    made = {tuple(line[:3]): line for line in lines}
+    kept = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines()
+            if line.startswith("|")]
+    return [f"now {' | '.join(made[tuple(line[:3])])}, not {' | '.join(line)}" for line in kept
+            if made.get(tuple(line[:3]), line) != line]
 
 
 def main():
@@ -294,11 +306,11 @@ def main():
     parser.add_argument("--nvcc", default=shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc"))
     parser.add_argument("--clang", default=shutil.which("clang++-14") or shutil.which("clang++"))
     parser.add_argument("--ptxas", action="append", default=[], help="an older ptxas for Clang's PTX; may be repeated")
-    parser.add_argument("--nvrtc", help="a libnvrtc.so")
+    parser.add_argument("--nvrtc", action="append", default=[], help="a libnvrtc.so; may be repeated")
     parser.add_argument("--with-wheels", action="store_true", help="fetch older compilers from PyPI")
     parser.add_argument("--json", type=pathlib.Path, help="write all kernels' facts to this file")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table to this file")
-    parser.add_argument("--html", type=pathlib.Path, help="write the table to this file, as a piece of a page")
+    parser.add_argument("--check", type=pathlib.Path, help="compare with such a table, where it names the same compiler")
     arguments = parser.parse_args()
 
     tools = {"nvcc": arguments.nvcc, "clang": arguments.clang, "ptxas": arguments.ptxas, "nvrtc": arguments.nvrtc,
@@ -322,7 +334,8 @@ def main():
         print("skipped: neither nvcc nor clang++ is here")
         sys.exit(77)
 
-    lines = summarize(rows)
+    table = archs.Architectures("", rows, problems)
+    lines = table_of(table)
     print(as_text(lines))
     for row in rows:
         if row.spill_bytes:
@@ -330,11 +343,14 @@ def main():
         if row.load_bits != 128 or (row.kernel.startswith("quantize") and row.store_bits != 128):
             problems.append(f"{row.kernel} loads {row.load_bits} and stores {row.store_bits} bits at once at most on "
                             f"{row.architecture} with {row.compiler}")
+    if arguments.check:
+        problems += [f"{arguments.check} is outdated, its first lines say how to make it anew: {line}"
+                     for line in outdated(lines, arguments.check.read_text())]
     if arguments.json:
-        arguments.json.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n")
-    for file, write in ((arguments.markdown, as_markdown), (arguments.html, as_html)):
-        if file:
-            file.write_text(write(lines) + "\n")
+        written = {"schema": archs.SCHEMA, "kernels": [dataclasses.asdict(row) for row in rows], "problems": problems}
+        arguments.json.write_text(json.dumps(written, indent=1) + "\n")
+    if arguments.markdown:
+        arguments.markdown.write_text(MARKDOWN_HEAD + as_markdown(lines))
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(lines)} architectures and compilers, {len(rows)} kernels, {len(problems)} problems")

@@ -11,7 +11,7 @@ Exit status: 0 done (with --compare: nothing became slower), 1 a row of --compar
 import argparse
 import sys
 
-from report import compare, conformance, results, significance
+from report import archs, compare, conformance, results, significance
 from report.fields import InputError, report_input_error
 
 
@@ -29,6 +29,7 @@ def parse(arguments):
         metavar="FILE",
         help="JSON of the conformance runner, shown in the report too",
     )
+    parser.add_argument("--archs", metavar="FILE", help="JSON of check_archs.py; a page of its own, linked from the report")
     against = parser.add_argument_group("comparison")
     against.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="compare two result files")
     against.add_argument(
@@ -60,7 +61,8 @@ def main(arguments=None):
 
         everything = results.load_all(options.files)
         runs = conformance.load_all(options.conformance)
-        pictures, missing = document.write(everything, options.output, options.title, runs)
+        table = archs.load(options.archs) if options.archs else None
+        pictures, missing = document.write(everything, options.output, options.title, runs, table)
     except (InputError, OSError) as error:
         print(report_input_error(error), file=sys.stderr)
         return 2

@@ -124,6 +124,11 @@ bool has_cub_transform() {
 #endif
 }
 
+std::string cub_version() {
+  return std::to_string(CUB_MAJOR_VERSION) + "." + std::to_string(CUB_MINOR_VERSION) + "." +
+         std::to_string(CUB_SUBMINOR_VERSION);
+}
+
 template <class Float>
 cudaError_t cub_transform(Float* data, std::size_t count, unsigned bits, int delta, cudaStream_t stream) {
 #ifdef GFPQ_BENCH_CUB_TRANSFORM

@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <string>
 
 namespace bench {
 
@@ -24,6 +25,7 @@ cudaError_t cub_maximum(void* scratch, std::size_t& scratch_bytes, const Float* 
 /// CUB's DeviceTransform of the same rule, with tables in global memory, for a known delta.
 constexpr const char* cub_transform_name = "cub::DeviceTransform";
 bool has_cub_transform();
+std::string cub_version();
 template <class Float>
 cudaError_t cub_transform(Float* data, std::size_t count, unsigned bits, int delta, cudaStream_t stream);
 

@@ -139,7 +139,10 @@ int run(const Options& options, const std::string& output_file) {
   facts["library"] = describe(options.library, library, device.target);
   facts["peer"] = nullptr;
   if (bench::has_cub_transform())
-    facts["peer"] = {{"file", bench::cub_transform_name}, {"targets", {device.target}}, {"threads", "own"}};
+    facts["peer"] = {{"file", bench::cub_transform_name},
+                     {"version", bench::cub_version()},
+                     {"targets", {device.target}},
+                     {"threads", "own"}};
   facts["gpu"] = device.facts;
   facts.update(bench::describe(bench::this_machine()));
   facts["threads_all"] = nullptr;

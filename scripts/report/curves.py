@@ -5,7 +5,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from report import picture, style
 from report.bars import LEGEND, TITLE_AND_LABEL, WIDTH, lay_out, wrapped
-from report.overviews import BIT_LABELS, BITS, MODES, THREADS, limit_rate, thread_claim
+from report.overviews import BIT_LABELS, BITS, MODES, THREADS, limit_rate, thread_claim, use_text
 from report.picture import Missing, Picture
 from report.style import plt
 
@@ -104,7 +104,7 @@ def against_size(everything):
                     continue
                 for label, look, points in panels[use, bits]:
                     plot(axes, points, look, label)
-                axes.set_title(f"{name}, {THREADS[use]}")
+                axes.set_title(f"{name}, {use_text(use, [results])}")
                 size_axis(axes)
                 axes.set_ylabel(RATE)
                 lines[-1].append(axes)
@@ -114,11 +114,16 @@ def against_size(everything):
         text = (
             f"APPLY on floats in place; {picture.ACCOUNTING['apply']}. Warm: the tensor was written just before and"
             " lies in the innermost cache that can hold it; cold: it comes from memory. The limit is a loop that only"
-            " scales the same tensor, measured beside each call. Dotted verticals: the size of one cache of each"
-            " level, which each core (L1, L2) or group of cores (L3) has for itself."
+            " scales the same tensor, measured beside each call. Dotted verticals: the size of "
+        )
+        text += (
+            "the GPU's L2 cache."
+            if results.is_gpu
+            else "one cache of each level, which each core (L1, L2) or group of cores (L3) has for itself."
         )
         if any(row.lib == "peer" for row in results.select(kind="quantize")):
-            text += f" The peer, {results.library('peer')}, uses {thread_claim(results)}."
+            uses = "" if results.is_gpu else f", uses {thread_claim(results)}"
+            text += f" The peer: {results.library('peer')}{uses}."
         name = f"throughput_by_size_{len(pictures) + 1}"
         pictures.append(Picture(name, f"{title}: {results.label}", text, figure, value_axes, [results]))
     return pictures or [Missing(title, "no file has our library on two or more tensor sizes")]
@@ -171,7 +176,8 @@ def call_time(everything):
         axes.set_ylim(min(ends), max(ends))
     lay_out(figure, handles.values(), height)
     text = (
-        "APPLY on floats that are in a cache where they fit in one (warm); ours on one thread. Both axes are"
+        "APPLY on floats that are in a cache where they fit in one (warm); ours on one thread of a CPU, or on a GPU,"
+        " where it is the GPU's own time, without what it takes to launch. Both axes are"
         " logarithmic, since the sizes span several powers of ten: equal distances are equal factors, and lengths must"
         " not be compared."
     )
@@ -192,8 +198,8 @@ def size_axis(axes):
 
 def mark_caches(axes, results):
     low, high = axes.get_xlim()
-    for key, name in CACHES:
-        size = results.fact(key)
+    caches = {"L2": results.gpu_fact("l2_bytes")} if results.is_gpu else {n: results.fact(key) for key, n in CACHES}
+    for name, size in caches.items():
         if size and low < size < high:
             axes.axvline(size, color=style.SOFT, linewidth=1.1, linestyle=":", zorder=0.6)
             axes.annotate(

@@ -23,7 +23,36 @@ FACTS = (
     ("Library", lambda r: library_text(r, "library")),
     ("Compared with", lambda r: library_text(r, "peer")),
     ("CPU", lambda r: joined(r.fact("cpu_model"), r.fact("architecture"))),
-    ("GPU", lambda r: joined(*(f"{key} {value}" for key, value in (r.fact("gpu") or {}).items()))),
+    ("GPU", lambda r: joined(r.gpu_fact("name"), prefixed("compute capability ", r.gpu_fact("compute_capability")))),
+    ("Code that the GPU runs", lambda r: r.gpu_fact("code")),
+    (
+        "Driver and toolkit",
+        lambda r: joined(
+            prefixed("driver ", r.gpu_fact("driver")),
+            prefixed("for CUDA ", r.gpu_fact("driver_cuda")),
+            prefixed("built with CUDA ", r.gpu_fact("toolkit_cuda")),
+        ),
+    ),
+    (
+        "GPU's memory",
+        lambda r: joined(
+            size_text(r.gpu_fact("memory_bytes")),
+            prefixed("", r.gpu_fact("memory_bus_bits"), " bits wide"),
+            prefixed("peak ", number_text(r.gpu_fact("peak_gbytes_per_second")), " GB/s"),
+            {True: "ECC on", False: "ECC off"}.get(r.gpu_fact("ecc")),
+        ),
+    ),
+    ("GPU's L2 cache", lambda r: size_text(r.gpu_fact("l2_bytes"))),
+    (
+        "GPU's clocks at the start",
+        lambda r: joined(
+            prefixed("multiprocessors ", r.gpu_fact("sm_clock_mhz"), " MHz"),
+            prefixed("at most ", r.gpu_fact("sm_clock_max_mhz"), " MHz"),
+            prefixed("memory ", r.gpu_fact("memory_clock_mhz"), " MHz"),
+            prefixed("at most ", r.gpu_fact("memory_clock_max_mhz"), " MHz"),
+            prefixed("power limit ", r.gpu_fact("power_limit_watts"), " W"),
+        ),
+    ),
     (
         "Cores",
         lambda r: joined(
@@ -62,6 +91,10 @@ def size_text(size):
     return style.human_bytes(size) if size else None
 
 
+def number_text(value):
+    return style.plain_number(value) if value else None
+
+
 def library_text(results, which):
     about = results.fact(which)
     if not about:
@@ -84,7 +117,8 @@ def provenance(everything):
 
 def sentence(row):
     """'8 bit: 40.1 GB/s on 2 threads, 93 % of the limit, 97 times as fast as libgfpq.so.1.1.5'."""
-    told = [f"{style.plain_number(row.spread('gbytes_per_second').median)} GB/s with {overviews.thread_text(row)}"]
+    rate = f"{style.plain_number(row.spread('gbytes_per_second').median)} GB/s"
+    told = [rate if row.results.is_gpu else f"{rate} with {overviews.thread_text(row)}"]
     if row.has("limit_ratio"):
         told.append(f"{style.percent(row.spread('limit_ratio').median)} of what the machine can do")
     if row.has("peer_ratio"):
@@ -124,8 +158,8 @@ def draw(everything):
     return pictures, [item for item in drawn if not isinstance(item, Picture)]
 
 
-def write(everything, folder, title, conformance_runs=()):
-    """index.html with everything inside, report.md beside the PNG files; returns (pictures, missing)."""
+def write(everything, folder, title, conformance_runs=(), architectures=None):
+    """index.html with everything inside, report.md beside the PNG files, archs.html; returns (pictures, missing)."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     pictures, missing = draw(everything)
@@ -142,6 +176,7 @@ def write(everything, folder, title, conformance_runs=()):
         "provenance": provenance(everything),
         "machines": picture.measured(everything),
         "runs": list(conformance_runs),
+        "archs": architectures,
         "outcomes": conformance.OUTCOMES,
         "thread_text": overviews.thread_text,
         "number": style.plain_number,
@@ -150,6 +185,9 @@ def write(everything, folder, title, conformance_runs=()):
     }
     for item in pictures:
         (folder / f"{item.name}.png").write_bytes(item.png)
-    for name, template in (("index.html", "report.html.j2"), ("report.md", "report.md.j2")):
+    files = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
+    if architectures:
+        files["archs.html"] = "archs.html.j2"
+    for name, template in files.items():
         (folder / name).write_text(pages.render(template, **values), encoding="utf-8")
     return pictures, missing

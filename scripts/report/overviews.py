@@ -7,17 +7,18 @@ from report.picture import Missing, Picture
 MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE"}
 SHOWN_MODES = ("apply", "init")
 THREADS = {"one": "1 thread", "all": "all threads"}
+RATE = "GB/s read and written (10⁹ bytes/s)"
 BITS = ("8", "16")
 BIT_LABELS = ("8 bit", "16 bit")
 
 
-def by_machine(everything, counter, bar_of):
+def by_machine(files, counter, bar_of, uses=tuple(THREADS)):
     """{panel title: groups}, a panel for each mode and number of threads, a group for each machine; and the sources."""
     panels, sources = {}, []
     for mode in SHOWN_MODES:
-        for use, threads in THREADS.items():
+        for use in uses:
             groups = []
-            for results in picture.measured(everything):
+            for results in files:
                 rows = [r for r in picture.main_rows(results, mode=mode) if picture.thread_use(r) == use]
                 chosen = [row for bits in BITS for row in rows if row.bits == bits and row.has(counter)]
                 drawn = [bar_of(BITS.index(row.bits), row) for row in unique(chosen)]
@@ -25,8 +26,15 @@ def by_machine(everything, counter, bar_of):
                     groups.append(Group(results.label, drawn))
                     sources.append(results)
             if groups:
-                panels[f"{MODES[mode]}, {threads}"] = groups
+                panels[f"{MODES[mode]}, {use_text(use, files)}"] = groups
     return panels, sources
+
+
+def use_text(use, files):
+    """What the rows of `picture.thread_use` have in common."""
+    if use == "all" and any(results.is_gpu for results in files):
+        return "GPU" if all(results.is_gpu for results in files) else "GPU or all threads"
+    return THREADS[use]
 
 
 def unique(rows):
@@ -45,30 +53,43 @@ def limit_rate(row):
 
 
 def throughput(everything):
+    """CPUs, and GPUs with the CPUs beside them: on the GPUs' scale nothing could be told of the CPUs."""
     title = "Throughput by machine"
+    files = picture.measured(everything)
+    cpus = [results for results in files if not results.is_gpu]
+    drawn = [_throughput("throughput_by_machine", title, cpus, tuple(THREADS))]
+    if len(cpus) < len(files):
+        title = "Throughput of GPUs, and CPUs beside them" if cpus else "Throughput of GPUs"
+        drawn.append(_throughput("gpu_throughput_by_machine", title, files, ("all",)))
+    drawn = [item for item in drawn if item]
+    return drawn or [
+        Missing(title, "no file has a cold run of our library on the guide's data with one or all threads")
+    ]
 
-    def bar_of(series, row):
-        rate = row.spread("gbytes_per_second")
-        return Bar(series, rate, limit_rate(row))
 
-    panels, sources = by_machine(everything, "gbytes_per_second", bar_of)
+def _throughput(name, title, files, uses):
+    panels, sources = by_machine(
+        files,
+        "gbytes_per_second",
+        lambda series, row: Bar(series, row.spread("gbytes_per_second"), limit_rate(row)),
+        uses,
+    )
     if not panels:
-        return [Missing(title, "no file has a cold run of our library on the guide's data with one or all threads")]
-    axis = "GB/s read and written (10⁹ bytes/s)"
-    figure, axes = bars.panels(panels, axis, legend=bars.legend(BIT_LABELS, limit=True))
+        return None
+    figure, axes = bars.panels(panels, RATE, legend=bars.legend(BIT_LABELS, limit=True))
     text = (
         f"Our library, float, {picture.tensor_text(sources)} in place, from memory (cold). Bytes counted:"
         f" {picture.ACCOUNTING['apply']}; {picture.ACCOUNTING['init']}. The black tick is the limit: a loop that only"
         " scales the same tensor (for INIT: that finds its maximum and then scales it), measured beside the call;"
         " “20 of 25” means 20 GB/s where the limit is 25."
     )
-    return [Picture("throughput_by_machine", title, text, figure, [(a, "x") for a in axes], sources)]
+    return Picture(name, title, text, figure, [(a, "x") for a in axes], sources)
 
 
 def limit_share(everything):
     title = "Share of the limit by machine"
     panels, sources = by_machine(
-        everything, "limit_ratio", lambda series, row: Bar(series, row.spread("limit_ratio").scaled(100))
+        picture.measured(everything), "limit_ratio", lambda series, row: Bar(series, row.spread("limit_ratio").scaled(100))
     )
     if not panels:
         return [Missing(title, "no file has limits beside a cold run of our library on the guide's data")]
@@ -115,7 +136,7 @@ def targets(everything):
     if not panels:
         return [Missing(title, "no file has our library with two or more instruction sets on the same work")]
     figure, axes = bars.panels(
-        panels, "GB/s read and written (10⁹ bytes/s)", columns=2, legend=bars.legend(BIT_LABELS, limit=True)
+        panels, RATE, columns=2, legend=bars.legend(BIT_LABELS, limit=True)
     )
     text = (
         f"Our library on one thread, float, APPLY, {picture.tensor_text(sources)} in place, from memory (cold);"
@@ -137,7 +158,7 @@ def peers(everything):
             for row in sorted((r for r in rows if r.mode == mode), key=lambda r: (int(r.bits), thread_order(r))):
                 note = f"({style.plain_number(row.spread('peer_ratio').median)} × as fast)"
                 peer_time = row.spread("peer_time").scaled(1e-6)
-                label = f"{row.bits} bit, {MODES[mode]}, {thread_text(row)}"
+                label = f"{row.bits} bit, {MODES[mode]}" + ("" if results.is_gpu else f", {thread_text(row)}")
                 groups.append(Group(label, [Bar(0, row.time.scaled(1e-6), note=note), Bar(1, peer_time)]))
         ours, other = results.library(), results.library("peer") or "the peer"
         figure, axes = bars.panels(
@@ -150,8 +171,9 @@ def peers(everything):
         text = (
             f"Time of one call, float, {picture.tensor_text([results])}, from memory (cold). Both libraries work on the"
             " same tensors, in turn, in the same process; the factor is the median of the factors of the repetitions."
-            f" The threads named are those that ours may use; the peer uses {thread_claim(results)}."
         )
+        if not results.is_gpu:
+            text += f" The threads named are those that ours may use; the peer uses {thread_claim(results)}."
         pictures.append(
             Picture(f"peer_{len(pictures) + 1}", f"{title}: {results.label}", text, figure, [(axes[0], "x")], [results])
         )
@@ -163,6 +185,8 @@ def thread_order(row):
 
 
 def thread_text(row):
+    if row.results.is_gpu:
+        return "GPU"
     if row.threads == "own":
         return "its own choice of threads"
     return "1 thread" if row.threads == "1" else f"{row.threads} threads"

@@ -22,6 +22,8 @@ COUNTERS = (
     "limit_time",
     "peer_ratio",
     "peer_time",
+    "call_time",
+    "end_to_end_time",
 )
 
 
@@ -121,12 +123,18 @@ class Results:
         return f"{about['file']} (version {about['version']})" if about else None
 
     @property
+    def is_gpu(self):
+        return self.context.value["device"] == "gpu"
+
+    @property
     def machine(self):
         """What has to be the same before two durations can be compared; None where it is not known."""
-        gpu = self.fact("gpu")
-        if self.context.value["device"] == "gpu":
-            return gpu.get("name") if gpu else None
-        return self.fact("cpu_model")
+        return self.gpu_fact("name") if self.is_gpu else self.fact("cpu_model")
+
+    def gpu_fact(self, key):
+        """A value of the context's `gpu`, None where it is missing or not known."""
+        value = (self.fact("gpu") or {}).get(key)
+        return None if value in ("unknown", "") else value
 
     def select(self, **wanted):
         """Rows by kind and segments, in file order: select(kind='limit', op='scale', threads='1')."""
@@ -175,7 +183,11 @@ def _check_context(context):
         return
     for key in ("project_version", "project_revision", "compiler", "compiler_flags", "cpu_model", "architecture"):
         context[key].text()
-    _positive(context["threads_all"])
+    if context["device"].value == "cpu":
+        _positive(context["threads_all"])
+    else:
+        context["gpu"]["name"].text()
+        _positive(context["gpu"]["l2_bytes"])
     for key in ("cache_l1d_bytes", "cache_l2_bytes", "cache_l3_bytes"):
         if context.has(key):
             context[key].count()

@@ -153,6 +153,71 @@ def bench_run(speed=1.0, **changes):
     return {"context": bench_context(**changes), "benchmarks": rows}
 
 
+def gpu_run(speed=1.0, name="Made-up GPU", l2_bytes=52428800):
+    """As the GPU's program writes it. No GPU is like this: the numbers are round, and made up."""
+    gpu = dict(
+        name=name, compute_capability="9.0", multiprocessors=100, memory_bytes=80 << 30, l2_bytes=l2_bytes,
+        memory_bus_bits=4096, peak_gbytes_per_second=2000 * speed, driver="1.2.3", driver_cuda="13.0",
+        toolkit_cuda="13.0", sm_clock_mhz=1000, memory_clock_mhz=1000, sm_clock_max_mhz=2000,
+        memory_clock_max_mhz=1000, power_limit_watts=500, ecc=True, code="machine code sm_90",
+    )  # fmt: skip
+    context = bench_context(device="gpu", title=name, gpu=gpu, threads_all=None)
+    context["library"] = {"file": "libgfpq_gpu.so.1.2.0", "version": "1.2.0", "targets": ["sm_90"], "threads": "own"}
+    context["peer"] = {
+        "file": "cub::DeviceTransform", "version": "3.0.1", "targets": ["sm_90"], "threads": "own"
+    }  # fmt: skip
+    rows = []
+    for bits in (8, 16):
+        for mode, passes in PASSES.items():
+            for count in (1 << 20, 1 << 23, 13107200, 1 << 26):
+                for cache in ("cold", "warm"):
+                    limit = passes * 4 * count / ((1800 if cache == "cold" else 3000) * speed) + 2000
+                    time = 1.02 * limit + 500
+                    peer = 1.1 * time if mode == "apply" else None
+                    for lib in ("ours", "peer") if peer else ("ours",):
+                        new = repetitions(
+                            gpu_name(bits=bits, mode=mode, count=count, cache=cache, lib=lib),
+                            spread_around(time if lib == "ours" else peer),
+                            limit,
+                            peer if lib == "ours" else None,
+                            passes,
+                            count,
+                        )
+                        for row in new[:-1]:
+                            row.update(call_time=4000.0, end_to_end_time=row["real_time"] + 9000)
+                        rows += new
+    for op, passes in (("scale", 2), ("max", 1), ("copy", 2), ("max+scale", 3)):
+        limit = f"limit/device:gpu/op:{op}/type:f32/count:13107200/threads:own/cache:cold"
+        rows += repetitions(limit, spread_around(passes * 4 * 13107200 / (1800 * speed)), passes=passes)
+    return {"context": context, "benchmarks": rows}
+
+
+def archs_table(problems=(), **changes):
+    """What check_archs.py writes: two kernels, as PTX of one compiler and as machine code of two."""
+    kernels = []
+    for architecture, compiler, registers in (
+        ("sm_30", "clang 14.0.6", None),
+        ("sm_90", "NVRTC 12.9", 41),
+        ("sm_90", "nvcc 13.0.88", 40),
+        ("compute_121", "nvcc 13.0.88", None),
+    ):
+        for kernel in ("fit<double>", "quantize<float, 8 bit>"):
+            told = registers is not None
+            kernels.append(
+                dict(
+                    architecture=architecture, compiler=compiler, code="machine code" if told else "PTX",
+                    kernel=kernel, registers=registers, spill_bytes=0 if told else None,
+                    shared_bytes=192 if told else None, constant_bytes=None, load_bits=128, store_bits=128,
+                )
+            )  # fmt: skip
+    kernels[-3].update(changes)
+    return {"schema": "gfpq-archs/1", "kernels": kernels, "problems": list(problems)}
+
+
+def gpu_name(**keys):
+    return quantize_name(target="sm_90", threads="own", **keys).replace("quantize/", "quantize/device:gpu/")
+
+
 def quoted_run():
     unstated = "mode:unstated/data:guide/count:13107200/threads:unstated/cache:unstated"
     name = "quantize/system:{}/lib:vendor/type:f32/bits:8/" + unstated

@@ -8,6 +8,7 @@ import unittest
 
 import fixtures  # first: it makes scripts/ importable
 from report import document, doubts, overviews, picture, results
+from report.fields import InputError
 
 NAME = fixtures.quantize_name()
 
@@ -151,6 +152,77 @@ class Report(unittest.TestCase):
     def test_conformance_verdict_is_on_the_page(self):
         self.assertIn("computes GFPQ: 5 of 5 requirements hold", self.page)
         self.assertIn("computes GFPQ: 5 of 5 requirements hold", self.markdown)
+
+
+class Gpus(unittest.TestCase):
+    """Two GPUs and a CPU, all made up."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.temporary.cleanup)
+        folder = pathlib.Path(cls.temporary.name)
+        files = [
+            fixtures.write(folder, "cpu.json", fixtures.bench_run()),
+            fixtures.write(folder, "one.json", fixtures.gpu_run(1.0, "Made-up GPU")),
+            fixtures.write(folder, "two.json", fixtures.gpu_run(2.0, "Other made-up GPU")),
+        ]
+        cls.everything = results.load_all(files)
+        cls.pictures, cls.missing = document.write(cls.everything, folder / "out", "GPUs")
+        cls.page = (folder / "out" / "index.html").read_text(encoding="utf-8")
+        cls.markdown = (folder / "out" / "report.md").read_text(encoding="utf-8")
+
+    def picture(self, name):
+        return next(item for item in self.pictures if item.name == name)
+
+    def test_gpus_stand_beside_each_other_and_beside_the_cpu(self):
+        item = self.picture("gpu_throughput_by_machine")
+        self.assertEqual({r.title for r in item.sources}, {"Made-up CPU", "Made-up GPU", "Other made-up GPU"})
+        for axes, _ in item.value_axes:
+            labels = [tick.get_text().replace("\n", " ") for tick in axes.get_yticklabels()]
+            self.assertIn(labels, (["Made-up CPU", "Made-up GPU", "Other made-up GPU"], [""] * 3))
+            cpu, gpu, other = ([patch.get_width() for patch in axes.patches[i : i + 2]] for i in (0, 2, 4))
+            self.assertTrue(max(cpu) < min(gpu) and max(gpu) < min(other))
+
+    def test_the_cpus_own_figure_is_on_their_own_scale(self):
+        item = self.picture("throughput_by_machine")
+        self.assertEqual({r.title for r in item.sources}, {"Made-up CPU"})
+        self.assertLess(item.value_axes[0][0].get_xlim()[1], 100)
+
+    def test_curves_of_a_gpu_show_its_own_cache(self):
+        marked = {}
+        for item in self.pictures:
+            if item.name.startswith("throughput_by_size"):
+                marked[item.sources[0].title] = {text.get_text() for text in item.value_axes[0][0].texts}
+        self.assertEqual(marked["Made-up GPU"], {"L2\n50 MiB"})
+        self.assertIn("L3\n32 MiB", marked["Made-up CPU"])
+
+    def test_what_the_caller_waits_is_told(self):
+        row = self.everything[1].rows[fixtures.gpu_name()]
+        end = row.spread("end_to_end_time").median * 1e-3
+        self.assertRegex(self.markdown, rf"\| APPLY \| 8 bit \| GPU \| .* 4 \(4–4\) \| {end:.3g} \(")
+        self.assertIn("µs until the<br>GPU is done", self.page)
+
+    def test_the_facts_about_the_gpus(self):
+        facts = dict(document.provenance(self.everything))
+        for fact, cell in (
+            ("GPU", "Made-up GPU, compute capability 9.0"),
+            ("Code that the GPU runs", "machine code sm_90"),
+            ("Driver and toolkit", "driver 1.2.3, for CUDA 13.0, built with CUDA 13.0"),
+            ("GPU's memory", "80 GiB, 4096 bits wide, peak 2,000 GB/s, ECC on"),
+            ("GPU's L2 cache", "50 MiB"),
+            ("Compared with", "cub::DeviceTransform (version 3.0.1), targets sm_90"),
+        ):
+            self.assertEqual(facts[fact][1], cell)
+            self.assertIn(facts[fact][0], ("unknown", "libgfpq.so.1.1.5 (version 1.1.5), targets own"))
+        self.assertRegex(facts["GPU's clocks at the start"][1], "multiprocessors 1000 MHz, at most 2000 MHz, memory")
+
+    def test_a_gpu_file_without_its_cache_is_refused(self):
+        run = fixtures.gpu_run()
+        del run["context"]["gpu"]["l2_bytes"]
+        path = fixtures.write(self.temporary.name, "bad.json", run)
+        with self.assertRaisesRegex(InputError, "context.gpu.l2_bytes"):
+            results.load(path)
 
 
 class Few(unittest.TestCase):
