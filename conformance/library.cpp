@@ -79,4 +79,10 @@ GFPQ_INFO_ST Library::info() const {
   return room.info;
 }
 
+std::string version_of(const Library& library) {
+  const GFPQ_INFO_ST info = library.info();
+  return std::to_string(info.u32LibVerMajor) + "." + std::to_string(info.u32LibVerMinor) + "." +
+         std::to_string(info.u32LibVerPatch);
+}
+
 } // namespace conformance

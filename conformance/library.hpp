@@ -58,6 +58,9 @@ private:
   int (*get_info_)(GFPQ_INFO_ST*);
 };
 
+/// `1.1.5`
+std::string version_of(const Library& library);
+
 } // namespace conformance
 
 #endif

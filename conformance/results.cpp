@@ -199,10 +199,4 @@ nlohmann::json Results::to_json(const Library& library, Device device, const Kno
   return json;
 }
 
-std::string version_of(const Library& library) {
-  const GFPQ_INFO_ST info = library.info();
-  return std::to_string(info.u32LibVerMajor) + "." + std::to_string(info.u32LibVerMinor) + "." +
-         std::to_string(info.u32LibVerPatch);
-}
-
 } // namespace conformance

@@ -69,9 +69,6 @@ private:
   std::vector<Finding> findings_;
 };
 
-/// `1.1.5`
-std::string version_of(const Library& library);
-
 } // namespace conformance
 
 #endif
