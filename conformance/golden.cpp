@@ -3,8 +3,11 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <stdexcept>
+
+#include "sha256.hpp"
 
 namespace conformance {
 namespace {
@@ -14,11 +17,25 @@ std::string folder = GFPQ_GOLDEN_FOLDER;
 template <class Float>
 using Bits = std::conditional_t<sizeof(Float) == 4, std::uint32_t, std::uint64_t>;
 
-std::ifstream open(const std::string& file) {
-  std::ifstream stream(golden_path(file), std::ios::binary);
+std::string path_of(const std::string& file) { return folder + "/" + file; }
+
+std::string content(const std::string& file) {
+  std::ifstream stream(path_of(file), std::ios::binary);
   if (!stream)
-    throw std::runtime_error("cannot read " + golden_path(file) + ": name the folder golden/ with --golden");
-  return stream;
+    throw std::runtime_error("cannot read " + path_of(file) + ": name the folder golden/ with --golden");
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+/// The checksums in golden/SHA256SUMS, by file.
+const std::map<std::string, std::string>& checksums() {
+  static const auto by_file = [] {
+    std::map<std::string, std::string> result;
+    std::istringstream lines(content("SHA256SUMS"));
+    for (std::string sum, file; lines >> sum >> file;)
+      result[file] = sum;
+    return result;
+  }();
+  return by_file;
 }
 
 std::vector<std::string> split(const std::string& line, char separator) {
@@ -35,7 +52,20 @@ std::vector<std::string> split(const std::string& line, char separator) {
 
 void set_golden_folder(const std::string& path) { folder = path; }
 
-std::string golden_path(const std::string& file) { return folder + "/" + file; }
+std::string read_golden(const std::string& file) {
+  const auto entry = checksums().find(file);
+  if (entry == checksums().end())
+    throw std::runtime_error(path_of("SHA256SUMS") + " does not list " + file);
+  std::string bytes = content(file);
+  if (sha256(bytes) != entry->second)
+    throw std::runtime_error(path_of(file) + " is damaged: its checksum is not the one in SHA256SUMS; fetch it again");
+  return bytes;
+}
+
+void verify_golden() {
+  for (const auto& [file, sum] : checksums())
+    read_golden(file);
+}
 
 Row::Row(std::shared_ptr<const Header> header, std::vector<std::string> fields)
     : header_(std::move(header)), fields_(std::move(fields)) {
@@ -59,7 +89,7 @@ Float Row::number(const std::string& column, int occurrence) const {
 }
 
 std::vector<Row> read_table(const std::string& file) {
-  std::ifstream stream = open(file);
+  std::istringstream stream(read_golden(file));
   std::string line;
   std::getline(stream, line);
   const auto header = std::make_shared<const Row::Header>(Row::Header{file, split(line, ',')});
@@ -100,8 +130,7 @@ GFPQ_PARAM_ST block_from_hex(const std::string& hexadecimal) {
 
 template <class Float>
 std::vector<Float> read_tensor(const std::string& file) {
-  std::ifstream stream = open(file);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  const std::string bytes = read_golden(file);
   std::vector<Float> numbers(bytes.size() / sizeof(Float));
   std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(Float));
   return numbers;

@@ -1,4 +1,4 @@
-// Reads the golden data.
+// Reads the golden data. A file whose checksum is not the one in golden/SHA256SUMS is an error.
 #ifndef GFPQ_CONFORMANCE_GOLDEN_HPP
 #define GFPQ_CONFORMANCE_GOLDEN_HPP
 
@@ -13,7 +13,12 @@ namespace conformance {
 
 /// Where golden/ lies; set once, before the first reading.
 void set_golden_folder(const std::string& folder);
-std::string golden_path(const std::string& file);
+
+/// A file's bytes.
+std::string read_golden(const std::string& file);
+
+/// Reads every file, so that a damaged one is not laid at a library's door.
+void verify_golden();
 
 /// One row of a table, by column. Throws std::runtime_error, naming the file, for a column that is not there.
 class Row {

@@ -161,6 +161,7 @@ int run(int argc, char** argv) {
     return check_coverage();
   if (!golden.empty())
     set_golden_folder(golden);
+  verify_golden();
   if (!known.empty())
     session().known = KnownDeviations(known);
   std::ofstream json_file;

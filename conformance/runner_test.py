@@ -3,12 +3,14 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
 RUNNER, FAULTY_LIBRARY = sys.argv.pop(1), sys.argv.pop(1)  # a mutant whose infinities overflow
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 BROKEN = ["GFPQ-SPECIAL-02", "GFPQ-SPECIAL-04"]
 QUICK = "--gtest_filter=Special.*:Sample.*"
 
@@ -51,6 +53,26 @@ class RunnerTest(unittest.TestCase):
         self.assert_refused("known.json", self.known(text="{"))
         self.assert_refused("requirement", self.known(text='{"deviations": [{"reason": "none"}]}'))
         self.assert_refused("GFPQ-NO-99", self.known("GFPQ-NO-99"))
+
+    def test_refuses_damaged_golden_data(self):
+        golden = self.folder / "golden"
+        shutil.copytree(GOLDEN, golden)
+        self.assertEqual(self.run_runner(f"--golden={golden}", QUICK)[0], 0)
+        for name in ("generated/ladder_8.csv", "guide/samples.json", "vendor-1.1.5/tensors/all_zero.f32"):
+            file = golden / name
+            good = file.read_bytes()
+            file.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+            self.assert_refused(f"{name} is damaged", f"--golden={golden}", QUICK)
+            file.write_bytes(good[:-1])
+            self.assert_refused(f"{name} is damaged", f"--golden={golden}", QUICK)
+            file.unlink()
+            self.assert_refused(f"cannot read {file}", f"--golden={golden}", QUICK)
+            file.write_bytes(good)
+        sums = golden / "SHA256SUMS"
+        sums.write_text("".join(line for line in sums.read_text().splitlines(True) if "ladder_8" not in line))
+        status, output = self.run_runner(f"--golden={golden}", QUICK)
+        self.assertEqual(status, 1, output)
+        self.assertIn("does not list generated/ladder_8.csv", output)
 
     def test_expected_pass(self):
         status, results = self.results()

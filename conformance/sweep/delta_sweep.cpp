@@ -36,7 +36,8 @@ public:
   using Bits = BitsOf<Float>;
 
   Sweep(const Library& library, DeltaResult& result)
-      : library_(library), result_(result), param_(oracle<Float>(result.bits).param(GFPQ_MODE_APPLY_ONLY, result.delta)),
+      : library_(library), result_(result),
+        param_(oracle<Float>(result.bits).param(GFPQ_MODE_APPLY_ONLY, result.delta)),
         segments_(segments(oracle<Float>(result.bits), result.delta)) {}
 
   void all_patterns();
@@ -179,8 +180,8 @@ void to_json(nlohmann::json& json, const WrongRange& range) {
 }
 
 void from_json(const nlohmann::json& json, WrongRange& range) {
-  range = {json.at("type"),           bits_from(json.at("first")), bits_from(json.at("last")), bits_from(json.at("got")),
-           bits_from(json.at("want")), json.at("status")};
+  range = {json.at("type"),           bits_from(json.at("first")), bits_from(json.at("last")),
+           bits_from(json.at("got")), bits_from(json.at("want")),  json.at("status")};
 }
 
 void to_json(nlohmann::json& json, const DeltaResult& result) {

@@ -71,7 +71,8 @@ std::vector<DeltaResult> read_journals(const std::string& path, const Identity& 
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string other = entry.path().filename().string();
     const std::string suffix = other.compare(0, name.size(), name) == 0 ? other.substr(name.size()) : "?";
-    if (suffix.empty() || (suffix.size() > 1 && suffix.find_first_not_of("0123456789", 1) == std::string::npos && suffix[0] == '.'))
+    if (suffix.empty() ||
+        (suffix.size() > 1 && suffix.find_first_not_of("0123456789", 1) == std::string::npos && suffix[0] == '.'))
       for (DeltaResult& result : read_journal(entry.path().string(), identity))
         results.push_back(std::move(result));
   }

@@ -16,8 +16,8 @@ struct Identity {
   std::uint64_t random_doubles, seed;
 };
 
-/// The results in FILE and in every FILE.1, FILE.2 ..., the journals of a sweep's ranks. A last line that was cut off is left
-/// out. Throws std::runtime_error for another sweep's journal, and for any other damage.
+/// The results in FILE and in every FILE.1, FILE.2 ..., the journals of a sweep's ranks. A last line that was cut off
+/// is left out. Throws std::runtime_error for another sweep's journal, and for any other damage.
 std::vector<DeltaResult> read_journals(const std::string& path, const Identity& identity);
 
 /// One line for each delta, on the disk before `add` returns.

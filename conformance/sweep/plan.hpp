@@ -12,9 +12,7 @@ namespace conformance {
 struct Item {
   int bits, delta;
 
-  bool operator<(const Item& other) const {
-    return std::pair(bits, delta) < std::pair(other.bits, other.delta);
-  }
+  bool operator<(const Item& other) const { return std::pair(bits, delta) < std::pair(other.bits, other.delta); }
 };
 
 /// The largest delta of a width; the smallest is its negative.

@@ -118,12 +118,13 @@ void Report::print(std::ostream& out) const {
     out << "  " << range["bits"] << " bit, delta " << range["delta"] << ", " << text("type") << " 0x" << text("first")
         << " to 0x" << text("last") << " (" << range["count"] << "): ";
     if (range["status"] != GFPQ_SUCCESS)
-      out << "the call answered 0x" << std::hex << static_cast<unsigned>(range["status"].get<int>()) << std::dec << "\n";
+      out << "the call answered 0x" << std::hex << static_cast<unsigned>(range["status"].get<int>()) << std::dec
+          << "\n";
     else
       out << "got 0x" << text("got") << ", want 0x" << text("want") << "\n";
   }
   out << library_.file_name() << " " << version_of(library_)
-      << (!holds()          ? " does NOT compute GFPQ\n"
+      << (!holds()         ? " does NOT compute GFPQ\n"
           : !is_complete() ? ": no difference so far; stopped before the end\n"
                            : ": no difference\n");
 }

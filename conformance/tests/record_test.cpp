@@ -1,7 +1,6 @@
 // Record, Sample: what the vendor's library and guide show.
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "golden.hpp"
@@ -115,10 +114,7 @@ CONFORMANCE_TEST(Record, ZeroZones, "GFPQ-RECORD-06") {
 }
 
 const nlohmann::json& guide() {
-  static const nlohmann::json json = [] {
-    std::ifstream stream(golden_path("guide/samples.json"));
-    return nlohmann::json::parse(stream);
-  }();
+  static const nlohmann::json json = nlohmann::json::parse(read_golden("guide/samples.json"));
   return json;
 }
 
