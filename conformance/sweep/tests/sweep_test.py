@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""gfpq_sweep: what it finds, that it goes on after a kill, and that shards, threads and ranks change no result."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import unittest.mock
+
+SWEEP, FAULTY_LIBRARY, GOOD_LIBRARY, MPIRUN = (sys.argv.pop(1) for _ in range(4))
+# The first three deltas of 8 bit: -511, 511, 1.
+PART = ("--bits=8", "--limit=3", "--doubles=5000")
+FLOATS = 2**32
+
+
+def sweep(*arguments, launcher=(), library=FAULTY_LIBRARY):
+    """Status, standard output and error."""
+    run = subprocess.run([*launcher, SWEEP, f"--library={library}", *arguments], capture_output=True, text=True,
+                         check=False)
+    return run.returncode, run.stdout, run.stderr
+
+
+class SweepTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.journal = self.folder / "journal"
+
+    def results(self, *arguments, status=1, **others):
+        """The JSON results, and what they say of the run apart from them."""
+        file = self.folder / "results.json"
+        found, _, error = sweep(f"--json={file}", *arguments, **others)
+        self.assertEqual(found, status, error)
+        results = json.loads(file.read_text())
+        return results, results.pop("run")
+
+    @property
+    def whole(self):
+        """The results that every way to make the sweep must have."""
+        if not hasattr(SweepTest, "whole_results"):
+            SweepTest.whole_results = self.results(*PART)[0]
+        return SweepTest.whole_results
+
+
+class FindingTest(SweepTest):
+    def test_faulty_library(self):
+        width, = self.whole["widths"]
+        self.assertEqual(width["done"], "-511,1,511")
+        self.assertEqual(width["floats"], 3 * FLOATS)
+        self.assertEqual(width["wrong_floats"], 33 + 4 + 1 + 1)
+        self.assertEqual(self.whole["library"]["version"], "9.8.7")
+        self.assertTrue(self.whole["complete"])
+
+        ranges = {}
+        for entry in self.whole["ranges"]:
+            ranges.setdefault((entry["delta"], entry["type"]), []).append(entry)
+        def shape(delta, kind):
+            return [(entry["first"], entry["last"], entry["count"]) for entry in ranges[delta, kind]]
+
+        self.assertEqual(shape(-511, "float"), [("3f803ff0", "3f804010", 33)])
+        # One range on either side of the threshold, for the right results differ.
+        self.assertEqual(shape(511, "float"), [("4f88980d", "4f88980e", 2), ("4f88980f", "4f889810", 2)])
+        self.assertEqual(shape(1, "float"), [("7fc00001", "7fc00001", 1), ("ff800000", "ff800000", 1)])
+        nan, infinity = ranges[1, "float"]
+        self.assertEqual((nan["want"], nan["got"]), ("00000000", "00000001"))
+        self.assertEqual(int(infinity["want"], 16) ^ int(infinity["got"], 16), 1)
+        self.assertEqual(shape(511, "double"), [("7fefffffffffffff", "7ff0000000000000", 2)])
+        for entry in ranges[1, "double"]:
+            self.assertTrue("4000000000000000" <= entry["first"] <= entry["last"] <= "400fffffffffffff", entry)
+        self.assertTrue(all(entry["status"] == -0xFFEF for entry in ranges[-511, "double"]))  # GFPQ_ERR_NOT_SUPPORT
+
+    def test_right_library(self):
+        status, output, error = sweep("--bits=8", "--deltas=1", library=GOOD_LIBRARY)
+        self.assertEqual(status, 0, error)
+        self.assertIn("1 of 1 deltas, 4294967296 floats, 0 wrong, 143152 doubles, 0 wrong", output)
+        self.assertIn("left", error)
+
+    def test_seed(self):
+        """Random doubles depend on the seed, and find wrong results."""
+        one, other = (self.results("--bits=8", "--deltas=1", "--doubles=20000", f"--seed={seed}")[0]["widths"][0]
+                      for seed in (1, 2))
+        self.assertEqual(one["doubles"], other["doubles"])
+        self.assertNotEqual(one["wrong_doubles"], other["wrong_doubles"])
+
+
+class SameResultsTest(SweepTest):
+    def test_threads(self):
+        self.assertEqual(self.results(*PART, "--threads=3")[0], self.whole)
+
+    def test_shards_add_up(self):
+        parts = [self.results(*PART, f"--shard={shard}/3")[0] for shard in (1, 2, 3)]
+        for key in ("deltas_done", "floats", "wrong_floats", "doubles", "wrong_doubles", "range_count"):
+            self.assertEqual(sum(part["widths"][0][key] for part in parts), self.whole["widths"][0][key], key)
+        ranges = sorted((entry for part in parts for entry in part["ranges"]), key=lambda entry: entry["delta"])
+        self.assertEqual(ranges, self.whole["ranges"])
+
+    def test_goes_on_after_a_kill(self):
+        run = subprocess.Popen([SWEEP, f"--library={FAULTY_LIBRARY}", *PART, f"--journal={self.journal}"],
+                               stderr=subprocess.DEVNULL)
+        while not self.journal.exists() or self.journal.read_text().count("\n") < 2:  # a header and a delta
+            self.assertIsNone(run.poll(), "ended before it could be killed")
+            time.sleep(0.01)
+        run.kill()
+        run.wait()
+        done = self.journal.read_text().count("\n") - 1
+        with self.journal.open("a") as file:
+            file.write('{"bits":8,"delta":-25')  # as if it had been killed while it wrote
+        results, facts = self.results(*PART, f"--journal={self.journal}")
+        self.assertEqual(facts["deltas_resumed"], done)
+        self.assertEqual(results, self.whole)
+        # And once more, with nothing left to do.
+        start = time.monotonic()
+        results, facts = self.results(*PART, f"--journal={self.journal}")
+        self.assertEqual((results, facts["deltas_resumed"]), (self.whole, 3))
+        self.assertLess(time.monotonic() - start, 1)
+
+    def test_stops_at_a_signal(self):
+        file = self.folder / "results.json"
+        run = subprocess.Popen([SWEEP, f"--library={GOOD_LIBRARY}", "--bits=8", f"--json={file}"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        run.stderr.readline()  # it has begun
+        run.send_signal(signal.SIGTERM)
+        run.communicate()
+        self.assertEqual(run.returncode, 3)
+        results = json.loads(file.read_text())
+        self.assertFalse(results["complete"])
+        self.assertIn(results["widths"][0]["done"], ("", "-511", "-511,511"))  # no more than those in hand
+
+
+@unittest.skipUnless(MPIRUN, "built without MPI")
+class RanksTest(SweepTest):
+    def setUp(self):
+        super().setUp()
+        os.environ.update({"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+
+    def launcher(self, ranks):
+        return [MPIRUN, "--oversubscribe", "-n", str(ranks)]
+
+    def test_two_ranks(self):
+        results, facts = self.results(*PART, launcher=self.launcher(2))
+        self.assertEqual(results, self.whole)
+        self.assertEqual(facts["ranks"], 2)
+
+    def test_journals_of_ranks(self):
+        """Three ranks begin, one process ends; and what one process began, two ranks end."""
+        self.results("--bits=8", "--limit=2", "--doubles=5000", f"--journal={self.journal}", launcher=self.launcher(3))
+        lines = {file.name: file.read_text().count("\n") for file in self.folder.glob("journal*")}
+        self.assertEqual(lines, {"journal": 2, "journal.1": 2, "journal.2": 1})  # a header, and what each rank did
+        results, facts = self.results(*PART, f"--journal={self.journal}")
+        self.assertEqual((results, facts["deltas_resumed"]), (self.whole, 2))
+        results, facts = self.results(*PART, f"--journal={self.journal}", launcher=self.launcher(2))
+        self.assertEqual((results, facts["deltas_resumed"], facts["ranks"]), (self.whole, 3, 2))
+
+    def test_refusals(self):
+        self.assertEqual(sweep("--bits=9", launcher=self.launcher(2))[0], 2)
+        self.assertEqual(sweep(launcher=self.launcher(2), library="no-such-library.so")[0], 2)
+
+
+class RefusalTest(SweepTest):
+    def assert_refused(self, wanted, *arguments, library=GOOD_LIBRARY):
+        status, output, error = sweep(*arguments, library=library)
+        self.assertEqual(status, 2, output + error)
+        self.assertIn(wanted, output + error)
+
+    def test_arguments(self):
+        self.assert_refused("no-such-library.so", library="no-such-library.so")
+        self.assert_refused("--bits", "--bits=9")
+        for deltas in ("x", "1:", "3:1", "1:5:0", "1,,2", "1:2:3:4", "1 2"):
+            self.assert_refused("neither a delta nor", f"--deltas={deltas}")
+        self.assert_refused("beyond the 8-bit deltas", "--deltas=512")
+        self.assert_refused("beyond the 16-bit deltas", "--deltas=-4096", "--bits=16")
+        for shard in ("0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"):
+            self.assert_refused("is not i/n", f"--shard={shard}")
+        self.assert_refused("cannot write", "--json=/no/such/folder/results.json")
+        self.assert_refused("there is no such folder", "--journal=/no/such/folder/journal")
+
+    def begin_journal(self):
+        self.results("--bits=8", "--deltas=511", "--doubles=7", f"--journal={self.journal}")
+        return self.journal.read_text().splitlines(True)
+
+    def test_journals(self):
+        mine = (f"--journal={self.journal}", "--bits=8", "--deltas=511")
+        lines = self.begin_journal()
+        self.assert_refused("of another sweep, with library_sha256", *mine, "--doubles=7")
+        self.assert_refused("of another sweep, with random_doubles 7 instead of 8", *mine, "--doubles=8",
+                            library=FAULTY_LIBRARY)
+        self.assert_refused("of another sweep, with seed", *mine, "--doubles=7", "--seed=3", library=FAULTY_LIBRARY)
+        with unittest.mock.patch.dict(os.environ, GFPQ_TARGET="scalar"):
+            self.assert_refused("of another sweep, with target", *mine, "--doubles=7", library=FAULTY_LIBRARY)
+        self.assertEqual(self.journal.read_text(), "".join(lines))  # nothing is lost
+
+        self.journal.write_text(lines[0] + lines[1][:20] + "\n" + lines[1])
+        self.assert_refused("line 2 is damaged", *mine, "--doubles=7", library=FAULTY_LIBRARY)
+        self.journal.write_text("a text of mine\n")
+        self.assert_refused("line 1 is damaged or no line of a sweep's journal", *mine)
+        self.assertEqual(self.journal.read_text(), "a text of mine\n")
+
+    def test_one_writer(self):
+        run = subprocess.Popen([SWEEP, f"--library={GOOD_LIBRARY}", f"--journal={self.journal}"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(run.communicate)
+        self.addCleanup(run.kill)
+        run.stderr.readline()
+        self.assert_refused("another sweep writes this journal", f"--journal={self.journal}", "--limit=1")
+
+
+if __name__ == "__main__":
+    unittest.main()
