@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from oracle.arithmetic import WIDTHS
+from oracle.digest import digest_rows
 from oracle.record import verify
 from oracle.tables import delta_rows, ladder_rows, special_rows
 
@@ -17,7 +18,7 @@ DATA_FOLDERS = ["generated", "guide", "vendor-1.1.5"]
 
 def generated_files():
     """Every generated file: its path in golden/ and its text."""
-    tables = {"special": special_rows()}
+    tables = {"special": special_rows(), "digest": digest_rows()}
     for width in WIDTHS.values():
         tables[f"ladder_{width.bits}"] = ladder_rows(width)
         tables[f"deltas_{width.bits}"] = delta_rows(width)

@@ -122,7 +122,7 @@ class SameResultsTest(SweepTest):
 
     def test_stops_at_a_signal(self):
         file = self.folder / "results.json"
-        run = subprocess.Popen([SWEEP, f"--library={GOOD_LIBRARY}", "--bits=8", f"--json={file}"],
+        run = subprocess.Popen([SWEEP, f"--library={GOOD_LIBRARY}", "--bits=8", "--limit=6", f"--json={file}"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         run.stderr.readline()  # it has begun
         run.send_signal(signal.SIGTERM)
