@@ -1,5 +1,6 @@
 #include "golden.hpp"
 
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -48,6 +49,17 @@ std::vector<std::string> split(const std::string& line, char separator) {
   return fields;
 }
 
+/// The number that a text of exactly this many digits spells, or of any length where that is 0.
+template <class Number>
+Number parse(const std::string& text, int base, std::size_t digits, const std::string& what) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number, base);
+  if (error != std::errc() || stopped != end || (digits != 0 && text.size() != digits))
+    throw std::runtime_error("\"" + text + "\" is not " + what);
+  return number;
+}
+
 } // namespace
 
 void set_golden_folder(const std::string& path) { folder = path; }
@@ -81,17 +93,18 @@ const std::string& Row::text(const std::string& column, int occurrence) const {
   throw std::runtime_error(header_->file + " has no column " + column);
 }
 
-long Row::integer(const std::string& column) const { return std::stol(text(column)); }
+long Row::integer(const std::string& column) const { return parse<long>(text(column), 10, 0, "a whole number"); }
 
 template <class Float>
 Float Row::number(const std::string& column, int occurrence) const {
   return from_bits<Float>(text(column, occurrence));
 }
 
-std::vector<Row> read_table(const std::string& file) {
-  std::istringstream stream(read_golden(file));
+std::vector<Row> parse_table(const std::string& file, const std::string& text) {
+  std::istringstream stream(text);
   std::string line;
-  std::getline(stream, line);
+  if (!std::getline(stream, line))
+    throw std::runtime_error(file + " is empty");
   const auto header = std::make_shared<const Row::Header>(Row::Header{file, split(line, ',')});
   std::vector<Row> rows;
   while (std::getline(stream, line))
@@ -101,10 +114,8 @@ std::vector<Row> read_table(const std::string& file) {
 
 template <class Float>
 Float from_bits(const std::string& hexadecimal) {
-  if (hexadecimal.size() != 2 * sizeof(Float))
-    throw std::runtime_error("\"" + hexadecimal + "\" is not the bit pattern of a " +
-                             std::to_string(8 * sizeof(Float)) + "-bit number");
-  const auto bits = static_cast<Bits<Float>>(std::stoull(hexadecimal, nullptr, 16));
+  const auto bits = parse<Bits<Float>>(hexadecimal, 16, 2 * sizeof(Float),
+                                       "the bit pattern of a " + std::to_string(8 * sizeof(Float)) + "-bit number");
   Float number;
   std::memcpy(&number, &bits, sizeof number);
   return number;
@@ -122,17 +133,21 @@ std::vector<Float> list_from_bits(const std::string& text) {
 GFPQ_PARAM_ST block_from_hex(const std::string& hexadecimal) {
   if (hexadecimal.size() != 2 * GFPQ_PARAM_LEN)
     throw std::runtime_error("\"" + hexadecimal + "\" is not a block of 16 bytes");
+  const std::string what = "a byte of the block \"" + hexadecimal + "\"";
   GFPQ_PARAM_ST param{};
   for (std::size_t i = 0; i < GFPQ_PARAM_LEN; ++i)
-    param.buf[i] = static_cast<unsigned char>(std::stoul(hexadecimal.substr(2 * i, 2), nullptr, 16));
+    param.buf[i] = parse<unsigned char>(hexadecimal.substr(2 * i, 2), 16, 2, what);
   return param;
 }
 
 template <class Float>
-std::vector<Float> read_tensor(const std::string& file) {
-  const std::string bytes = read_golden(file);
+std::vector<Float> parse_tensor(const std::string& file, const std::string& bytes) {
+  if (bytes.size() % sizeof(Float) != 0)
+    throw std::runtime_error(file + ": its " + std::to_string(bytes.size()) + " bytes are not numbers of " +
+                             std::to_string(sizeof(Float)) + " bytes each");
   std::vector<Float> numbers(bytes.size() / sizeof(Float));
-  std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(Float));
+  if (!numbers.empty())
+    std::memcpy(numbers.data(), bytes.data(), bytes.size());
   return numbers;
 }
 
@@ -142,7 +157,7 @@ template float from_bits<float>(const std::string&);
 template double from_bits<double>(const std::string&);
 template std::vector<float> list_from_bits<float>(const std::string&);
 template std::vector<double> list_from_bits<double>(const std::string&);
-template std::vector<float> read_tensor<float>(const std::string&);
-template std::vector<double> read_tensor<double>(const std::string&);
+template std::vector<float> parse_tensor<float>(const std::string&, const std::string&);
+template std::vector<double> parse_tensor<double>(const std::string&, const std::string&);
 
 } // namespace conformance

@@ -42,8 +42,9 @@ private:
   std::vector<std::string> fields_;
 };
 
-/// The rows of a CSV file whose first line names the columns.
-std::vector<Row> read_table(const std::string& file);
+/// The rows of a CSV file, whose first line names the columns.
+std::vector<Row> parse_table(const std::string& file, const std::string& text);
+inline std::vector<Row> read_table(const std::string& file) { return parse_table(file, read_golden(file)); }
 
 /// The float or double whose bit pattern the text gives in hexadecimal.
 template <class Float>
@@ -58,7 +59,11 @@ GFPQ_PARAM_ST block_from_hex(const std::string& hexadecimal);
 
 /// A raw file of floats or doubles.
 template <class Float>
-std::vector<Float> read_tensor(const std::string& file);
+std::vector<Float> parse_tensor(const std::string& file, const std::string& bytes);
+template <class Float>
+std::vector<Float> read_tensor(const std::string& file) {
+  return parse_tensor<Float>(file, read_golden(file));
+}
 
 } // namespace conformance
 

@@ -33,10 +33,15 @@ KnownDeviations::KnownDeviations(const std::string& file) : file_(std::filesyste
     throw std::runtime_error("cannot read the known deviations " + file);
   try {
     const nlohmann::json json = nlohmann::json::parse(stream);
-    for (const nlohmann::json& deviation : json.at("deviations")) {
-      const std::string id = deviation.at("requirement");
+    const nlohmann::json& deviations = json.at("deviations");
+    if (!deviations.is_array())
+      throw std::runtime_error("\"deviations\" should be a list");
+    for (const nlohmann::json& deviation : deviations) {
+      const std::string id = deviation.at("requirement"), reason = deviation.at("reason");
       requirement(id); // throws for one that does not exist
-      reasons_.emplace_back(id, deviation.at("reason"));
+      if (reason.empty())
+        throw std::runtime_error("the reason of " + id + " is empty");
+      reasons_.emplace_back(id, reason);
     }
   } catch (const std::exception& error) {
     throw std::runtime_error(file + ": " + error.what());
