@@ -111,7 +111,7 @@ Library::Library(const std::string& path) : path_(path) {
   resolve(quantize_double_, "_Z23HI_GFPQ_QuantAndDeQuantPdjjP14_GFPQ_PARAM_ST", true);
   resolve(get_info_, "_Z15HI_GFPQ_GetInfoP13_GFPQ_INFO_ST", true);
   resolve(set_message_sink_, "GFPQ_SetMessageSink", false);
-  // Found through what the library links: its own OpenMP runtime, whichever that is.
+  // Found through what the library links: its own OpenMP runtime, whichever that is, where it has one.
   resolve(set_threads_, "omp_set_num_threads", false);
   if (set_message_sink_ != nullptr)
     set_message_sink_(keep_message, nullptr);
@@ -129,6 +129,13 @@ GFPQ_INFO_ST Library::info() const {
   get_info_(&info);
   info.u8BuildTime[GFPQ_DATE_TIME_STR_LEN - 1] = '\0';
   return info;
+}
+
+void Library::set_threads(int count) const {
+  if (set_threads_ != nullptr)
+    set_threads_(count);
+  else
+    setenv("OMP_NUM_THREADS", std::to_string(count).c_str(), 1); // which ours reads at every call
 }
 
 const std::string& Library::last_message() { return last_message_text; }

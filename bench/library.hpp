@@ -29,17 +29,9 @@ public:
 
   GFPQ_INFO_ST info() const;
 
-  /// Whether the library runs on OpenMP, so that its threads can be set.
-  bool can_set_threads() const { return set_threads_ != nullptr; }
-
-  /// Whether it is this project's, built without OpenMP: it runs on the calling thread. Any other library that cannot
-  /// be told is taken to start threads as it likes.
-  bool is_single_threaded() const { return set_threads_ == nullptr && set_message_sink_ != nullptr; }
-
-  void set_threads(int count) const {
-    if (set_threads_ != nullptr)
-      set_threads_(count);
-  }
+  /// Whether the number of threads that the library uses can be set.
+  bool can_set_threads() const { return set_threads_ != nullptr || is_ours(); }
+  void set_threads(int count) const;
 
   /// The last error message of any library that has GFPQ_SetMessageSink; such messages are not printed.
   static const std::string& last_message();
@@ -47,6 +39,7 @@ public:
 private:
   template <class Function>
   void resolve(Function*& function, const char* symbol, bool required);
+  bool is_ours() const { return set_message_sink_ != nullptr; }
 
   std::string path_;
   void* handle_;

@@ -73,7 +73,7 @@ public:
     facts["build_time"] = info.u8BuildTime;
     for (const bench::Contender& contender : contenders_)
       facts["targets"].push_back(contender.target);
-    facts["threads"] = library.can_set_threads() ? "set" : library.is_single_threaded() ? "one" : "own";
+    facts["threads"] = library.can_set_threads() ? "set" : "own";
     return facts;
   }
 

@@ -53,9 +53,7 @@ public:
 private:
   /// The numbers of threads that a library can be told to use.
   std::vector<int> threads_of(const Contender& contender) const {
-    if (contender.library->can_set_threads())
-      return contenders_.threads;
-    return {contender.library->is_single_threaded() ? 1 : own_threads};
+    return contender.library->can_set_threads() ? contenders_.threads : std::vector<int>{own_threads};
   }
 
   void ours(const Contender& contender, const Row& row, int threads) {

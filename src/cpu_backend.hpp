@@ -1,4 +1,4 @@
-// Runs the two passes on the CPU, on host memory: large tensors on the threads that OpenMP gives.
+// Runs the two passes on the CPU, on host memory: large tensors on several threads.
 #ifndef GFPQ_SRC_CPU_BACKEND_HPP
 #define GFPQ_SRC_CPU_BACKEND_HPP
 

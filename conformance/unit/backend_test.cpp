@@ -1,32 +1,23 @@
 // The CPU back end: the same bits on any number of threads, wherever the tensor lies.
 #include <gtest/gtest.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <atomic>
+#include <cstdlib>
+#include <thread>
 
 #include "cpu_backend.hpp"
+#include "parts.hpp"
 #include "unit_test.hpp"
 
 namespace gfpq {
 namespace {
 
-#ifdef _OPENMP
-void set_threads(int threads) { omp_set_num_threads(threads); }
-int highest_thread() { return omp_get_max_threads(); }
-#else
-void set_threads(int) {}
-int highest_thread() { return 1; }
-#endif
+void set_threads(int threads) { setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), 1); }
 
 template <class Case>
 class BackendTest : public testing::Test {
 protected:
-  BackendTest() : threads_before_(highest_thread()) {}
-  ~BackendTest() override { set_threads(threads_before_); }
-
-private:
-  const int threads_before_;
+  ~BackendTest() override { unsetenv("OMP_NUM_THREADS"); }
 };
 TYPED_TEST_SUITE(BackendTest, AllCases, CaseNames);
 
@@ -37,7 +28,7 @@ TYPED_TEST(BackendTest, SameBitsOnAnyNumberOfThreads) {
   constexpr std::size_t margin = 8;
   CpuBackend backend;
   // More than a part for each of 7 threads, a bit more than two parts, and what takes no thread.
-  for (const std::size_t bytes : {(std::size_t(8) << 20) + 24, (std::size_t(2) << 20) + 8, std::size_t(40)}) {
+  for (const std::size_t bytes : {(std::size_t(16) << 20) + 24, (std::size_t(4) << 20) + 8, std::size_t(40)}) {
     const std::size_t count = bytes / sizeof(Float);
     auto numbers = random_numbers<Float, W>(0, count + 2 * margin, 3);
     for (Bits& number : numbers)
@@ -69,25 +60,46 @@ TYPED_TEST(BackendTest, SameBitsOnAnyNumberOfThreads) {
   }
 }
 
-#ifdef _OPENMP
-TYPED_TEST(BackendTest, WithinTheCallersThreads) {
+/// What is called on many threads at once starts threads of its own on each.
+TYPED_TEST(BackendTest, OnTheCallersThreads) {
   using Float = typename TypeParam::Float;
   using W = typename TypeParam::W;
-  const std::size_t count = (std::size_t(3) << 20) / sizeof(Float);
+  set_threads(3);
+  const std::size_t count = (std::size_t(6) << 20) / sizeof(Float);
   const auto input = random_numbers<Float, W>(0, count, 4);
   auto expected = input;
   for (auto& number : expected)
     number = ladder<Float, W>.quantize(number, 5);
-  int wrong = 0;
-#pragma omp parallel num_threads(3) reduction(+ : wrong)
-  {
-    auto data = input;
-    CpuBackend().template quantize<W>(reinterpret_cast<Float*>(data.data()), count, 5);
-    wrong += data != expected;
-  }
-  EXPECT_EQ(wrong, 0);
+  std::vector<std::vector<BitsOf<Float>>> data(4, input);
+  std::vector<std::thread> callers;
+  for (auto& tensor : data)
+    callers.emplace_back(
+        [&tensor] { CpuBackend().template quantize<W>(reinterpret_cast<Float*>(tensor.data()), tensor.size(), 5); });
+  for (std::thread& caller : callers)
+    caller.join();
+  for (const auto& tensor : data)
+    EXPECT_TRUE(tensor == expected);
 }
-#endif
+
+/// The parts are the tensor, in any number, and begin at cache lines.
+TEST(Parts, TileTheTensor) {
+  alignas(64) static float tensor[1000];
+  for (const std::size_t begin : {0, 1, 15})
+    for (const std::size_t threads : {0, 1, 2, 3, 7, 16, 40}) {
+      const std::size_t count = std::size(tensor) - begin;
+      std::vector<std::atomic<int>> times(count);
+      std::atomic<std::size_t> parts{0}, within_lines{0};
+      for_each_part(tensor + begin, count, threads, [&](const float* part, std::size_t size) {
+        ++parts;
+        within_lines += part != tensor + begin && (part - tensor) % 16 != 0;
+        for (std::size_t i = 0; i < size; ++i)
+          ++times[std::size_t(part - tensor) - begin + i];
+      });
+      EXPECT_EQ(parts, std::max<std::size_t>(threads, 1));
+      EXPECT_EQ(within_lines, 0u);
+      EXPECT_TRUE(std::all_of(times.begin(), times.end(), [](int n) { return n == 1; })) << threads << " threads";
+    }
+}
 
 } // namespace
 } // namespace gfpq

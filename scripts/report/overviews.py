@@ -193,8 +193,8 @@ def thread_text(row):
 
 
 def thread_claim(results):
-    claims = {"set": "the same number of threads as ours", "one": "one thread"}
-    return claims.get((results.fact("peer") or {}).get("threads"), "as many threads as it chooses itself")
+    is_set = (results.fact("peer") or {}).get("threads") == "set"
+    return "the same number of threads as ours" if is_set else "as many threads as it chooses itself"
 
 
 def guide_rate(everything):
