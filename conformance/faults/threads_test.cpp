@@ -1,0 +1,206 @@
+// Threads that the system refuses, forked children, and many threads at once.
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <system_error>
+#include <thread>
+
+#include "tensors.hpp"
+
+namespace {
+
+/// From now on this process may have so many threads more. Root is under no limit: it becomes a user whom nobody else
+/// is. \return whether that worked
+bool allow_threads(unsigned more) {
+  constexpr uid_t nobody_else = 54321;
+  if (geteuid() == 0 && (setgid(nobody_else) != 0 || setuid(nobody_else) != 0))
+    return false;
+  unsigned begun = 0;
+  const auto count_possible = [&begun] {
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> threads;
+    try {
+      for (begun = 0; begun < 64; ++begun)
+        threads.emplace_back([&stop] {
+          while (!stop)
+            std::this_thread::yield();
+        });
+    } catch (const std::system_error&) {
+    }
+    stop = true;
+    for (std::thread& thread : threads)
+      thread.join();
+    return begun;
+  };
+  // What else the user runs counts too, and can't be known: take the limit that lets so many be.
+  rlimit limit{};
+  getrlimit(RLIMIT_NPROC, &limit);
+  for (rlim_t tried = 0; tried < 4096; ++tried) {
+    limit.rlim_cur = tried;
+    if (setrlimit(RLIMIT_NPROC, &limit) != 0)
+      return false;
+    if (count_possible() == more)
+      return true;
+    if (begun > more)
+      return false;
+  }
+  return false;
+}
+
+class RefusedThreads : public testing::TestWithParam<unsigned> {};
+
+TEST_P(RefusedThreads, FewerDoTheWork) {
+  setenv("OMP_NUM_THREADS", "8", 1);
+  if (!allow_threads(GetParam()))
+    GTEST_SKIP() << "this system lets nobody limit the threads of a process";
+  for (const unsigned bits : {8u, 16u}) {
+    EXPECT_TRUE(faults::quantizes<float>(faults::large, bits));
+    EXPECT_TRUE(faults::quantizes<double>(faults::large, bits));
+  }
+}
+INSTANTIATE_TEST_SUITE_P(After, RefusedThreads, testing::Values(0, 1, 3));
+
+/// \return the exit status of a child that does this; 14 is SIGALRM's, of a child that hangs.
+int in_child(const std::function<bool()>& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(work() ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+bool all_right() {
+  return bool(faults::quantizes<float>(faults::large, 8)) && bool(faults::quantizes<double>(faults::large, 16));
+}
+
+TEST(Fork, AfterUse) {
+  setenv("OMP_NUM_THREADS", "4", 1);
+  ASSERT_TRUE(all_right());
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(in_child(all_right), 0);
+  EXPECT_TRUE(all_right());
+}
+
+TEST(Fork, WhileOthersCall) {
+  setenv("OMP_NUM_THREADS", "3", 1);
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};
+  std::thread other([&] {
+    while (!stop)
+      wrong += !faults::quantizes<float>(faults::large, 8);
+  });
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(in_child([] { return bool(faults::quantizes<float>(faults::large, 8)); }), 0);
+  stop = true;
+  other.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+std::atomic<bool> sink_entered{false}, sink_may_go{false};
+
+/// A child has no thread that could ever finish the message that another thread was sending at the fork.
+TEST(Fork, WhileAnotherReports) {
+  GFPQ_SetMessageSink(
+      [](const char*, void*) {
+        sink_entered = true;
+        while (!sink_may_go)
+          std::this_thread::yield();
+      },
+      nullptr);
+  std::thread other([] { HI_GFPQ_GetInfo(nullptr); });
+  while (!sink_entered)
+    std::this_thread::yield();
+  const int status = in_child([] {
+    sink_may_go = true; // the child's copy alone
+    return HI_GFPQ_GetInfo(nullptr) == GFPQ_ERR_BAD_PARAMETERS;
+  });
+  sink_may_go = true;
+  other.join();
+  EXPECT_EQ(status, 0);
+}
+
+/// A sink that forks: the child returns from it, as the parent does.
+TEST(Fork, WithinTheSink) {
+  static int child_status;
+  GFPQ_SetMessageSink(
+      [](const char*, void*) {
+        child_status = in_child([] { return true; });
+        const pid_t child = fork();
+        if (child == 0) {
+          alarm(20);
+          return; // on with the caller's work
+        }
+        waitpid(child, &child_status, 0);
+      },
+      nullptr);
+  const pid_t parent = getpid();
+  EXPECT_EQ(HI_GFPQ_GetInfo(nullptr), GFPQ_ERR_BAD_PARAMETERS);
+  GFPQ_SetMessageSink(nullptr, nullptr);
+  if (getpid() != parent)
+    _exit(HI_GFPQ_QuantAndDeQuant(static_cast<float*>(nullptr), 1, 8, nullptr) == GFPQ_ERR_BAD_PARAMETERS ? 0 : 1);
+  EXPECT_EQ(child_status, 0);
+}
+
+TEST(Threads, ShareTheLibrary) {
+  setenv("OMP_NUM_THREADS", "2", 1);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (unsigned caller = 0; caller < 6; ++caller)
+    callers.emplace_back([&wrong, caller] {
+      for (unsigned i = 0; i < 200; ++i) // small ones, each with a block of its own
+        wrong += !faults::quantizes<float>(9 + i * caller, i % 2 ? 8 : 16);
+      wrong += !faults::quantizes<double>(1'100'000, 8);
+    });
+  for (std::thread& caller : callers)
+    caller.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+struct Receiver {
+  std::atomic<bool> is_set{false};
+  std::atomic<int> received{0}, received_too_late{0};
+};
+
+void receive(const char*, void* user) {
+  auto& receiver = *static_cast<Receiver*>(user);
+  ++receiver.received;
+  std::this_thread::yield(); // time to be taken away in
+  receiver.received_too_late += !receiver.is_set;
+}
+
+/// When GFPQ_SetMessageSink returns, nobody is in the former sink, nor will be.
+TEST(Threads, ReportWhileTheSinkChanges) {
+  Receiver receivers[2];
+  setenv("GFPQ_MESSAGES", "none", 1);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i)
+    callers.emplace_back([&stop] {
+      while (!stop)
+        HI_GFPQ_GetInfo(nullptr);
+    });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  for (int changes = 0; std::chrono::steady_clock::now() < end; ++changes) {
+    Receiver &former = receivers[changes % 2], &next = receivers[(changes + 1) % 2];
+    next.is_set = true;
+    GFPQ_SetMessageSink(changes % 3 == 0 ? nullptr : receive, &next);
+    former.is_set = false;
+  }
+  GFPQ_SetMessageSink(nullptr, nullptr);
+  stop = true;
+  for (std::thread& caller : callers)
+    caller.join();
+  EXPECT_GT(receivers[0].received + receivers[1].received, 100);
+  EXPECT_EQ(receivers[0].received_too_late + receivers[1].received_too_late, 0);
+}
+
+} // namespace
