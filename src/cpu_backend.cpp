@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
-#include <string>
+#include <cstring>
 
 #include "parts.hpp"
 
@@ -46,10 +47,11 @@ void CpuBackend::run_quantize(const Target& target, Float* data, std::size_t cou
   });
 }
 int CpuBackend::fail_target() {
-  std::string names;
+  char names[64] = ""; // room for all of them
   for (const Target* target : supported_targets())
-    names += (names.empty() ? "" : ", ") + std::string(target->name);
-  return GFPQ_FAIL(errors::target, std::getenv("GFPQ_TARGET"), names.c_str());
+    std::snprintf(names + std::strlen(names), sizeof names - std::strlen(names), "%s%s", *names != '\0' ? ", " : "",
+                  target->name);
+  return GFPQ_FAIL(errors::target, std::getenv("GFPQ_TARGET"), names);
 }
 
 template unsigned int CpuBackend::run_max_abs(const Target&, const float*, std::size_t);

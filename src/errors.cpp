@@ -1,16 +1,48 @@
 #include "errors.hpp"
 
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
+
+#ifndef _WIN32
+#include <pthread.h>
+#endif
 
 namespace {
 
+struct Sink {
+  GFPQ_MESSAGE_SINK function = nullptr;
+  void* user = nullptr;
+};
+
 std::mutex sink_mutex; // held through a sink's call, so that a replaced sink is no longer in use
-GFPQ_MESSAGE_SINK current_sink = nullptr;
-void* current_user = nullptr;
+thread_local bool has_sink_mutex = false;
+Sink sinks[2];
+std::atomic<int> current_sink{0}; // which of them: changed at once, so that a fork finds one whole
+
+/// Holds the mutex as long as it lives.
+class SinkLock {
+public:
+  SinkLock() : lock_(sink_mutex) { has_sink_mutex = true; }
+  ~SinkLock() { has_sink_mutex = false; }
+
+private:
+  const std::lock_guard<std::mutex> lock_;
+};
+
+#ifndef _WIN32
+/// A forked child has no other thread that could ever give the mutex back. (To wait for it before the fork would hang
+/// where a sink waits for a lock that the forking thread holds, such as Python's.)
+void free_mutex_in_child() {
+  if (!has_sink_mutex)
+    new (&sink_mutex) std::mutex;
+}
+[[maybe_unused]] const int is_registered = pthread_atfork(nullptr, nullptr, free_mutex_in_child);
+#endif
 
 void print(std::FILE* stream, const char* message) {
   std::fprintf(stream, "%s\n", message);
@@ -43,9 +75,10 @@ void print_by_environment(const char* message) {
 } // namespace
 
 void GFPQ_SetMessageSink(GFPQ_MESSAGE_SINK sink, void* user) {
-  const std::lock_guard<std::mutex> lock(sink_mutex);
-  current_sink = sink;
-  current_user = user;
+  const SinkLock lock;
+  const int other = 1 - current_sink;
+  sinks[other] = {sink, user};
+  current_sink = other;
 }
 
 namespace gfpq {
@@ -58,9 +91,10 @@ int report(const Error& error, const char* function, int line, ...) {
   std::vsnprintf(message + prefix, sizeof message - prefix, error.text, arguments);
   va_end(arguments);
 
-  const std::lock_guard<std::mutex> lock(sink_mutex);
-  if (current_sink != nullptr)
-    current_sink(message, current_user);
+  const SinkLock lock;
+  const Sink& sink = sinks[current_sink];
+  if (sink.function != nullptr)
+    sink.function(message, sink.user);
   else
     print_by_environment(message);
   return error.status;

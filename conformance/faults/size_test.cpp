@@ -79,7 +79,7 @@ void check_largest_count(unsigned bits) {
   const HugeTensor<Float> tensor;
   if (!tensor.is_whole())
     GTEST_SKIP() << "this system does not give that much address space";
-  const Float untouched = Float(0.77), largest = Float(16.1);
+  const Float untouched = Float(0.77), largest = Float(16.01);
   for (const auto& piece : tensor.pieces()) {
     const std::vector<Float> pattern = faults::tensor<Float>(piece.length);
     std::memcpy(tensor.data() + piece.begin, pattern.data(), piece.length * sizeof(Float));

@@ -9,15 +9,15 @@
 
 namespace gfpq {
 
-const std::vector<const Target*>& supported_targets() {
-  static const std::vector<const Target*> targets = [] {
-    std::vector<const Target*> supported;
+const Targets& supported_targets() {
+  static const Targets targets = [] {
+    Targets supported;
 #ifndef GFPQ_SCALAR_ONLY
     for (const Target* target : compiled_simd_targets())
       if (target->is_supported())
-        supported.push_back(target);
+        supported.add(*target);
 #endif
-    supported.push_back(&scalar_target);
+    supported.add(scalar_target);
     return supported;
   }();
   return targets;

@@ -3,9 +3,7 @@
 #define GFPQ_KERNELS_CPU_KERNELS_HPP
 
 #include <cstddef>
-#include <string>
 #include <type_traits>
-#include <vector>
 
 #include "../ladder.hpp"
 
@@ -45,8 +43,24 @@ struct Target {
   }
 };
 
+/// A few targets, in order. Takes no memory: a call must not fail where there is none.
+class Targets {
+public:
+  void add(const Target& target) { list_[size_++] = &target; }
+
+  bool empty() const { return size_ == 0; }
+  const Target* front() const { return list_[0]; }
+  const Target* back() const { return list_[size_ - 1]; }
+  const Target* const* begin() const { return list_; }
+  const Target* const* end() const { return list_ + size_; }
+
+private:
+  const Target* list_[4] = {}; // no machine has more
+  std::size_t size_ = 0;
+};
+
 /// All that this machine can run, fastest first; the last is `scalar`.
-const std::vector<const Target*>& supported_targets();
+const Targets& supported_targets();
 
 /// The one that the environment's GFPQ_TARGET names, else the fastest. Chosen at the first call, for good.
 /// Null where GFPQ_TARGET names none of supported_targets().

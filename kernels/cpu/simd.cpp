@@ -441,19 +441,19 @@ constexpr Target neon{"neon", [] { return true; }, HWY_STATIC_DISPATCH(kernels<f
 
 } // namespace
 
-std::vector<const Target*> compiled_simd_targets() {
-  std::vector<const Target*> targets;
+Targets compiled_simd_targets() {
+  Targets targets;
 #if HWY_TARGETS & HWY_AVX3
-  targets.push_back(&avx512);
+  targets.add(avx512);
 #endif
 #if HWY_TARGETS & HWY_AVX2
-  targets.push_back(&avx2);
+  targets.add(avx2);
 #endif
 #if HWY_TARGETS & HWY_SSE4
-  targets.push_back(&sse4);
+  targets.add(sse4);
 #endif
 #if HWY_ARCH_ARM && !(HWY_STATIC_TARGET & (HWY_SCALAR | HWY_EMU128))
-  targets.push_back(&neon);
+  targets.add(neon);
 #endif
   return targets;
 }

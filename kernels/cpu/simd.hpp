@@ -1,14 +1,12 @@
 #ifndef GFPQ_KERNELS_CPU_SIMD_HPP
 #define GFPQ_KERNELS_CPU_SIMD_HPP
 
-#include <vector>
-
 #include "kernels/cpu/kernels.hpp"
 
 namespace gfpq {
 
 /// The targets that the compiler knows, fastest first, whether this machine can run them or not.
-std::vector<const Target*> compiled_simd_targets();
+Targets compiled_simd_targets();
 
 } // namespace gfpq
 
