@@ -1,0 +1,92 @@
+# `cmake --install` and `cpack`. What is installed lies in one of three layouts, which one function lays out:
+#   default   of `cmake --install`, by GNUInstallDirs
+#   archive   of the .tgz, the folders of the vendor's GFPQLibs
+#   debian    of the .deb packages, by Debian's policy
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(libraries gfpq_shared gfpq_static)
+if(GFPQ_HAS_CUDA)
+  list(APPEND libraries gfpq_gpu_shared gfpq_gpu_static)
+endif()
+foreach(library ${libraries})
+  string(REPLACE _shared "" name ${library})
+  set_target_properties(${library} PROPERTIES EXPORT_NAME ${name})
+endforeach()
+
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/gfpq-config-version.cmake COMPATIBILITY SameMajorVersion)
+
+function(gfpq_install layout)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "INCLUDE;LIB;BIN;DOC;SAMPLE;RUNTIME;DEVELOPMENT;GPU_RUNTIME;GPU_DEVELOPMENT" "")
+  set(excluded EXCLUDE_FROM_ALL)
+  if(layout STREQUAL "default")
+    set(excluded "")
+  endif()
+  set(generated ${PROJECT_BINARY_DIR}/cmake/${layout})
+  set(cmake_folder ${arg_LIB}/cmake/gfpq)
+
+  foreach(library ${libraries})
+    set(runtime ${arg_RUNTIME})
+    set(development ${arg_DEVELOPMENT})
+    if(library MATCHES gpu)
+      set(runtime ${arg_GPU_RUNTIME})
+      set(development ${arg_GPU_DEVELOPMENT})
+    endif()
+    install(TARGETS ${library} EXPORT ${library}_${layout} ${excluded}
+            LIBRARY DESTINATION ${arg_LIB} COMPONENT ${runtime} NAMELINK_COMPONENT ${development}
+            RUNTIME DESTINATION ${arg_BIN} COMPONENT ${runtime}
+            ARCHIVE DESTINATION ${arg_LIB} COMPONENT ${development}
+            INCLUDES DESTINATION ${arg_INCLUDE})
+    install(EXPORT ${library}_${layout} FILE ${library}.cmake NAMESPACE gfpq:: DESTINATION ${cmake_folder}
+            COMPONENT ${development} ${excluded})
+  endforeach()
+
+  configure_package_config_file(cmake/gfpq-config.cmake.in ${generated}/gfpq-config.cmake
+                                INSTALL_DESTINATION ${cmake_folder} NO_SET_AND_CHECK_MACRO)
+  file(RELATIVE_PATH prefix_from_pkgconfig /${arg_LIB}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" prefix_from_pkgconfig ${prefix_from_pkgconfig})
+  set(pkgconfig_libdir ${arg_LIB})
+  set(pkgconfig_includedir ${arg_INCLUDE})
+  set(name gfpq)
+  set(description "${PROJECT_DESCRIPTION}")
+  set(libs_private -pthread)
+  set(variables "")
+  configure_file(cmake/gfpq.pc.in ${generated}/gfpq.pc @ONLY)
+  install(FILES ${generated}/gfpq-config.cmake ${PROJECT_BINARY_DIR}/cmake/gfpq-config-version.cmake
+          DESTINATION ${cmake_folder} COMPONENT ${arg_DEVELOPMENT} ${excluded})
+  install(FILES ${generated}/gfpq.pc DESTINATION ${arg_LIB}/pkgconfig COMPONENT ${arg_DEVELOPMENT} ${excluded})
+  if(GFPQ_HAS_CUDA)
+    set(name gfpq_gpu)
+    string(APPEND description ", on CUDA GPUs")
+    string(PREPEND libs_private "-L\${cuda_libdir} -lcudart_static -ldl -lrt ")
+    set(variables "cuda_libdir=${CUDAToolkit_LIBRARY_DIR}\n")
+    configure_file(cmake/gfpq.pc.in ${generated}/gfpq_gpu.pc @ONLY)
+    install(FILES ${generated}/gfpq_gpu.pc DESTINATION ${arg_LIB}/pkgconfig COMPONENT ${arg_GPU_DEVELOPMENT} ${excluded})
+  endif()
+
+  install(FILES include/gfpq.hpp DESTINATION ${arg_INCLUDE} COMPONENT ${arg_DEVELOPMENT} ${excluded})
+  if(arg_DOC)
+    install(FILES Release_note.txt LICENSE DESTINATION ${arg_DOC} COMPONENT ${arg_DEVELOPMENT} ${excluded})
+  endif()
+  install(DIRECTORY samples/ DESTINATION ${arg_SAMPLE} USE_SOURCE_PERMISSIONS COMPONENT ${arg_DEVELOPMENT} ${excluded}
+          PATTERN build-* EXCLUDE PATTERN __pycache__ EXCLUDE)
+endfunction()
+
+gfpq_install(default INCLUDE ${CMAKE_INSTALL_INCLUDEDIR} LIB ${CMAKE_INSTALL_LIBDIR} BIN ${CMAKE_INSTALL_BINDIR}
+             DOC ${CMAKE_INSTALL_DOCDIR} SAMPLE ${CMAKE_INSTALL_DOCDIR}/sample
+             RUNTIME runtime DEVELOPMENT development GPU_RUNTIME gpu_runtime GPU_DEVELOPMENT gpu_development)
+gfpq_install(archive INCLUDE include LIB lib BIN lib DOC . SAMPLE sample
+             RUNTIME archive DEVELOPMENT archive GPU_RUNTIME archive GPU_DEVELOPMENT archive)
+
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_GENERATOR TGZ)
+set(CPACK_ARCHIVE_FILE_EXTENSION .tgz)
+set(CPACK_PACKAGE_FILE_NAME GFPQLibs-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_STRIP_FILES ON)
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS # not the builder's umask
+    OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/cpack_layouts.cmake)
+include(cmake/debian/cpack.cmake)
+include(CPack)

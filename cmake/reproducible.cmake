@@ -1,0 +1,11 @@
+# The same source gives the same bits, wherever it lies and whenever it is built: no path and no time gets into an object
+# or an archive. cmake/revision.cmake does its part.
+if(MSVC)
+  return()
+endif()
+foreach(pair ${PROJECT_SOURCE_DIR}=. ${PROJECT_BINARY_DIR}=build) # the build folder may lie in the source's: it comes last
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>
+                      $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-ffile-prefix-map=${pair}>)
+endforeach()
+set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
+set(CMAKE_CXX_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
