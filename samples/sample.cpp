@@ -1,14 +1,74 @@
 // The guide's sample: quantizes ten numbers without parameter and in the three modes, then times ten runs of 50 MiB.
 //
 //     sample [bit width, 8 or 16]
+//
+// Compiled with SAMPLE_GPU it does the same in device memory, with the library's GPU interface.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
 
 #include "gfpq.hpp"
+#ifdef SAMPLE_GPU
+#include <cuda_runtime_api.h>
+#endif
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Quantizes and dequantizes `data`. \return the call's time in seconds; negative where it failed, which has been told.
+double quantize(std::vector<float>& data, unsigned int bit_width, GFPQ_PARAM_ST* param);
+
+#ifndef SAMPLE_GPU
+
+const char function_name[] = "HI_GFPQ_QuantAndDeQuant";
+
+double quantize(std::vector<float>& data, unsigned int bit_width, GFPQ_PARAM_ST* param) {
+  const auto count = static_cast<unsigned int>(data.size());
+  const auto start = Clock::now();
+  const int status = HI_GFPQ_QuantAndDeQuant(data.data(), count, bit_width, param);
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  return status == GFPQ_SUCCESS ? elapsed.count() : -1;
+}
+
+#else
+
+const char function_name[] = "HI_GFPQ_QuantAndDeQuant_GPU";
+
+bool succeeds(cudaError_t error, const char* call) {
+  if (error != cudaSuccess)
+    std::printf("%s failed(0x%x: %s)\n", call, static_cast<unsigned int>(error), cudaGetErrorString(error));
+  return error == cudaSuccess;
+}
+
+double quantize(std::vector<float>& data, unsigned int bit_width, GFPQ_PARAM_ST* param) {
+  const auto count = static_cast<unsigned int>(data.size());
+  const std::size_t bytes = data.size() * sizeof(float);
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess) { // the library says best why there is none
+    HI_GFPQ_QuantAndDeQuant_GPU(data.data(), count, bit_width, param);
+    return -1;
+  }
+
+  void* on_device = nullptr;
+  if (!succeeds(cudaMalloc(&on_device, bytes), "cudaMalloc"))
+    return -1;
+  double seconds = -1;
+  if (succeeds(cudaMemcpy(on_device, data.data(), bytes, cudaMemcpyHostToDevice), "cudaMemcpy")) {
+    const auto start = Clock::now();
+    const int status = HI_GFPQ_QuantAndDeQuant_GPU(static_cast<float*>(on_device), count, bit_width, param);
+    const cudaError_t finished = cudaDeviceSynchronize(); // with APPLY_ONLY the call returns before the GPU is done
+    const std::chrono::duration<double> elapsed = Clock::now() - start;
+    if (status == GFPQ_SUCCESS && succeeds(finished, "cudaDeviceSynchronize") &&
+        succeeds(cudaMemcpy(data.data(), on_device, bytes, cudaMemcpyDeviceToHost), "cudaMemcpy"))
+      seconds = elapsed.count();
+  }
+  cudaFree(on_device);
+  return seconds;
+}
+
+#endif
 
 void print(int line, const char* what, const std::vector<float>& data) {
   std::printf("[quant_and_dequant][%d] %s :", line, what);
@@ -17,34 +77,32 @@ void print(int line, const char* what, const std::vector<float>& data) {
   std::printf("\n");
 }
 
-/// Runs one call on the numbers 0 to 9. \return false where it fails; the library has said why.
+/// Makes one call on the numbers 0 to 9. \return whether it succeeded.
 bool quant_and_dequant(unsigned int bit_width, GFPQ_PARAM_ST* param) {
   std::vector<float> data;
   for (int i = 0; i < 10; ++i)
     data.push_back(static_cast<float>(i));
   print(__LINE__, "Data_ori", data);
-  if (HI_GFPQ_QuantAndDeQuant(data.data(), static_cast<unsigned int>(data.size()), bit_width, param) != GFPQ_SUCCESS)
+  if (quantize(data, bit_width, param) < 0)
     return false;
   print(__LINE__, "Data_dequant", data);
   return true;
 }
 
-/// Times one call on the guide's data.
+/// Times one call on the guide's data. \return whether it succeeded.
 bool measure(unsigned int bit_width) {
-  constexpr unsigned int count = 13107200;
+  const unsigned int count = 13107200;
   std::vector<float> data(count);
   for (float& number : data)
     number = static_cast<float>(std::rand() % (1 << 20) - (1 << 19)) / static_cast<float>(1 << 18);
   GFPQ_PARAM_ST param = {GFPQ_MODE_INIT, {}};
 
-  const auto start = std::chrono::steady_clock::now();
-  if (HI_GFPQ_QuantAndDeQuant(data.data(), count, bit_width, &param) != GFPQ_SUCCESS)
+  const double seconds = quantize(data, bit_width, &param);
+  if (seconds < 0)
     return false;
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-
   const double bytes = static_cast<double>(count) * sizeof(float);
-  std::printf("HI_GFPQ_QuantAndDeQuant bit_width[%2u] cnt[%9u] memory[%6.0f]KB time[%.0f]us rate[%f]GB/s\n", bit_width,
-              count, bytes / 1024, seconds.count() * 1e6, bytes / seconds.count() / (1 << 30));
+  std::printf("%s bit_width[%2u] cnt[%9u] memory[%6.0f]KB time[%.0f]us rate[%f]GB/s\n", function_name, bit_width, count,
+              bytes / 1024, seconds * 1e6, bytes / seconds / (1 << 30));
   return true;
 }
 

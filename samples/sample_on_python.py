@@ -24,11 +24,15 @@ class Param(ctypes.Structure):
 
 
 def library_path(file: str) -> str:
-    """The library named on the command line, or the one that the build left, or the system's."""
+    """The library named on the command line, or that of this package or build, or the system's."""
     if len(sys.argv) > 1:
         return sys.argv[1]
-    built = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build", "lib", file)
-    return built if os.path.exists(built) else file
+    above = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    for folder in ("lib", os.path.join("build", "lib")):
+        path = os.path.join(above, folder, file)
+        if os.path.exists(path):
+            return path
+    return file
 
 
 def show(title: str, data: np.ndarray) -> None:
