@@ -3,7 +3,8 @@
 if(MSVC)
   return()
 endif()
-foreach(pair ${PROJECT_SOURCE_DIR}=. ${PROJECT_BINARY_DIR}=build) # the build folder may lie in the source's: it comes last
+# Where one folder lies in the other, GCC takes the last that fits, Clang the first: for the usual build/ both come to the same.
+foreach(pair ${PROJECT_SOURCE_DIR}=. ${PROJECT_BINARY_DIR}=./build)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>
                       $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-ffile-prefix-map=${pair}>)
 endforeach()

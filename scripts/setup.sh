@@ -8,7 +8,7 @@ packages=(
   libfuzzer-14-dev libclang-rt-14-dev valgrind openmpi-bin libopenmpi-dev
   pkgconf dpkg-dev file
   g++-mingw-w64-x86-64-posix wine wine64 g++-aarch64-linux-gnu qemu-user
-  python3 python3-hypothesis python3-jinja2 python3-matplotlib python3-mpmath python3-numpy python3-pip python3-scipy python3-setuptools
+  python3 python3-hypothesis python3-jinja2 python3-matplotlib python3-mpmath python3-numpy python3-pip python3-pyelftools python3-scipy python3-setuptools
   python3-sklearn python3-torch python3-wheel
 )
 
