@@ -3,7 +3,7 @@
 if(MSVC)
   return()
 endif()
-# Where one folder lies in the other, GCC takes the last that fits, Clang the first: for the usual build/ both come to the same.
+# Where one folder lies in the other, GCC takes the last pair that fits, Clang the first: for build/ both come to the same.
 foreach(pair ${PROJECT_SOURCE_DIR}=. ${PROJECT_BINARY_DIR}=./build)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>
                       $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-ffile-prefix-map=${pair}>)

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/environment.hpp"
 #include "parts.hpp"
 
 namespace gfpq {
@@ -16,7 +17,7 @@ constexpr std::size_t bytes_per_thread = std::size_t(2) << 20;
 
 /// As OMP_NUM_THREADS says, else one for each CPU that the caller may run on.
 std::size_t allowed_threads() {
-  const char* const told = std::getenv("OMP_NUM_THREADS");
+  const char* const told = environment("OMP_NUM_THREADS");
   const long number = told != nullptr ? std::strtol(told, nullptr, 10) : 0;
   return number > 0 ? std::size_t(number) : std::thread::hardware_concurrency();
 }
@@ -46,12 +47,13 @@ void CpuBackend::run_quantize(const Target& target, Float* data, std::size_t cou
     target.kernels<Float>().template quantize<W>(part, size, delta);
   });
 }
+
 int CpuBackend::fail_target() {
   char names[64] = ""; // room for all of them
   for (const Target* target : supported_targets())
     std::snprintf(names + std::strlen(names), sizeof names - std::strlen(names), "%s%s", *names != '\0' ? ", " : "",
                   target->name);
-  return GFPQ_FAIL(errors::target, std::getenv("GFPQ_TARGET"), names);
+  return GFPQ_FAIL(errors::target, environment("GFPQ_TARGET"), names);
 }
 
 template unsigned int CpuBackend::run_max_abs(const Target&, const float*, std::size_t);

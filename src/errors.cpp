@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -11,6 +10,8 @@
 #ifndef _WIN32
 #include <pthread.h>
 #endif
+
+#include "kernels/environment.hpp"
 
 namespace {
 
@@ -52,7 +53,7 @@ void print(std::FILE* stream, const char* message) {
 /// Sends a message where the environment says. What can't be done is said on standard error, and nothing is lost.
 void print_by_environment(const char* message) {
   constexpr char file_prefix[] = "file:";
-  const char* where = std::getenv("GFPQ_MESSAGES");
+  const char* where = gfpq::environment("GFPQ_MESSAGES");
   if (where == nullptr || *where == '\0' || std::strcmp(where, "stdout") == 0)
     return print(stdout, message);
   if (std::strcmp(where, "stderr") == 0)

@@ -186,12 +186,13 @@ class Package:
             self.check_gpu_sample(program, LD_LIBRARY_PATH=self.root / self.lib if flags is shared else "")
 
     def test_plain_command(self):
-        program = compile_cxx(self.folder / "program", SAMPLE, f"-I{self.root}/include", f"-L{self.root / self.lib}", "-lgfpq")
+        program = compile_cxx(self.folder / "program", SAMPLE, f"-I{self.root}/include",
+                              f"-L{self.root / self.lib}", "-lgfpq")
         self.check_sample(program, 16, LD_LIBRARY_PATH=self.root / self.lib)
 
     def test_plain_command_static(self):
         program = compile_cxx(self.folder / "program", SAMPLE, f"-I{self.root}/include",
-                              self.root / self.lib / "libgfpq.a", "-pthread")
+                              self.root / self.lib / "libgfpq.a", *self.pkg_config("--static", "--libs-only-other", "gfpq"))
         self.check_sample(program, 16)
 
     def test_python_sample(self):

@@ -1,8 +1,8 @@
-#include <cstdlib>
 #include <cstring>
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/scalar.hpp"
+#include "kernels/environment.hpp"
 #ifndef GFPQ_SCALAR_ONLY
 #include "kernels/cpu/simd.hpp"
 #endif
@@ -25,7 +25,7 @@ const Targets& supported_targets() {
 
 const Target* chosen_target() {
   static const Target* const chosen = []() -> const Target* {
-    const char* wanted = std::getenv("GFPQ_TARGET");
+    const char* wanted = environment("GFPQ_TARGET");
     if (wanted == nullptr || *wanted == '\0')
       return supported_targets().front();
     for (const Target* target : supported_targets())
