@@ -1,8 +1,9 @@
 #include "gpu_memory.hpp"
 
-#include <dlfcn.h>
-
 #include <stdexcept>
+#include <type_traits>
+
+#include "platform.hpp"
 
 namespace conformance {
 namespace {
@@ -29,11 +30,17 @@ struct Driver {
   Driver() { problem = load(); }
 
   std::string load() {
-    void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr)
-      return "no NVIDIA driver: libcuda.so.1 cannot be loaded";
+    void* library;
+    try {
+      library = load_library(cuda_driver_library);
+    } catch (const std::runtime_error& error) {
+      return std::string("no NVIDIA driver: ") + error.what();
+    }
+    std::string missing;
     const auto resolve = [&](auto& function, const char* symbol) {
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, symbol));
+      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(find_symbol(library, symbol));
+      if (function == nullptr)
+        missing = symbol;
       return function != nullptr;
     };
     if (!resolve(cuInit, "cuInit") || !resolve(cuDeviceGet, "cuDeviceGet") ||
@@ -41,7 +48,7 @@ struct Driver {
         !resolve(cuCtxSetCurrent, "cuCtxSetCurrent") || !resolve(cuMemAlloc_v2, "cuMemAlloc_v2") ||
         !resolve(cuMemFree_v2, "cuMemFree_v2") || !resolve(cuMemcpyHtoD_v2, "cuMemcpyHtoD_v2") ||
         !resolve(cuMemcpyDtoH_v2, "cuMemcpyDtoH_v2") || !resolve(cuCtxSynchronize, "cuCtxSynchronize"))
-      return std::string("the NVIDIA driver is too old: ") + dlerror();
+      return "the NVIDIA driver is too old: it lacks " + missing;
     CUdevice device;
     if (cuInit(0) != 0 || cuDeviceGet(&device, 0) != 0 || cuDevicePrimaryCtxRetain(&context, device) != 0)
       return "the NVIDIA driver finds no GPU";

@@ -1,65 +1,53 @@
 #include "guarded_memory.hpp"
 
-#include <signal.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <new>
+
+#include "platform.hpp"
 
 namespace conformance {
 namespace {
 
-// What the signal handler needs; one GuardedMemory lives at a time.
+// What the fault handler needs; one GuardedMemory lives at a time.
 struct Guards {
   char* before = nullptr;
   char* behind = nullptr;
-  std::size_t page = 0;
   std::atomic<bool> touched_before{false}, touched_behind{false};
-  struct sigaction former;
 } guards;
 
-void handle_fault(int, siginfo_t* info, void*) {
-  const auto* address = static_cast<char*>(info->si_addr);
-  const auto let_through = [&](char* guard, std::atomic<bool>& touched) {
-    if (guard == nullptr || address < guard || address >= guard + guards.page)
+/// Notes a touch, and lets it through.
+bool repair(const void* touched) {
+  const auto* address = static_cast<const char*>(touched);
+  const auto let_through = [&](char* guard, std::atomic<bool>& touched_guard) {
+    if (address < guard || address >= guard + page_size())
       return false;
-    touched = true;
-    mprotect(guard, guards.page, PROT_READ | PROT_WRITE);
-    return true; // the instruction is tried again, and succeeds
+    touched_guard = true;
+    set_accessible(guard, page_size(), true);
+    return true;
   };
-  if (let_through(guards.before, guards.touched_before) || let_through(guards.behind, guards.touched_behind))
-    return;
-  sigaction(SIGSEGV, &guards.former, nullptr); // not ours: fault again, under the former handler
+  return let_through(guards.before, guards.touched_before) || let_through(guards.behind, guards.touched_behind);
 }
+
+std::size_t whole_pages(std::size_t bytes) { return (bytes + page_size() - 1) / page_size() * page_size(); }
 
 } // namespace
 
-GuardedMemory::GuardedMemory(std::size_t bytes) {
-  guards.page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const std::size_t inner = (bytes + guards.page - 1) / guards.page * guards.page;
-  void* all = mmap(nullptr, inner + 2 * guards.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (all == MAP_FAILED)
-    throw std::bad_alloc();
-  guards.before = static_cast<char*>(all);
-  front_ = guards.before + guards.page;
-  back_ = guards.behind = front_ + inner;
-  struct sigaction action = {};
-  action.sa_sigaction = handle_fault;
-  action.sa_flags = SA_SIGINFO;
-  sigaction(SIGSEGV, &action, &guards.former);
+GuardedMemory::GuardedMemory(std::size_t bytes)
+    : size_(whole_pages(bytes) + 2 * page_size()), pages_(static_cast<char*>(allocate_pages(size_))),
+      fault_handler_(repair) {
+  guards.before = pages_;
+  guards.behind = pages_ + size_ - page_size();
   touched();
 }
 
-GuardedMemory::~GuardedMemory() {
-  sigaction(SIGSEGV, &guards.former, nullptr);
-  munmap(guards.before, static_cast<std::size_t>(guards.behind - guards.before) + guards.page);
-  guards.before = guards.behind = nullptr;
-}
+GuardedMemory::~GuardedMemory() { free_pages(pages_, size_); }
+
+void* GuardedMemory::at_front() const { return guards.before + page_size(); }
+
+void* GuardedMemory::at_back(std::size_t bytes) const { return guards.behind - bytes; }
 
 GuardedMemory::Touched GuardedMemory::touched() {
-  mprotect(guards.before, guards.page, PROT_NONE);
-  mprotect(guards.behind, guards.page, PROT_NONE);
+  set_accessible(guards.before, page_size(), false);
+  set_accessible(guards.behind, page_size(), false);
   const bool before = guards.touched_before.exchange(false), behind = guards.touched_behind.exchange(false);
   return before ? Touched::before : behind ? Touched::behind : Touched::none;
 }

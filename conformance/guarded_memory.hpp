@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "platform.hpp"
+
 namespace conformance {
 
 /// Whole pages, with a page before and a page behind that may be neither read nor written. A touch, by whichever
@@ -16,15 +18,17 @@ public:
   GuardedMemory& operator=(const GuardedMemory&) = delete;
 
   /// Room for `bytes` that begins right behind the first guard, or that ends right before the last.
-  void* at_front() const { return front_; }
-  void* at_back(std::size_t bytes) const { return back_ - bytes; }
+  void* at_front() const;
+  void* at_back(std::size_t bytes) const;
 
   enum class Touched { none, before, behind };
   /// Which guard has been touched since the last asking.
   Touched touched();
 
 private:
-  char *front_, *back_;
+  std::size_t size_;
+  char* pages_;
+  FaultHandler fault_handler_;
 };
 
 } // namespace conformance

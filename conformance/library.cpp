@@ -1,35 +1,53 @@
 #include "library.hpp"
 
-#include <dlfcn.h>
-
 #include <filesystem>
+
+#include "platform.hpp"
 
 namespace conformance {
 namespace {
 
-template <class Function, class... Arguments>
-int call(Function* function, const char* name, Arguments... arguments) {
-  if (function == nullptr)
-    throw MissingFunction(std::string("the library does not export ") + name);
-  return function(arguments...);
+// A function's name in libraries, as most compilers write it, and as Microsoft's does, where that is another.
+struct Symbol {
+  const char* name;
+  const char* microsoft_name;
+};
+constexpr Symbol get_info_symbol{"_Z15HI_GFPQ_GetInfoP13_GFPQ_INFO_ST", "?HI_GFPQ_GetInfo@@YAHPEAU_GFPQ_INFO_ST@@@Z"};
+constexpr Symbol float_symbol{"_Z23HI_GFPQ_QuantAndDeQuantPfjjP14_GFPQ_PARAM_ST",
+                              "?HI_GFPQ_QuantAndDeQuant@@YAHPEAMIIPEAU_GFPQ_PARAM_ST@@@Z"};
+constexpr Symbol double_symbol{"_Z23HI_GFPQ_QuantAndDeQuantPdjjP14_GFPQ_PARAM_ST",
+                               "?HI_GFPQ_QuantAndDeQuant@@YAHPEANIIPEAU_GFPQ_PARAM_ST@@@Z"};
+constexpr Symbol gpu_float_symbol{"_Z27HI_GFPQ_QuantAndDeQuant_GPUPfjjP14_GFPQ_PARAM_STPvS2_",
+                                  "?HI_GFPQ_QuantAndDeQuant_GPU@@YAHPEAMIIPEAU_GFPQ_PARAM_ST@@PEAX2@Z"};
+constexpr Symbol gpu_double_symbol{"_Z27HI_GFPQ_QuantAndDeQuant_GPUPdjjP14_GFPQ_PARAM_STPvS2_",
+                                   "?HI_GFPQ_QuantAndDeQuant_GPU@@YAHPEANIIPEAU_GFPQ_PARAM_ST@@PEAX2@Z"};
+constexpr Symbol py_symbol{"HI_GFPQ_QuantAndDeQuant_PY", nullptr};
+constexpr Symbol gpu_py_symbol{"HI_GFPQ_QuantAndDeQuant_GPU_PY", nullptr};
+
+std::string describe(const Symbol& symbol) {
+  return symbol.name + (symbol.microsoft_name != nullptr ? std::string(" or ") + symbol.microsoft_name : "");
 }
 
-constexpr char get_info_symbol[] = "_Z15HI_GFPQ_GetInfoP13_GFPQ_INFO_ST";
-constexpr char float_symbol[] = "_Z23HI_GFPQ_QuantAndDeQuantPfjjP14_GFPQ_PARAM_ST";
-constexpr char double_symbol[] = "_Z23HI_GFPQ_QuantAndDeQuantPdjjP14_GFPQ_PARAM_ST";
-constexpr char gpu_float_symbol[] = "_Z27HI_GFPQ_QuantAndDeQuant_GPUPfjjP14_GFPQ_PARAM_STPvS2_";
-constexpr char gpu_double_symbol[] = "_Z27HI_GFPQ_QuantAndDeQuant_GPUPdjjP14_GFPQ_PARAM_STPvS2_";
-constexpr char py_symbol[] = "HI_GFPQ_QuantAndDeQuant_PY";
-constexpr char gpu_py_symbol[] = "HI_GFPQ_QuantAndDeQuant_GPU_PY";
+template <class Function, class... Arguments>
+int call(Function* function, const Symbol& symbol, Arguments... arguments) {
+  if (function == nullptr)
+    throw MissingFunction("the library does not export " + describe(symbol));
+  return function(arguments...);
+}
 
 } // namespace
 
 Library::Library(const std::string& path) : path_(path) {
   // A bare name would be looked for in the system's folders, and another library tested than the one meant.
-  const std::string absolute = std::filesystem::absolute(path).string();
-  handle_ = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle_ == nullptr)
-    throw std::runtime_error(dlerror());
+  void* const library = load_library(std::filesystem::absolute(path).string());
+  const auto resolve = [&](auto*& function, const Symbol& symbol) {
+    void* address = find_symbol(library, symbol.name);
+    if (address == nullptr && symbol.microsoft_name != nullptr)
+      address = find_symbol(library, symbol.microsoft_name);
+    if (address == nullptr)
+      missing_.push_back(describe(symbol));
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
+  };
   resolve(get_info_, get_info_symbol);
   resolve(quantize_float_, float_symbol);
   resolve(quantize_double_, double_symbol);
@@ -37,13 +55,6 @@ Library::Library(const std::string& path) : path_(path) {
   resolve(quantize_gpu_float_, gpu_float_symbol);
   resolve(quantize_gpu_double_, gpu_double_symbol);
   resolve(quantize_gpu_py_, gpu_py_symbol);
-}
-
-template <class Function>
-void Library::resolve(Function*& function, const char* symbol) {
-  function = reinterpret_cast<Function*>(dlsym(handle_, symbol));
-  if (function == nullptr)
-    missing_.push_back(symbol);
 }
 
 std::string Library::file_name() const { return std::filesystem::path(path_).filename().string(); }

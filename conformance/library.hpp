@@ -38,16 +38,12 @@ public:
   GFPQ_INFO_ST info() const;
 
 private:
-  template <class Function>
-  void resolve(Function*& function, const char* symbol);
-
   template <class Float>
   using Quantize = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*);
   template <class Float>
   using QuantizeGpu = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*, void*, void*);
 
   std::string path_;
-  void* handle_;
   std::vector<std::string> missing_;
   Quantize<float>* quantize_float_;
   Quantize<double>* quantize_double_;

@@ -1,11 +1,9 @@
 // The conformance runner: runs every test on one library, and tells what holds.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstring>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -96,12 +94,10 @@ private:
 // A crash of the library ends the run; what was being checked is told first.
 char crash_text[512];
 
-void tell_crash(int signal_number) {
-  const char* message[] = {"\nThe library crashed (", sigabbrev_np(signal_number), ") in ", crash_text, "\n"};
-  for (const char* part : message)
-    if (write(STDERR_FILENO, part, std::strlen(part)) < 0)
-      break;
-  _exit(exit_crashed);
+void tell_crash(const char* what) {
+  for (const char* part : {"\nThe library crashed (", what, ") in ", static_cast<const char*>(crash_text), "\n"})
+    write_to_standard_error(part);
+  std::_Exit(exit_crashed);
 }
 
 class CrashReporter : public testing::EmptyTestEventListener {
@@ -178,8 +174,7 @@ int run(int argc, char** argv) {
     testing::RegisterTest(test.suite, test.name, nullptr, nullptr, test.file, test.line,
                           [&test]() -> testing::Test* { return new CaseRunner(test); });
   testing::UnitTest::GetInstance()->listeners().Append(new CrashReporter);
-  for (const int signal_number : {SIGILL, SIGFPE, SIGABRT, SIGSEGV, SIGBUS})
-    signal(signal_number, tell_crash);
+  on_crash(tell_crash);
 
   std::cout << "Testing " << library << ", version " << version_of(under_test) << "\n";
   const auto start = std::chrono::steady_clock::now();

@@ -1,11 +1,7 @@
 #include "test.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -221,38 +217,6 @@ std::vector<Float> numbers_in_range(int bits, int delta, std::size_t count, unsi
     if (std::fabs(number) > largest)
       number = at_safe_distance(bits, number > 0 ? right.value(delta) : -right.value(delta));
   return numbers;
-}
-
-// -- Output -----------------------------------------------------------------------------------------------------------
-
-CapturedOutput::CapturedOutput() {
-  std::fflush(stdout);
-  std::FILE* file = std::tmpfile();
-  if (file == nullptr)
-    throw std::runtime_error("no temporary file can be made for the library's output");
-  file_ = dup(fileno(file));
-  std::fclose(file);
-  saved_ = dup(STDOUT_FILENO);
-  dup2(file_, STDOUT_FILENO);
-}
-
-std::string CapturedOutput::take() {
-  std::fflush(stdout);
-  dup2(saved_, STDOUT_FILENO);
-  close(saved_);
-  saved_ = -1;
-  std::string text;
-  lseek(file_, 0, SEEK_SET);
-  char buffer[4096];
-  for (ssize_t size; (size = read(file_, buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(size));
-  close(file_);
-  return text;
-}
-
-CapturedOutput::~CapturedOutput() {
-  if (saved_ != -1)
-    take();
 }
 
 #define GFPQ_INSTANTIATE(Float)                                                                                        \

@@ -12,6 +12,7 @@
 #include "gfpq.hpp"
 #include "library.hpp"
 #include "oracle.hpp"
+#include "platform.hpp"
 #include "results.hpp"
 
 namespace conformance {
@@ -131,18 +132,6 @@ template <class Float>
 std::vector<Float> below_border(Float above);
 template <class Float>
 std::vector<Float> above_border(Float above);
-
-/// What the process writes to standard output meanwhile.
-class CapturedOutput {
-public:
-  CapturedOutput();
-  ~CapturedOutput();
-  /// Ends the capture. \return what was written
-  std::string take();
-
-private:
-  int saved_, file_;
-};
 
 } // namespace conformance
 

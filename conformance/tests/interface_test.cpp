@@ -101,7 +101,7 @@ CONFORMANCE_TEST(Interface, Exports, "GFPQ-INTERFACE-01") {
   const std::vector<std::string>& missing = session().library->missing();
   std::string names;
   for (const std::string& name : missing)
-    names += " " + name;
+    names += "\n  " + name;
   requirements["GFPQ-INTERFACE-01"].that(missing.empty(), [&] { return "the library does not export" + names; });
 }
 
