@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The conformance runner's command line: what it refuses, what it answers, and the four kinds of result."""
 
+import ctypes
 import json
 import pathlib
 import shutil
@@ -73,6 +74,14 @@ class RunnerTest(unittest.TestCase):
         status, output = self.run_runner(f"--golden={golden}", QUICK)
         self.assertEqual(status, 1, output)
         self.assertIn("does not list generated/ladder_8.csv", output)
+
+    def test_library_without_the_functions(self):
+        ctypes.CDLL("libm.so.6")
+        mapped = pathlib.Path("/proc/self/maps").read_text().split()
+        status, output = self.run_runner("--library=" + next(file for file in mapped if "libm.so" in file))
+        self.assertEqual(status, 1, output)
+        self.assertIn("GFPQ-THREAD-01: the test could not go on: the library does not export", output)
+        self.assertIn("does NOT compute GFPQ", output)
 
     def test_expected_pass(self):
         status, results = self.results()

@@ -1,8 +1,8 @@
 // Memory, Thread: what is touched, and by whom.
 #include <atomic>
 #include <cstring>
+#include <future>
 #include <numeric>
-#include <thread>
 
 #include "guarded_memory.hpp"
 #include "test.hpp"
@@ -157,9 +157,9 @@ CONFORMANCE_TEST(Thread, ManyAtOnce, "GFPQ-THREAD-01") {
       inputs.push_back(std::move(input));
     }
     std::atomic<bool> failed{false};
-    std::vector<std::thread> running;
+    std::vector<std::future<void>> running; // they bring a thread's exception here
     for (int thread = 0; thread < threads; ++thread)
-      running.emplace_back([&, thread] {
+      running.push_back(std::async(std::launch::async, [&, thread] {
         const auto index = static_cast<std::size_t>(thread);
         for (int round = 0; round < rounds; ++round) {
           GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
@@ -171,9 +171,9 @@ CONFORMANCE_TEST(Thread, ManyAtOnce, "GFPQ-THREAD-01") {
             return; // and keep what was wrong
           }
         }
-      });
-    for (std::thread& thread : running)
-      thread.join();
+      }));
+    for (std::future<void>& thread : running)
+      thread.get();
     for (std::size_t i = 0; i < threads; ++i) {
       const Call call{"HI_GFPQ_QuantAndDeQuant",
                       type_name<Float>,
