@@ -34,12 +34,6 @@ field=8016 # far from those that Caffe and its forks count up
 for file in "${edited[@]}" include/caffe/layer.hpp; do
   [ -f "$root/$file" ] || fail "$root is not a Caffe source tree: it has no $file"
 done
-for file in "${added[@]}"; do
-  if [ -e "$root/$file" ] && [ "$(head -n 1 "$root/$file")" != "$(head -n 1 "$here/$file")" ]; then
-    fail "$root/$file is there and is not of this project; move it away first, nothing was changed"
-  fi
-done
-
 # Everything is made in a copy, where a first run's parts are taken out before new ones go in.
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
@@ -50,6 +44,17 @@ for file in "${edited[@]}"; do
     fail "$root/$file: a '$begin' without '$end'; restore the file, nothing was changed"
   sed "/$begin/,/$end/d" "$root/$file" >"$stage/$file"
 done
+
+# What is added ends with its checksum, which tells our files from others', and changed ones.
+mark='// gfpq: '
+for file in "${added[@]}"; do
+  mkdir -p "$stage/$(dirname "$file")"
+  { cat "$here/$file" && echo "$mark$(cksum <"$here/$file")"; } >"$stage/$file"
+  if [ -e "$root/$file" ] && [[ $(tail -n 1 "$root/$file") != "$mark"* ]]; then
+    fail "$root/$file is not of this project; move it away first, nothing was changed"
+  fi
+done
+changed() { [ "$(sed '$d' "$root/$1" | cksum)" != "$(tail -n 1 "$root/$1" | sed "s,^$mark,,")" ]; }
 
 # The number of the one line of FILE that matches.
 line_of() { # FILE PATTERN
@@ -139,19 +144,16 @@ fi
 # From here on nothing can be missing.
 changes=0
 say() { printf '  %-9s %s\n' "$@" && changes=$((changes + 1)); }
-# What was changed by hand in the tree is kept.
-keep() {
-  cmp -s "$here/$1" "$root/$1" || { cp "$root/$1" "$root/$1.bak" && say kept "$1.bak: it differs from this project's"; }
-}
+keep() { ! changed "$1" || { cp "$root/$1" "$root/$1.bak" && say kept "$1.bak: it was changed by hand"; }; }
 echo "$root:"
 for file in "${added[@]}"; do
   if $undo; then
     [ -e "$root/$file" ] || continue
     keep "$file" && rm "$root/$file" && say removed "$file"
   elif [ ! -e "$root/$file" ]; then
-    cp "$here/$file" "$root/$file" && say added "$file"
-  elif ! cmp -s "$here/$file" "$root/$file"; then
-    keep "$file" && cp "$here/$file" "$root/$file" && say renewed "$file"
+    cp "$stage/$file" "$root/$file" && say added "$file"
+  elif ! cmp -s "$stage/$file" "$root/$file"; then
+    keep "$file" && cp "$stage/$file" "$root/$file" && say renewed "$file"
   fi
 done
 for file in "${edited[@]}"; do

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from .. import parameters
+from ..parameters import DATA
 from .fold import fold_batchnorm
-from .prepare import DATA, quantizers, remove
+from .prepare import quantizers, remove
 
 
 @dataclass
 class Export:
     """What `export` found.
 
-    `model` is a plain float model, without this package's modules, in evaluation. `parameters` has one row a Param:
-    `layer`, `tensor` ("data": the layer's input; "weight"), `group`, `bits`, `delta`, `clip` (the largest value,
-    2^((delta+K)/S)), `block` (the 16 bytes in hexadecimal).
+    `model` is a plain float model, without this package's modules, in evaluation. `parameters` has the rows of
+    gfpq.parameters, one a Param.
     """
 
     model: nn.Module
@@ -29,20 +29,15 @@ class Export:
 
     @property
     def nnie(self) -> dict[str, Any]:
-        """The clip values of each layer's data, one a group, as {"nnie": {"gfpq_param_dict": {layer: [clip, ...]}}}."""
-        layers: dict[str, list[float]] = {}
-        for row in self.parameters:
-            if row["tensor"] == DATA:
-                layers.setdefault(row["layer"], []).append(row["clip"])
-        return {"nnie": {"gfpq_param_dict": layers}}
+        """The clip values of each layer's data, as gfpq.parameters.nnie_of gives them."""
+        return parameters.nnie_of(self.parameters)
 
     def save(self, folder: str | Path) -> None:
         """Writes model.pt (the model's state_dict), parameters.json and nnie.json, and makes the folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(self.model.state_dict(), folder / "model.pt")
-        (folder / "parameters.json").write_text(json.dumps(self.parameters, indent=2) + "\n")
-        (folder / "nnie.json").write_text(json.dumps(self.nnie, indent=2) + "\n")
+        parameters.save(self.parameters, folder)
 
 
 def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = True) -> Export:
@@ -62,17 +57,7 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
             if tensor != DATA:
                 prepared.get_submodule(name).weight  # quantizes it, which sets the Params  # noqa: B018
             for group, param in enumerate(quantizer.params):
-                rows.append(
-                    {
-                        "layer": name,
-                        "tensor": tensor,
-                        "group": group,
-                        "bits": param.bits,
-                        "delta": param.delta,
-                        "clip": param.largest,
-                        "block": bytes(param).hex(),
-                    }
-                )
+                rows.append(parameters.row_of(name, tensor, group, param))
         remove(prepared, keep_quantized=True)
     exported = Export(prepared, rows)
     if folder is not None:

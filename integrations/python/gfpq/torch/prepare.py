@@ -12,9 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.utils import parametrize
 
+from ..parameters import DATA, WEIGHT
 from .fake_quantize import FakeQuantize, Policy
-
-DATA, WEIGHT = "data", "weight"
 
 _POOLING = tuple(
     getattr(nn, f"{kind}Pool{n}d") for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg") for n in (1, 2, 3)

@@ -90,6 +90,24 @@ TYPED_TEST(QuantLayerTest, TestGuideSample) {
   EXPECT_EQ(8, layer.blobs()[0]->cpu_data()[16]);
 }
 
+// The GPU gives the same numbers as the CPU.
+TYPED_TEST(QuantLayerTest, TestAgreesWithLibrary) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (int bits = 8; bits <= 16; bits += 8) {
+    vector<Dtype> expected = this->Data(*this->bottom_);
+    GFPQ_PARAM_ST param = {GFPQ_MODE_INIT, {}};
+    ASSERT_EQ(GFPQ_SUCCESS, HI_GFPQ_QuantAndDeQuant(
+                                &expected[0], expected.size(), bits, &param));
+    QuantLayer<Dtype> layer(this->Param(TRAIN, bits));
+    layer.SetUp(this->bottoms_, this->tops_);
+    layer.Forward(this->bottoms_, this->tops_);
+    EXPECT_EQ(expected, this->Data(*this->top_));
+    for (int i = 0; i < GFPQ_PARAM_LEN; ++i) {
+      EXPECT_EQ(param.buf[i], layer.blobs()[0]->cpu_data()[i]);
+    }
+  }
+}
+
 TYPED_TEST(QuantLayerTest, TestPhases) {
   typedef typename TypeParam::Dtype Dtype;
   QuantLayer<Dtype> train(this->Param(TRAIN));

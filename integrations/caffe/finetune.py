@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Fine-tunes Caffe networks for HiSilicon's NNIE with their weights quantized, finds what costs accuracy, exports.
+
+    finetune.py train SOLVER --weights FLOAT.caffemodel
+    finetune.py test MODEL WEIGHTS --batches N
+    finetune.py compare MODEL WEIGHTS --batches N
+    finetune.py export MODEL WEIGHTS FOLDER
+
+Data are quantized by the network's Quant layers. The weights of a layer whose input comes from one are quantized here,
+to the same bit width. PYTHONPATH needs this project's integrations/python and Caffe's python folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import caffe
+import gfpq
+import numpy as np
+from gfpq import parameters
+from gfpq.comparison import Comparison, Layer
+from gfpq.similarity import Similarity
+
+import network
+from network import QuantizedLayer
+
+
+class QuantizedWeights:
+    """The weights of a net: quantized for its passes, while a full floating-point copy waits to be updated.
+
+    An update may be smaller than a quantization step, so that quantized weights would mark time.
+    """
+
+    def __init__(self, net: caffe.Net, layers: list[QuantizedLayer]) -> None:
+        found = {}  # layers may share a blob
+        for layer in layers:
+            if layer.kind != "Pooling":
+                blob = net.params[layer.name][0]
+                found[blob.data.ctypes.data] = (blob, layer)
+        self._weights = list(found.values())
+        self._copies: list[np.ndarray] = []
+
+    def quantize(self) -> None:
+        """Sets the float weights aside and quantizes those in the net."""
+        self.restore()
+        self._copies = [blob.data.copy() for blob, _ in self._weights]
+        for blob, layer in self._weights:
+            network.quantize_weights(blob.data, layer)
+
+    def restore(self) -> None:
+        """Puts the float weights back."""
+        for (blob, _), copy in zip(self._weights, self._copies):
+            blob.data[...] = copy
+        self._copies = []
+
+    def follow(self, solver: Any) -> None:
+        """From now on quantizes for every forward and backward pass of training, and every forward pass of a test."""
+
+        def at(index: int, action: Any) -> Any:
+            return lambda layer: action() if layer == index else None
+
+        solver.net.before_forward(at(0, self.quantize))
+        solver.net.after_backward(at(0, self.restore))  # the solver updates, and saves, the float weights
+        for net in solver.test_nets:  # they share the weights
+            net.before_forward(at(0, self.quantize))
+            net.after_forward(at(len(net.layers) - 1, self.restore))
+
+
+def train(options: argparse.Namespace) -> None:
+    solver = caffe.get_solver(str(options.solver))
+    if options.weights:
+        solver.net.copy_from(str(options.weights))
+    if options.snapshot:
+        solver.restore(str(options.snapshot))
+    layers = _quantized(solver.net)
+    for layer in layers:
+        tensors = "data" if options.data_only or layer.kind == "Pooling" else "data and weights"
+        print(f"{layer.name} ({layer.kind}): {tensors} in {layer.bits} bit")
+    sys.stdout.flush()
+    weights = QuantizedWeights(solver.net, [] if options.data_only else layers)
+    weights.follow(solver)
+    try:
+        solver.solve()
+    finally:
+        weights.restore()
+
+
+def _quantized(net: caffe.Net) -> list[QuantizedLayer]:
+    layers = network.quantized_layers(network.layers_of(net))
+    if not layers:
+        raise ValueError("no layer of the network takes its input from a Quant layer with quant_en: 1")
+    return layers
+
+
+def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: bool) -> caffe.Net:
+    """A net in the TEST phase, its data and weights quantized or not."""
+    net = caffe.Net(str(model), caffe.TEST, weights=str(weights))
+    quantized = _quantized(net) if quantize_weights else []
+    if not quantize_data:
+        layers = network.layers_of(net)
+        for layer in layers:
+            if layer.type == "Quant":
+                layer.quant_param.quant_en = False
+        with tempfile.TemporaryDirectory() as folder:
+            changed = Path(folder) / "float.prototxt"
+            network.write(layers, "float", changed)
+            net = caffe.Net(str(changed), caffe.TEST, weights=str(weights))
+    QuantizedWeights(net, quantized).quantize()
+    return net
+
+
+def test(options: argparse.Namespace) -> dict[str, float]:
+    """Prints and returns the means of the outputs."""
+    net = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
+    means: dict[str, float] = {}
+    for _ in range(options.batches):
+        for name, values in net.forward().items():
+            means[name] = means.get(name, 0.0) + float(values.mean()) / options.batches
+    for name, mean in means.items():
+        print(f"{name} = {mean:.6f}")
+    return means
+
+
+def compare(options: argparse.Namespace) -> Comparison:
+    """Prints and returns how similar the layers of the quantized network are to those of the float one."""
+    plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
+    quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
+    kinds = {layer.name: layer.kind for layer in _quantized(caffe.Net(str(options.model), caffe.TEST))}
+    sums = {name: Similarity() for name in kinds}
+    for _ in range(options.batches):
+        _run_both(plain, quantized, sums)
+    comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
+    print(comparison)
+    return comparison
+
+
+def _run_both(plain: caffe.Net, quantized: caffe.Net, sums: dict[str, Similarity]) -> None:
+    """Runs a batch through two nets of the same layers, one layer after the other: some overwrite their input."""
+    places = {name: place for place, name in enumerate(quantized._layer_names)}
+    for place, name in enumerate(plain._layer_names):
+        plain._forward(place, place)
+        other = places[name]
+        tops = [(plain._blobs[a].data, quantized._blobs[b].data)
+                for a, b in zip(plain._top_ids(place), quantized._top_ids(other))]
+        if len(plain._bottom_ids(place)) > 0:
+            quantized._forward(other, other)
+        else:  # both see the same batch
+            for a, b in tops:
+                b[...] = a
+        if name in sums:
+            sums[name].add(*tops[0])
+
+
+def export(options: argparse.Namespace) -> None:
+    """Writes the network as it is in the TEST phase, folded, with quantized weights and without Quant layers."""
+    net = caffe.Net(str(options.model), caffe.TEST, weights=str(options.weights))
+    layers = network.layers_of(net)
+    quantized = network.quantized_layers(layers)
+    by_name = {layer.name: layer for layer in layers}
+    folded = network.fold(layers)
+    rows = []
+    for layer in quantized:
+        block = bytes(network.array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
+        param = gfpq.Param.from_bytes(block, layer.bits)
+        if not param.initialized:
+            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first")
+        rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param))
+        if layer.kind != "Pooling":
+            weights = network.array_of(by_name[layer.name].blobs[0])
+            for group, param in enumerate(network.quantize_weights(weights, layer)):
+                rows.append(parameters.row_of(layer.name, parameters.WEIGHT, group, param))
+            network.set_blobs(by_name[layer.name], weights)
+    for quant in [layer for layer in layers if layer.type == "Quant"]:
+        network.remove(layers, layers.index(quant))
+
+    options.folder.mkdir(parents=True, exist_ok=True)
+    network.write(layers, options.model.stem, options.folder / "model.prototxt", options.folder / "model.caffemodel")
+    parameters.save(rows, options.folder)
+    print(f"{options.folder}: model.prototxt, model.caffemodel, parameters.json, nnie.json")
+    print(f"folded: {', '.join(folded) or 'nothing'}")
+    left = [layer.name for layer in layers if layer.type in ("BatchNorm", "Scale")]
+    if left:
+        print(f"left in float, as no convolution stands right before them: {', '.join(left)}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gpu", type=int, metavar="ID", help="run on this GPU; default: on the CPU")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("train", help="run a solver with the weights quantized in every pass")
+    command.set_defaults(run=train)
+    command.add_argument("solver", type=Path)
+    command.add_argument("--weights", type=Path, help="the float model to start from")
+    command.add_argument("--snapshot", type=Path, help="the solverstate to go on from")
+    command.add_argument("--data-only", action="store_true", help="leave the weights in float, to find what costs accuracy")
+
+    for run, text in ((test, "the means of the outputs"), (compare, "layer by layer, the similarity to the float network")):
+        command = commands.add_parser(run.__name__, help=text)
+        command.set_defaults(run=run, data=True, of_weights=True)
+        command.add_argument("model", type=Path, help="prototxt, with Quant layers")
+        command.add_argument("weights", type=Path)
+        command.add_argument("--batches", type=int, default=1)
+        choice = command.add_mutually_exclusive_group()
+        choice.add_argument("--data-only", dest="of_weights", action="store_false", help="leave the weights in float")
+        choice.add_argument("--weights-only", dest="data", action="store_false", help="leave the data in float")
+        if run is test:
+            choice.add_argument("--float", dest="float_", action="store_true", help="quantize nothing")
+
+    command = commands.add_parser("export", help="fold, quantize the folded weights, write their parameters")
+    command.set_defaults(run=export)
+    command.add_argument("model", type=Path, help="prototxt, with Quant layers; its TEST phase is exported")
+    command.add_argument("weights", type=Path)
+    command.add_argument("folder", type=Path)
+
+    options = parser.parse_args(arguments)
+    if getattr(options, "float_", False):
+        options.data = options.of_weights = False
+    if options.gpu is not None:
+        caffe.set_device(options.gpu)
+        caffe.set_mode_gpu()
+    try:
+        options.run(options)
+    except (gfpq.GfpqError, OSError, ValueError) as error:
+        print(f"finetune: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
