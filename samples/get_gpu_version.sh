@@ -60,8 +60,12 @@ if ! command -v nvidia-smi >/dev/null; then
   echo "Driver: nvidia-smi not found; is NVIDIA's driver installed?"
   exit 1
 fi
-if ! gpus=$(nvidia-smi --query-gpu=index,name,driver_version,compute_cap --format=csv,noheader); then
-  echo "Driver: nvidia-smi finds no GPU"
+if ! gpus=$(nvidia-smi --query-gpu=index,name,driver_version,compute_cap --format=csv,noheader 2>&1); then
+  echo "Driver: nvidia-smi says: $gpus"
+  if [[ $gpus == *compute_cap* ]]; then
+    echo "This driver is too old to tell a GPU's compute capability; NVIDIA lists it for every GPU. The GPUs here:"
+    nvidia-smi --query-gpu=index,name,driver_version --format=csv,noheader
+  fi
   exit 1
 fi
 while IFS=, read -r index name driver capability; do
