@@ -106,7 +106,7 @@ TEXT
   insert Makefile "$line" '#' <<'TEXT'
 .PHONY: gfpq_libraries
 gfpq_libraries: | $(LIB_BUILD_DIR)
-	@ cp -a $(GFPQ_LIB)/libgfpq*.so* $(LIB_BUILD_DIR)
+	@ cp -au $(GFPQ_LIB)/libgfpq*.so* $(LIB_BUILD_DIR)
 
 $(DYNAMIC_NAME): | gfpq_libraries
 TEXT
@@ -136,7 +136,7 @@ find_library(GFPQ_LIBRARY \${gfpq_name} HINTS "$in_cmake$libraries_here")
 if(NOT GFPQ_INCLUDE_DIR OR NOT GFPQ_LIBRARY)
   message(FATAL_ERROR "gfpq.hpp or lib\${gfpq_name} not found in $in_cmake$libraries_here: run gfpq's apply.sh again")
 endif()
-list(APPEND Caffe_INCLUDE_DIRS PUBLIC \${GFPQ_INCLUDE_DIR})
+include_directories(\${GFPQ_INCLUDE_DIR}) # no property of an exported target, which may not lie in the source tree
 list(APPEND Caffe_LINKER_LIBS PUBLIC \${GFPQ_LIBRARY})
 TEXT
 fi

@@ -81,12 +81,9 @@ def train(options: argparse.Namespace) -> None:
         tensors = "data" if options.data_only or layer.kind == "Pooling" else "data and weights"
         print(f"{layer.name} ({layer.kind}): {tensors} in {layer.bits} bit")
     sys.stdout.flush()
-    weights = QuantizedWeights(solver.net, [] if options.data_only else layers)
-    weights.follow(solver)
-    try:
-        solver.solve()
-    finally:
-        weights.restore()
+    if not options.data_only:
+        QuantizedWeights(solver.net, layers).follow(solver)
+    solver.solve()
 
 
 def _quantized(net: caffe.Net) -> list[QuantizedLayer]:

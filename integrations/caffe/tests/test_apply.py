@@ -159,16 +159,22 @@ class ApplyTest(unittest.TestCase):
 
     def test_cmake_links(self):
         self.applied()
+        self.write("cmake/Cuda.cmake", "")
+        self.write("CMakeLists.txt", """\
+            cmake_minimum_required(VERSION 3.13)
+            project(Caffe NONE)
+            set(CMAKE_FIND_LIBRARY_PREFIXES lib)
+            set(CMAKE_FIND_LIBRARY_SUFFIXES .so)
+            include(cmake/Dependencies.cmake)
+            get_directory_property(includes INCLUDE_DIRECTORIES)
+            message(STATUS "${Caffe_LINKER_LIBS} ${includes}")
+            """)
         for cuda, name in ((0, "gfpq"), (1, "gfpq_gpu")):
             (self.root / f"GFPQLibs/lib/lib{name}.so").touch()
-            script = self.root / "check.cmake"
-            script.write_text(f'set(HAVE_CUDA {cuda})\nset(PROJECT_SOURCE_DIR "{self.root}")\n'
-                              "set(CMAKE_FIND_LIBRARY_PREFIXES lib)\nset(CMAKE_FIND_LIBRARY_SUFFIXES .so)\n"
-                              + self.read("cmake/Dependencies.cmake").replace("include(cmake/Cuda.cmake)", "")
-                              + 'message("${Caffe_LINKER_LIBS} ${Caffe_INCLUDE_DIRS}")\n')
-            result = subprocess.run(["cmake", "-P", script], capture_output=True, text=True, check=False)
+            command = ["cmake", "-S", self.root, "-B", self.root / f"build_{name}", f"-DHAVE_CUDA={cuda}"]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertIn(f"PUBLIC;{self.root}/GFPQLibs/lib/lib{name}.so PUBLIC;{self.root}/GFPQLibs/include", result.stderr)
+            self.assertIn(f"PUBLIC;{self.root}/GFPQLibs/lib/lib{name}.so {self.root}/GFPQLibs/include\n", result.stdout)
 
     def test_a_package_elsewhere(self):
         package = self.root.parent / "opt"

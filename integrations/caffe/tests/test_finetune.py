@@ -21,7 +21,7 @@ NETWORK = HEAD + """
 layer { name: "q1" type: "Quant" bottom: "data" top: "q1" }
 layer { name: "conv1" type: "Convolution" bottom: "q1" top: "conv1"
   convolution_param { num_output: 8 kernel_size: 3 group: 2 bias_term: false weight_filler { type: "gaussian" std: 0.3 } } }
-layer { name: "norm1" type: "BatchNorm" bottom: "conv1" top: "conv1" }
+layer { name: "norm1" type: "BatchNorm" bottom: "conv1" top: "conv1" batch_norm_param { eps: 0.5 } }
 layer { name: "scale1" type: "Scale" bottom: "conv1" top: "scaled" param { lr_mult: 0 } param { lr_mult: 0 } scale_param { bias_term: true } }
 layer { name: "relu1" type: "ReLU" bottom: "scaled" top: "scaled" }
 layer { name: "q2" type: "Quant" bottom: "scaled" top: "scaled" }
@@ -196,6 +196,19 @@ class TrainTest(Folder):
         saved = net(NETWORK, caffe.TEST, self.folder / "snapshot_iter_1.caffemodel").params["conv1"][0].data
         self.assertTrue(same_bits(saved, weights.data))
         self.assertFalse(same_bits(saved, gfpq.quantize(saved)))
+        trained.test_nets[0].forward()
+        self.assertTrue(same_bits(saved, weights.data))
+
+    def test_the_float_copy_outlives_two_passes(self):
+        trained = net(NETWORK, caffe.TRAIN)
+        weights = finetune.QuantizedWeights(trained, network.quantized_layers(network.layers_of(trained)))
+        start = trained.params["conv1"][0].data.copy()
+        weights.quantize()
+        quantized = trained.params["conv1"][0].data.copy()
+        weights.quantize()
+        self.assertTrue(same_bits(trained.params["conv1"][0].data, quantized))
+        weights.restore()
+        self.assertTrue(same_bits(trained.params["conv1"][0].data, start))
 
     def test_the_command(self):
         self.solver(SGD + " max_iter: 2 test_iter: 1 test_interval: 1 display: 1 snapshot: 1")
@@ -206,9 +219,19 @@ class TrainTest(Folder):
                       "up (Deconvolution): data and weights in 16 bit\n", out)
         end = net(NETWORK, caffe.TEST, self.folder / "snapshot_iter_2.caffemodel")
         self.assertFalse(same_bits(end.params["conv1"][0].data, gfpq.quantize(end.params["conv1"][0].data)))
-        status, out, _ = self.run_command("train", file, "--snapshot", self.folder / "snapshot_iter_1.solverstate", "--data-only")
-        self.assertEqual(status, 0)
+
+        state, model = (self.folder / f"snapshot_iter_{name}" for name in ("1.solverstate", "2.caffemodel"))
+        weights = []
+        for more in ((), ("--data-only",)):
+            status, out, _ = self.run_command("train", file, "--snapshot", state, *more)
+            self.assertEqual(status, 0)
+            weights.append(net(NETWORK, caffe.TEST, model).params["conv1"][0].data.copy())
         self.assertIn("conv1 (Convolution): data in 8 bit\n", out)
+        plain = caffe.get_solver(str(file))
+        plain.restore(str(state))
+        plain.solve()
+        self.assertFalse(same_bits(plain.net.params["conv1"][0].data, weights[0]))
+        self.assertTrue(same_bits(plain.net.params["conv1"][0].data, weights[1]))
 
     def test_no_quant_layer(self):
         (self.folder / "net.prototxt").write_text(NETWORK.replace('type: "Quant"', 'type: "Quant" quant_param { quant_en: 0 }')

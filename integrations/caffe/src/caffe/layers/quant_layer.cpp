@@ -100,9 +100,12 @@ template <typename Dtype>
 void QuantLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                     const vector<Blob<Dtype>*>& top) {
   const int count = bottom[0]->count();
+  if (count == 0) {
+    return;  // Such a blob has no memory, and says nothing of the range.
+  }
   Dtype* data = top[0]->mutable_cpu_data();
   caffe_copy(count, bottom[0]->cpu_data(), data);  // Nothing, where in place.
-  if (enabled_ && count > 0) {
+  if (enabled_) {
     GFPQ_PARAM_ST param;
     GFPQ_PARAM_ST* range = ReadRange(&param);
     CheckStatus(HI_GFPQ_QuantAndDeQuant(data, count, bits_, range),
