@@ -34,6 +34,7 @@ field=8016 # far from those that Caffe and its forks count up
 for file in "${edited[@]}" include/caffe/layer.hpp; do
   [ -f "$root/$file" ] || fail "$root is not a Caffe source tree: it has no $file"
 done
+
 # Everything is made in a copy, where a first run's parts are taken out before new ones go in.
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
@@ -78,6 +79,7 @@ if ! $undo; then
     if [ -e "$folder/libgfpq.so" ] || [ -e "$folder/libgfpq_gpu.so" ]; then libraries=$folder && break; fi
   done
   [ -n "$libraries" ] || fail "$package/lib has neither libgfpq.so nor libgfpq_gpu.so"
+  # shellcheck disable=SC2016 # CMake expands it
   include=GFPQLibs/include libraries_here=GFPQLibs/${libraries#"$package"/} in_cmake='${PROJECT_SOURCE_DIR}/'
   if [ -n "$prefix" ]; then
     include=$(cd "$package/include" && pwd) libraries_here=$(cd "$libraries" && pwd) in_cmake=''

@@ -210,6 +210,27 @@ class TrainTest(Folder):
         weights.restore()
         self.assertTrue(same_bits(trained.params["conv1"][0].data, start))
 
+    def test_layers_that_share_weights(self):
+        text = HEAD + "".join(f"""
+            layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{name}" param {{ name: "shared" }}
+              inner_product_param {{ num_output: 4 axis: 3 bias_term: false }} }}"""
+                              for name, bottom in (("first", "q1"), ("second", "q2")))
+        text = text.replace("dim: 4 dim: 6 dim: 6", "dim: 4 dim: 6 dim: 4").replace(
+            'layer { name: "first"', 'layer { name: "q1" type: "Quant" bottom: "data" top: "q1" } layer { name: "first"').replace(
+            'layer { name: "second"', 'layer { name: "q2" type: "Quant" bottom: "first" top: "q2" } layer { name: "second"')
+        trained = net(text, caffe.TRAIN)
+        layers = network.quantized_layers(network.layers_of(trained))
+        self.assertEqual([layer.name for layer in layers], ["first", "second"])
+        weights = trained.params["first"][0].data
+        for largest in np.linspace(1, 2, 100, dtype="f4"):  # quantizing twice lowers the range of some of them
+            start = np.linspace(-largest, largest, 16, dtype="f4").reshape(4, 4)
+            weights[...] = start
+            quantizer = finetune.QuantizedWeights(trained, layers)
+            quantizer.quantize()
+            self.assertTrue(same_bits(weights, gfpq.quantize(start)))
+            quantizer.restore()
+            self.assertTrue(same_bits(weights, start))
+
     def test_the_command(self):
         self.solver(SGD + " max_iter: 2 test_iter: 1 test_interval: 1 display: 1 snapshot: 1")
         file = self.folder / "solver.prototxt"
