@@ -17,6 +17,7 @@ from support import NO_GPU, PROJECT, SAMPLE, compile_cxx, run, sample_output
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 CACHE = dict(line.split("=", 1) for line in (BUILD / "CMakeCache.txt").read_text().splitlines() if "=" in line)
 VERSION = CACHE["CMAKE_PROJECT_VERSION:STATIC"]
+BUILD_TYPE = CACHE["CMAKE_BUILD_TYPE:STRING"].lower()
 LIBRARIES = [name for name in ("gfpq", "gfpq_gpu") if (BUILD / "lib" / f"lib{name}.a").exists()]
 HAS_GPU = "gfpq_gpu" in LIBRARIES
 
@@ -93,7 +94,7 @@ class Package:
         for name in LIBRARIES:
             wanted |= {f"{self.lib}/lib{name}{suffix}" for suffix in (".a", ".so", ".so.1", f".so.{VERSION}")}
             wanted |= {f"{self.lib}/cmake/gfpq/{name}_{kind}{suffix}.cmake"
-                       for kind in ("shared", "static") for suffix in ("", f"-{CACHE['CMAKE_BUILD_TYPE:STRING'].lower()}")}
+                       for kind in ("shared", "static") for suffix in ("", f"-{BUILD_TYPE}")}
             wanted.add(f"{self.lib}/pkgconfig/{name}.pc")
         self.assertEqual(found, wanted)
 
@@ -191,8 +192,9 @@ class Package:
         self.check_sample(program, 16, LD_LIBRARY_PATH=self.root / self.lib)
 
     def test_plain_command_static(self):
+        flags = self.pkg_config("--static", "--libs-only-other", "gfpq")
         program = compile_cxx(self.folder / "program", SAMPLE, f"-I{self.root}/include",
-                              self.root / self.lib / "libgfpq.a", *self.pkg_config("--static", "--libs-only-other", "gfpq"))
+                              self.root / self.lib / "libgfpq.a", *flags)
         self.check_sample(program, 16)
 
     def test_python_sample(self):
