@@ -16,7 +16,8 @@ int HI_GFPQ_QuantAndDeQuant(double* data, unsigned int count, unsigned int bit_w
 }
 
 int HI_GFPQ_QuantAndDeQuant_PY(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param) {
-  return HI_GFPQ_QuantAndDeQuant(data, count, bit_width, param);
+  // Not by HI_GFPQ_QuantAndDeQuant: where two libraries are loaded, that may be the other's.
+  return gfpq::quantize_and_dequantize(gfpq::CpuBackend(), data, count, bit_width, param);
 }
 
 int HI_GFPQ_GetInfo(GFPQ_INFO_ST* info) {

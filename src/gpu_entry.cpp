@@ -14,6 +14,6 @@ int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsigned int b
 }
 
 int HI_GFPQ_QuantAndDeQuant_GPU_PY(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
-                                   void* cuda_stream, void* cublas_handle) {
-  return HI_GFPQ_QuantAndDeQuant_GPU(data, count, bit_width, param, cuda_stream, cublas_handle);
+                                   void* cuda_stream, void*) {
+  return gfpq::quantize_and_dequantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
 }

@@ -100,8 +100,8 @@ TEST(FloatingPoint, EnvironmentIsTheCallersAlone) {
           float one = 1;
           ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(&one, 1, bits, &stored), GFPQ_SUCCESS);
           for (const unsigned mode : {GFPQ_MODE_INIT, GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY}) {
-            if (count > 1000 && mode == GFPQ_MODE_UPDATE)
-              continue;
+            if (count > 1000 && (mode == GFPQ_MODE_UPDATE || rounding != FE_UPWARD))
+              continue; // they take their time
             check<float>(setting, count, bits, mode, stored);
             check<double>(setting, count, bits, mode, stored);
           }

@@ -25,21 +25,21 @@ inline constexpr std::size_t period = sizeof pairs / sizeof *pairs;
 /// Enough for several threads.
 inline constexpr unsigned large = 5'000'000;
 
-/// `count` numbers of that pattern.
+/// `count` numbers of that pattern, times a power of two.
 template <class Float>
-std::vector<Float> tensor(std::size_t count) {
+std::vector<Float> tensor(std::size_t count, double scale = 1) {
   std::vector<Float> numbers(count);
   for (std::size_t i = 0; i < count; ++i)
-    numbers[i] = Float(pairs[i % period].before);
+    numbers[i] = Float(scale * pairs[i % period].before);
   return numbers;
 }
 
-/// How many numbers are not what they should have become. With fewer than a period, for `delta` of a whole one.
+/// How many numbers are not what they should have become, with the delta of a whole period or more.
 template <class Float>
-std::size_t count_wrong(const Float* numbers, std::size_t count, std::size_t first = 0) {
+std::size_t count_wrong(const Float* numbers, std::size_t count, double scale = 1) {
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const Float want = Float(pairs[(first + i) % period].after);
+    const Float want = Float(scale * pairs[i % period].after);
     wrong += numbers[i] != want || std::signbit(numbers[i]) != std::signbit(want);
   }
   return wrong;
@@ -47,12 +47,12 @@ std::size_t count_wrong(const Float* numbers, std::size_t count, std::size_t fir
 
 /// Whether a call on a fresh tensor succeeds and every number is right.
 template <class Float>
-testing::AssertionResult quantizes(unsigned count, unsigned bits) {
-  std::vector<Float> numbers = tensor<Float>(count);
+testing::AssertionResult quantizes(unsigned count, unsigned bits, double scale = 1) {
+  std::vector<Float> numbers = tensor<Float>(count, scale);
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
   if (const int status = HI_GFPQ_QuantAndDeQuant(numbers.data(), count, bits, &param); status != GFPQ_SUCCESS)
     return testing::AssertionFailure() << "status " << status;
-  if (const std::size_t wrong = count_wrong(numbers.data(), count))
+  if (const std::size_t wrong = count_wrong(numbers.data(), count, scale))
     return testing::AssertionFailure() << wrong << " wrong numbers";
   return testing::AssertionSuccess();
 }
