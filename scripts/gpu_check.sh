@@ -6,9 +6,10 @@
 #     gpu_check.sh --pack                copies what the build needs beside CUDA from a Debian machine (scripts/setup.sh
 #                                        installs it there) to build/gpu-deps, which git ignores; take that folder along
 #     gpu_check.sh [--out FOLDER] [STEP ...]   runs the steps named, or all: facts build tests conformance bench
-#                                        exhaustive8 exhaustive16low exhaustive16high sanitizer ptx nocode benchfull
+#                                        sanitizer exhaustive8 ptx nocode exhaustive16low exhaustive16high benchfull
 #
-# Where build/gpu-deps is missing, GoogleTest, Google Benchmark, CLI11, nlohmann-json and Highway must be installed.
+# Where build/gpu-deps is missing, GoogleTest, Google Benchmark, CLI11, nlohmann-json and Highway must be installed: so too
+# on another processor than that of the machine which packed, since two of them come as compiled libraries.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
@@ -26,14 +27,14 @@ pack() {
   echo "$deps: $(du -sh "$deps" | cut -f1)"
 }
 
-steps=(facts build tests conformance bench exhaustive8 exhaustive16low exhaustive16high sanitizer ptx nocode benchfull)
+steps=(facts build tests conformance bench sanitizer exhaustive8 ptx nocode exhaustive16low exhaustive16high benchfull)
 out=report/gpu
 chosen=()
 while [ $# -gt 0 ]; do
   case $1 in
     --pack) pack && exit ;;
     --out) out=$2 && shift ;;
-    -*) sed -n '3,13p' "$0" && exit 2 ;;
+    -*) sed -n '3,12p' "$0" && exit 2 ;;
     *) chosen+=("$1") ;;
   esac
   shift
@@ -129,6 +130,7 @@ PATH=$PATH:/usr/local/cuda/bin
 command -v nvidia-smi >/dev/null || { echo "gpu_check: no NVIDIA driver here (nvidia-smi not found)" >&2; exit 77; }
 export -f config make_tree architecture "${steps[@]}"
 export deps out tree bin
+export NVCC_APPEND_FLAGS="${NVCC_APPEND_FLAGS:-} --threads=0" # all architectures of a file side by side
 failed=0
 for step in "${chosen[@]}"; do
   [[ " ${steps[*]} " == *" $step "* ]] || { echo "gpu_check: no step $step; there are: ${steps[*]}" >&2; exit 2; }
