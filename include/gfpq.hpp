@@ -66,7 +66,8 @@ typedef struct _GFPQ_INFO_ST {
   char u8BuildTime[GFPQ_DATE_TIME_STR_LEN]; ///< the source revision's time in UTC, as `Jun 2 2018 14:21:48`
 } GFPQ_INFO_ST;
 
-/// Quantizes and dequantizes `count` numbers in host memory, in place.
+/// Quantizes and dequantizes `count` numbers in host memory, in place. Memory of a GPU alone is refused by the GPU
+/// library (GFPQ_ERR_BAD_PARAMETERS); to the CPU library it is a bad address.
 ///
 /// NaN becomes +0, an infinity the largest value of its sign. Numbers up to half of the smallest value of their sign
 /// become +0. With `count` 0 the tensor counts as all zero.

@@ -35,6 +35,9 @@ inline constexpr Error no_gpu{GFPQ_ERR_GENERIC,
 inline constexpr Error gpu_memory{GFPQ_ERR_OUT_OF_MEMORY, "Quantization by GPU(CUDA) failed(0x%x: %s)"};
 inline constexpr Error host_pointer{GFPQ_ERR_BAD_PARAMETERS,
                                     "The data lie in host memory: a GPU call takes device memory"};
+inline constexpr Error device_pointer{
+    GFPQ_ERR_BAD_PARAMETERS,
+    "The data lie in a GPU's memory: call HI_GFPQ_QuantAndDeQuant_GPU, or copy them to host memory first"};
 inline constexpr Error misaligned{GFPQ_ERR_BAD_PARAMETERS,
                                   "The data's address %p is not a multiple of %u bytes, the size of a number"};
 inline constexpr Error other_device{GFPQ_ERR_BAD_PARAMETERS,

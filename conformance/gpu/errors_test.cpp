@@ -103,6 +103,16 @@ TEST_F(GpuPointers, HostMemoryIsRefused) {
   require(cudaFreeHost(pinned));
 }
 
+TEST_F(GpuPointers, DeviceMemoryInACpuCallIsRefused) {
+  const std::vector<float> numbers = {1.1f, 2.2f};
+  const DeviceVector<float> data(numbers);
+  GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
+  Messages messages;
+  EXPECT_EQ(HI_GFPQ_QuantAndDeQuant(data.data(), 2, 8, &param), GFPQ_ERR_BAD_PARAMETERS);
+  EXPECT_NE(messages.text.find("in a GPU's memory"), std::string::npos) << messages.text;
+  EXPECT_EQ(data.download(), numbers);
+}
+
 TEST_F(GpuPointers, MemoryOfAnotherDeviceIsRefused) {
   int devices = 0;
   require(cudaGetDeviceCount(&devices));
