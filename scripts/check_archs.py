@@ -310,7 +310,7 @@ def main():
     parser.add_argument("--with-wheels", action="store_true", help="fetch older compilers from PyPI")
     parser.add_argument("--json", type=pathlib.Path, help="write all kernels' facts to this file")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table to this file")
-    parser.add_argument("--check", type=pathlib.Path, help="compare with such a table, where it names the same compiler")
+    parser.add_argument("--check", type=pathlib.Path, help="compare with such a table, where the compilers are the same")
     arguments = parser.parse_args()
 
     tools = {"nvcc": arguments.nvcc, "clang": arguments.clang, "ptxas": arguments.ptxas, "nvrtc": arguments.nvrtc,

@@ -29,7 +29,7 @@ def parse(arguments):
         metavar="FILE",
         help="JSON of the conformance runner, shown in the report too",
     )
-    parser.add_argument("--archs", metavar="FILE", help="JSON of check_archs.py; a page of its own, linked from the report")
+    parser.add_argument("--archs", metavar="FILE", help="JSON of check_archs.py, for a page of its own beside the report")
     against = parser.add_argument_group("comparison")
     against.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="compare two result files")
     against.add_argument(

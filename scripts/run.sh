@@ -17,7 +17,7 @@ conformance=0
 echo
 echo "Compiling the GPU kernels for every architecture (about 20 seconds) ..."
 archs=()
-rm -f report/archs.json
+rm -f report/archs.*
 /usr/bin/python3 scripts/check_archs.py --json report/archs.json >report/archs.txt 2>&1 || true # the page tells problems
 if [ -s report/archs.json ]; then archs=(--archs report/archs.json); fi
 tail -n 1 report/archs.txt

@@ -111,8 +111,8 @@ class Architectures:
         ptx_alone = sorted(
             {kernel.architecture for kernel in self.kernels if kernel.architecture.startswith("sm_")} - machine_code
         )
-        also = f"; to PTX alone for {', '.join(ptx_alone)}" if ptx_alone else ""
-        return f"The kernels compile to machine code for {len(machine_code)} architectures, and spill no register{also}", "pass"
+        told = f"The kernels compile to machine code for {len(machine_code)} architectures, and spill no register"
+        return told + (f"; to PTX alone for {', '.join(ptx_alone)}" if ptx_alone else ""), "pass"
 
 
 def load(file):

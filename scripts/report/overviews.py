@@ -89,7 +89,9 @@ def _throughput(name, title, files, uses):
 def limit_share(everything):
     title = "Share of the limit by machine"
     panels, sources = by_machine(
-        picture.measured(everything), "limit_ratio", lambda series, row: Bar(series, row.spread("limit_ratio").scaled(100))
+        picture.measured(everything),
+        "limit_ratio",
+        lambda series, row: Bar(series, row.spread("limit_ratio").scaled(100)),
     )
     if not panels:
         return [Missing(title, "no file has limits beside a cold run of our library on the guide's data")]

@@ -56,7 +56,9 @@ class Compilers(unittest.TestCase):
         self.assertEqual(self.script.outdated(now, table), [])
         self.assertEqual(self.script.outdated([[*now[0][:2], "nvcc 13.1.1", "99"]], table), [])
         found = self.script.outdated([[*now[0][:3], "27"]], table)
-        self.assertEqual(found, ["now sm_75 | machine code | nvcc 13.0.88 | 27, not sm_75 | machine code | nvcc 13.0.88 | 26"])
+        self.assertEqual(
+            found, ["now sm_75 | machine code | nvcc 13.0.88 | 27, not sm_75 | machine code | nvcc 13.0.88 | 26"]
+        )
 
 
 class Page(unittest.TestCase):
