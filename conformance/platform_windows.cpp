@@ -14,7 +14,9 @@ namespace conformance {
 namespace {
 
 [[noreturn]] void fail(const std::string& what) {
-  throw std::runtime_error(what + ": " + std::system_category().message(static_cast<int>(GetLastError())));
+  const int code = static_cast<int>(GetLastError());
+  throw std::runtime_error(what + ": " + std::system_category().message(code) + " (Windows error " +
+                           std::to_string(code) + ")");
 }
 
 } // namespace

@@ -17,14 +17,13 @@
 #ifndef GFPQ_HPP
 #define GFPQ_HPP
 
-#if defined(GFPQ_STATIC)
-#define GFPQ_API
-#elif defined(_WIN32) && defined(GFPQ_BUILD)
-#define GFPQ_API __declspec(dllexport)
-#elif defined(_WIN32)
-#define GFPQ_API __declspec(dllimport)
-#else
+// On Windows, programs that link the static library define GFPQ_STATIC.
+#if !defined(_WIN32)
 #define GFPQ_API __attribute__((visibility("default")))
+#elif defined(GFPQ_STATIC) || defined(GFPQ_BUILD)
+#define GFPQ_API
+#else
+#define GFPQ_API __declspec(dllimport)
 #endif
 
 #define GFPQ_BIT_WIDTH_8BIT 8

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Check that a shared library exports the symbols of a list, one name a line, and nothing else."""
+"""Check that a shared library exports the symbols of a list, the first word of each line, and nothing else."""
 
 import argparse
 import pathlib
@@ -19,7 +19,8 @@ def main():
     parser.add_argument("list", type=pathlib.Path)
     arguments = parser.parse_args()
 
-    wanted, found = set(arguments.list.read_text().split()), exported(arguments.library)
+    wanted = {line.split()[0] for line in arguments.list.read_text().splitlines()}
+    found = exported(arguments.library)
     for name in sorted(wanted - found):
         print(f"missing: {name}")
     for name in sorted(found - wanted):

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Sets up, builds with GCC and with Clang (warnings are errors), and runs the tests. ctest's own options may follow.
+# Sets up, builds with GCC and with Clang (warnings are errors) and for Windows and Arm, and runs the tests. ctest's own
+# options may follow.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ./scripts/setup.sh
 jobs=$(nproc)
 
-cmake --preset dev
-cmake --build --preset dev -j "$jobs"
-cmake --preset clang
-cmake --build --preset clang -j "$jobs"
+for preset in dev clang windows arm; do
+  cmake --preset "$preset"
+  cmake --build --preset "$preset" -j "$jobs"
+done
 
 # Clang's build runs the tests of what is compiled; mutants and scripts are the same for both.
 ctest --preset clang -j "$jobs" -L 'unit|conformance'
+ctest --preset windows -j "$jobs" -LE long
+ctest --preset arm -j "$jobs" -LE long
 ctest --preset dev -j "$jobs" -LE long "$@"

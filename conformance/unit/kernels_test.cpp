@@ -139,6 +139,10 @@ TEST(Targets, ScalarIsTheLast) {
   EXPECT_STREQ(supported_targets().back()->name, "scalar");
 }
 
+#ifdef __aarch64__
+TEST(Targets, NeonIsTheFirst) { EXPECT_STREQ(supported_targets().front()->name, "neon"); }
+#endif
+
 /// All floats, by blocks on the fastest target.
 template <class W>
 void check_all_floats(int delta) {

@@ -12,11 +12,19 @@
 
 namespace {
 
+void set_environment(const char* name, const char* value) {
+#ifdef _WIN32
+  _putenv_s(name, value);
+#else
+  setenv(name, value, 1);
+#endif
+}
+
 /// Makes a call that fails, with GFPQ_MESSAGES set so.
 void fail_with(const char* where) {
-  setenv("GFPQ_MESSAGES", where, 1);
+  set_environment("GFPQ_MESSAGES", where);
   EXPECT_EQ(HI_GFPQ_GetInfo(nullptr), GFPQ_ERR_BAD_PARAMETERS);
-  unsetenv("GFPQ_MESSAGES");
+  set_environment("GFPQ_MESSAGES", "");
 }
 
 struct Output {

@@ -1,0 +1,17 @@
+# What cross builds take from the machine that builds: libraries that are headers alone, and GoogleTest's source, as
+# Debian's packages have them. Links to the few headers needed: /usr/include as a whole belongs to another machine.
+cmake_minimum_required(VERSION 3.24) # for OVERRIDE_FIND_PACKAGE
+set(dependencies ${PROJECT_BINARY_DIR}/dependencies)
+file(MAKE_DIRECTORY ${dependencies}/include)
+foreach(headers CLI hwy nlohmann)
+  file(CREATE_LINK /usr/include/${headers} ${dependencies}/include/${headers} SYMBOLIC)
+endforeach()
+file(COPY /usr/share/cmake/CLI11 /usr/share/cmake/nlohmann_json DESTINATION ${dependencies}/share/cmake)
+list(APPEND CMAKE_FIND_ROOT_PATH ${dependencies})
+list(APPEND CMAKE_PREFIX_PATH ${dependencies})
+
+include(FetchContent)
+set(BUILD_GMOCK OFF)
+set(INSTALL_GTEST OFF)
+FetchContent_Declare(GTest SOURCE_DIR /usr/src/googletest OVERRIDE_FIND_PACKAGE)
+FetchContent_MakeAvailable(GTest)
