@@ -2,7 +2,7 @@
 # Adds the Quant layer to a Caffe tree, and takes it out again.
 #
 #     apply.sh CAFFE_ROOT                  links the GFPQ package unpacked in CAFFE_ROOT/GFPQLibs
-#     apply.sh CAFFE_ROOT --gfpq PREFIX    links PREFIX/include/gfpq.hpp and PREFIX/lib/libgfpq.so (or lib64, lib/*-linux-gnu)
+#     apply.sh CAFFE_ROOT --gfpq PREFIX    links the one with PREFIX/include/gfpq.hpp and PREFIX/lib/libgfpq.so
 #     apply.sh CAFFE_ROOT --undo
 #
 # May be run again, when this project or the package has changed. Changes nothing unless it can do all of it.
@@ -61,7 +61,8 @@ changed() { [ "$(sed '$d' "$root/$1" | cksum)" != "$(tail -n 1 "$root/$1" | sed 
 line_of() { # FILE PATTERN
   local lines
   lines=$(grep -nE "$2" "$stage/$1" | cut -d: -f1) || true
-  [[ $lines =~ ^[0-9]+$ ]] || fail "$root/$1: no line, or several, like '$2'; is it a Caffe of another kind?" "nothing was changed"
+  [[ $lines =~ ^[0-9]+$ ]] ||
+    fail "$root/$1: no line, or several, like '$2'; is it a Caffe of another kind?" "nothing was changed"
   echo "$lines"
 }
 # Puts standard input behind a line.
@@ -73,7 +74,8 @@ insert() { # FILE LINE COMMENT
 if ! $undo; then
   # The package.
   package=${prefix:-$root/GFPQLibs}
-  [ -f "$package/include/gfpq.hpp" ] || fail "$package/include/gfpq.hpp is missing: unpack the GFPQ package into $root/GFPQLibs, or name one with --gfpq"
+  [ -f "$package/include/gfpq.hpp" ] ||
+    fail "$package/include/gfpq.hpp is missing: unpack the GFPQ package into $root/GFPQLibs, or name one with --gfpq"
   libraries=''
   for folder in "$package"/lib "$package"/lib64 "$package"/lib/*-linux-gnu*; do
     if [ -e "$folder/libgfpq.so" ] || [ -e "$folder/libgfpq_gpu.so" ]; then libraries=$folder && break; fi
@@ -126,7 +128,8 @@ endif
 TEXT
 
   # CMake
-  [ -z "$(tail -c 1 "$stage/$dependencies")" ] || fail "$root/$dependencies: its last line has no end; add it. Nothing was changed"
+  [ -z "$(tail -c 1 "$stage/$dependencies")" ] ||
+    fail "$root/$dependencies: its last line has no end; add it. Nothing was changed"
   insert "$dependencies" '$' '#' <<TEXT
 if(HAVE_CUDA)
   set(gfpq_name gfpq_gpu)
@@ -168,6 +171,7 @@ if [ "$changes" -eq 0 ]; then
 elif ! $undo; then
   echo "Linked with $libraries. Now build Caffe: make lib pycaffe tools, or CMake."
   for name in gfpq gfpq_gpu; do
-    [ -e "$libraries/lib$name.so" ] || echo "No lib$name.so there: $([ $name = gfpq ] && echo 'CPU_ONLY builds' || echo 'builds for the GPU') will not link."
+    kind=$([ $name = gfpq ] && echo 'CPU_ONLY builds' || echo 'builds for the GPU')
+    [ -e "$libraries/lib$name.so" ] || echo "No lib$name.so there: $kind will not link."
   done
 fi

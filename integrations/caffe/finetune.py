@@ -195,9 +195,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("solver", type=Path)
     command.add_argument("--weights", type=Path, help="the float model to start from")
     command.add_argument("--snapshot", type=Path, help="the solverstate to go on from")
-    command.add_argument("--data-only", action="store_true", help="leave the weights in float, to find what costs accuracy")
+    command.add_argument("--data-only", action="store_true", help="leave the weights in float")
 
-    for run, text in ((test, "the means of the outputs"), (compare, "layer by layer, the similarity to the float network")):
+    for run, text in ((test, "the means of the outputs"), (compare, "the layers' similarity to the float network's")):
         command = commands.add_parser(run.__name__, help=text)
         command.set_defaults(run=run, data=True, of_weights=True)
         command.add_argument("model", type=Path, help="prototxt, with Quant layers")

@@ -31,7 +31,7 @@ class QuantizedLayer:
 
 
 def layers_of(net: caffe.Net) -> list[Any]:
-    """The layers that a net has in its phase, as LayerParameters with blobs; without the Split layers of Caffe's own."""
+    """The layers that a net has in its phase, as LayerParameters with blobs; without Caffe's own Split layers."""
     message = caffe_pb2.NetParameter()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "net.caffemodel"

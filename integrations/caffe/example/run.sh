@@ -8,12 +8,13 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${CAFFE_ROOT:?set it to a Caffe tree that apply.sh was run on and that is built}"
 folder=${1:?usage: run.sh FOLDER [BITS]} bits=${2:-8}
-export PYTHONPATH=$here/../../python:$CAFFE_ROOT/python${PYTHONPATH:+:$PYTHONPATH} GLOG_minloglevel=${GLOG_minloglevel:-2}
+export PYTHONPATH=$here/../../python:$CAFFE_ROOT/python${PYTHONPATH:+:$PYTHONPATH}
+export GLOG_minloglevel=${GLOG_minloglevel:-2}
 python=/usr/bin/python3
 
 finetune() { "$python" "$here/../finetune.py" "$@"; }
 accuracy() { # NAME ARGUMENTS
-  printf '%-40s %s\n' "$1" "$(finetune test "${@:2}" --batches 29 | awk '$1 == "accuracy" { printf "%.2f %%", 100 * $3 }')"
+  finetune test "${@:2}" --batches 29 | awk -v name="$1" '$1 == "accuracy" { printf "%-40s %.2f %%\n", name, 100 * $3 }'
 }
 
 mkdir -p "$folder" && cd "$folder"

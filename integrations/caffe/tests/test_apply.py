@@ -200,7 +200,7 @@ class ApplyTest(unittest.TestCase):
         for name, text, gone, said in (
             ("Makefile", MAKEFILE, "LIBRARIES += glog gflags protobuf", "Makefile: no line, or several, like"),
             ("Makefile", MAKEFILE, "lib: $(STATIC_NAME)", "Makefile: no line, or several, like"),
-            ("src/caffe/proto/caffe.proto", PROTO, "message LayerParameter {", "caffe.proto: no line, or several, like"),
+            ("src/caffe/proto/caffe.proto", PROTO, "message LayerParameter {", "caffe.proto: no line, or several,"),
             ("cmake/Dependencies.cmake", DEPENDENCIES, "Cuda.cmake)\n", "its last line has no end"),
         ):
             with self.subTest(gone):

@@ -20,9 +20,11 @@ layer { name: "data" type: "DummyData" top: "data" top: "label"
 NETWORK = HEAD + """
 layer { name: "q1" type: "Quant" bottom: "data" top: "q1" }
 layer { name: "conv1" type: "Convolution" bottom: "q1" top: "conv1"
-  convolution_param { num_output: 8 kernel_size: 3 group: 2 bias_term: false weight_filler { type: "gaussian" std: 0.3 } } }
+  convolution_param { num_output: 8 kernel_size: 3 group: 2 bias_term: false
+                      weight_filler { type: "gaussian" std: 0.3 } } }
 layer { name: "norm1" type: "BatchNorm" bottom: "conv1" top: "conv1" batch_norm_param { eps: 0.5 } }
-layer { name: "scale1" type: "Scale" bottom: "conv1" top: "scaled" param { lr_mult: 0 } param { lr_mult: 0 } scale_param { bias_term: true } }
+layer { name: "scale1" type: "Scale" bottom: "conv1" top: "scaled"
+  param { lr_mult: 0 } param { lr_mult: 0 } scale_param { bias_term: true } }
 layer { name: "relu1" type: "ReLU" bottom: "scaled" top: "scaled" }
 layer { name: "q2" type: "Quant" bottom: "scaled" top: "scaled" }
 layer { name: "pool" type: "Pooling" bottom: "scaled" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
@@ -35,8 +37,11 @@ layer { name: "depth" type: "Convolution" bottom: "normed" top: "depth"
 layer { name: "q4" type: "Quant" bottom: "depth" top: "q4" }
 layer { name: "classes" type: "InnerProduct" bottom: "q4" top: "classes"
   inner_product_param { num_output: 3 weight_filler { type: "gaussian" std: 0.1 } } }
-layer { name: "scale3" type: "Scale" bottom: "classes" top: "classes" scale_param { bias_term: false filler { type: "gaussian" std: 1 } } }
+layer { name: "scale3" type: "Scale" bottom: "classes" top: "classes"
+  scale_param { bias_term: false filler { type: "gaussian" std: 1 } } }
 """
+DISABLED = NETWORK.replace("quant_param { quant_bits: 16 }", "").replace(
+    'type: "Quant"', 'type: "Quant" quant_param { quant_en: 0 }')
 LOSS = 'layer { name: "loss" type: "EuclideanLoss" bottom: "classes" bottom: "label" top: "loss" }'
 SGD = 'type: "SGD" base_lr: 0.01'
 
@@ -47,7 +52,8 @@ def random_blobs(a_net, seed=0):
     for name, blobs in a_net.params.items():
         if name[0] != "q":
             for blob in blobs:
-                blob.data[...] = random.uniform(0.2, 1.5, blob.data.shape) * (name[:4] == "norm" or random.choice((-1, 1)))
+                sign = 1 if name[:4] == "norm" else random.choice((-1, 1))
+                blob.data[...] = sign * random.uniform(0.2, 1.5, blob.data.shape)
 
 
 class Folder(unittest.TestCase):
@@ -89,14 +95,13 @@ class NetworkTest(Folder):
 
     def test_depthwise(self):
         text = NETWORK.replace('bottom: "normed" top: "depth"', 'bottom: "q5" top: "depth"').replace(
-            'layer { name: "depth"', 'layer { name: "q5" type: "Quant" bottom: "normed" top: "q5" } layer { name: "depth"')
+            'layer { name: "depth"',
+            'layer { name: "q5" type: "Quant" bottom: "normed" top: "q5" } layer { name: "depth"')
         found = {layer.name: layer for layer in network.quantized_layers(network.layers_of(net(text)))}
         self.assertEqual((found["depth"].kind, found["depth"].groups), ("DepthwiseConv", 1))
 
     def test_folding_changes_nothing_else(self):
-        text = NETWORK.replace('type: "Quant"', 'type: "Quant" quant_param { quant_en: 0 }')
-        text = text.replace("quant_param { quant_bits: 16 }", "")
-        plain = self.trained(text)
+        plain = self.trained(DISABLED)
         plain.forward()
         layers = network.layers_of(plain)
         self.assertEqual(network.fold(layers), ["norm1", "scale1", "norm2", "scale3"])
@@ -113,7 +118,8 @@ class NetworkTest(Folder):
     def test_what_cannot_be_folded_stays(self):
         text = HEAD + """
             layer { name: "norm" type: "BatchNorm" bottom: "data" top: "normed" }
-            layer { name: "conv" type: "Convolution" bottom: "normed" top: "conv" convolution_param { num_output: 4 kernel_size: 1 } }
+            layer { name: "conv" type: "Convolution" bottom: "normed" top: "conv"
+              convolution_param { num_output: 4 kernel_size: 1 } }
             layer { name: "scale" type: "Scale" bottom: "conv" top: "scaled" }
             layer { name: "sum" type: "Eltwise" bottom: "conv" bottom: "scaled" top: "sum" }"""
         self.assertEqual(network.fold(network.layers_of(net(text))), [])
@@ -140,8 +146,8 @@ class TrainTest(Folder):
                 ours.data[...] = theirs.data
         layers = network.quantized_layers(network.layers_of(followed.net))
         finetune.QuantizedWeights(followed.net, layers).follow(followed)
-        seen = []
-        followed.net.after_forward(lambda place: seen.append(followed.net.params["conv1"][0].data.copy()) if place == 0 else None)
+        seen, weight = [], followed.net.params["conv1"][0]
+        followed.net.after_forward(lambda place: seen.append(weight.data.copy()) if place == 0 else None)
         for step in range(4):
             floats = {layer.name: by_hand.net.params[layer.name][0].data.copy()
                       for layer in layers if layer.kind != "Pooling"}
@@ -161,7 +167,8 @@ class TrainTest(Folder):
             self.assertTrue(same_bits(seen[step], expected))
             self.assertFalse(same_bits(expected, floats["conv1"]))
             for name in followed.net.params:
-                np.testing.assert_allclose(followed.net.params[name][0].data, by_hand.net.params[name][0].data, rtol=1e-6)
+                ours, theirs = (each.net.params[name][0].data for each in (followed, by_hand))
+                np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
     def test_small_updates_add_up(self):
         """Far below a quantization step (4.4 %), and yet the weights move on."""
@@ -186,8 +193,8 @@ class TrainTest(Folder):
         finetune.QuantizedWeights(trained.net, layers).follow(trained)
         seen, weights = [], trained.net.params["conv1"][0]
         start = weights.data.copy()
-        trained.test_nets[0].after_forward(lambda place: seen.append(trained.test_nets[0].params["conv1"][0].data.copy())
-                                           if place == 1 else None)
+        tested = trained.test_nets[0]
+        tested.after_forward(lambda place: seen.append(tested.params["conv1"][0].data.copy()) if place == 1 else None)
         trained.step(1)
         expected = start.copy()
         network.quantize_weights(expected, layers[0])
@@ -196,7 +203,7 @@ class TrainTest(Folder):
         saved = net(NETWORK, caffe.TEST, self.folder / "snapshot_iter_1.caffemodel").params["conv1"][0].data
         self.assertTrue(same_bits(saved, weights.data))
         self.assertFalse(same_bits(saved, gfpq.quantize(saved)))
-        trained.test_nets[0].forward()
+        tested.forward()
         self.assertTrue(same_bits(saved, weights.data))
 
     def test_the_float_copy_outlives_two_passes(self):
@@ -211,13 +218,11 @@ class TrainTest(Folder):
         self.assertTrue(same_bits(trained.params["conv1"][0].data, start))
 
     def test_layers_that_share_weights(self):
-        text = HEAD + "".join(f"""
-            layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{name}" param {{ name: "shared" }}
+        text = HEAD.replace("dim: 4 dim: 6 dim: 6", "dim: 4 dim: 6 dim: 4") + "".join(f"""
+            layer {{ name: "q{name}" type: "Quant" bottom: "{bottom}" top: "q{name}" }}
+            layer {{ name: "{name}" type: "InnerProduct" bottom: "q{name}" top: "{name}" param {{ name: "shared" }}
               inner_product_param {{ num_output: 4 axis: 3 bias_term: false }} }}"""
-                              for name, bottom in (("first", "q1"), ("second", "q2")))
-        text = text.replace("dim: 4 dim: 6 dim: 6", "dim: 4 dim: 6 dim: 4").replace(
-            'layer { name: "first"', 'layer { name: "q1" type: "Quant" bottom: "data" top: "q1" } layer { name: "first"').replace(
-            'layer { name: "second"', 'layer { name: "q2" type: "Quant" bottom: "first" top: "q2" } layer { name: "second"')
+            for name, bottom in (("first", "data"), ("second", "first")))  # fmt: skip
         trained = net(text, caffe.TRAIN)
         layers = network.quantized_layers(network.layers_of(trained))
         self.assertEqual([layer.name for layer in layers], ["first", "second"])
@@ -255,8 +260,7 @@ class TrainTest(Folder):
         self.assertTrue(same_bits(plain.net.params["conv1"][0].data, weights[1]))
 
     def test_no_quant_layer(self):
-        (self.folder / "net.prototxt").write_text(NETWORK.replace('type: "Quant"', 'type: "Quant" quant_param { quant_en: 0 }')
-                                                  .replace("quant_param { quant_bits: 16 }", "") + LOSS)
+        (self.folder / "net.prototxt").write_text(DISABLED + LOSS)
         (self.folder / "solver.prototxt").write_text(f'net: "{self.folder}/net.prototxt" lr_policy: "fixed" {SGD}')
         status, _, err = self.run_command("train", self.folder / "solver.prototxt")
         self.assertEqual(status, 2)

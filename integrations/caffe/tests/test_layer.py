@@ -129,8 +129,8 @@ class ErrorTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "net.prototxt"
             file.write_text(layer())
-            script = f"import os\nos.environ['GLOG_minloglevel'] = '1'\nimport caffe\nnet = caffe.Net({str(file)!r}, 1)\n"
-            result = run_python("-c", script + "net.forward()\nnet.forward()")
+            result = run_python("-c", "import os\nos.environ['GLOG_minloglevel'] = '1'\nimport caffe\n"
+                                      f"net = caffe.Net({str(file)!r}, 1)\nnet.forward()\nnet.forward()")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stderr.count("Layer 'quant' has no range yet"), 1)
 
@@ -139,7 +139,8 @@ def network(value):
     """A net that can be trained, whose Quant layer sees one value."""
     return f"""
 layer {{ name: "data" type: "DummyData" top: "data" top: "label"
-  dummy_data_param {{ shape {{ dim: 4 dim: 3 }} shape {{ dim: 4 dim: 2 }} data_filler {{ value: {value} }} data_filler {{ value: 1 }} }} }}
+  dummy_data_param {{ shape {{ dim: 4 dim: 3 }} shape {{ dim: 4 dim: 2 }}
+                      data_filler {{ value: {value} }} data_filler {{ value: 1 }} }} }}
 layer {{ name: "first" type: "InnerProduct" bottom: "data" top: "first" param {{ lr_mult: 0 }} param {{ lr_mult: 0 }}
   inner_product_param {{ num_output: 3 weight_filler {{ value: 1 }} }} }}
 layer {{ name: "quant" type: "Quant" bottom: "first" top: "quant" }}

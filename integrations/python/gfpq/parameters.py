@@ -14,8 +14,8 @@ Row = dict[str, Any]
 
 
 def row_of(layer: str, tensor: str, group: int, param: Param) -> Row:
-    """A Param's row: `layer`, `tensor` (DATA, the layer's input; or WEIGHT), `group`, `bits`, `delta`, `clip` (the largest
-    value, 2^((delta+K)/S)), `block` (the 16 bytes in hexadecimal).
+    """A Param's row: `layer`, `tensor` (DATA, the layer's input; or WEIGHT), `group`, `bits`, `delta`, `clip` (the
+    largest value, 2^((delta+K)/S)), `block` (the 16 bytes in hexadecimal).
 
     Raises NotInitializedError where the Param holds nothing.
     """
