@@ -37,6 +37,15 @@ class SampleTest(unittest.TestCase):
         for width in ("9", "eight"):
             self.assertIn("Invalid bit width[", run(BUILD / "bin/sample", width, status=1))
 
+    def test_the_vendors_library_would_do(self):
+        """What the program asks the loader for, the vendor's library has: a file of this name with these functions."""
+        self.assertIn("Shared library: [libgfpq.so.1]\n", run("readelf", "--dynamic", "--wide", BUILD / "bin/sample"))
+        lines = run("nm", "--undefined-only", "--format=posix", BUILD / "bin/sample").splitlines()
+        asked = {name for name in (line.split()[0] for line in lines) if "GFPQ" in name}
+        ours = {line.split()[0] for line in (PROJECT / "src/exported_symbols.txt").read_text().splitlines()}
+        self.assertLessEqual(asked, ours - {"GFPQ_SetMessageSink"})
+        self.assertTrue(asked)
+
 
 class Package:
     """What the tests have in common. A subclass puts its package into a folder, and says where things are in it."""
