@@ -5,8 +5,7 @@ if(MSVC)
 endif()
 # Where one folder lies in the other, GCC takes the last pair that fits, Clang the first: for build/ both come to the same.
 foreach(pair ${PROJECT_SOURCE_DIR}=. ${PROJECT_BINARY_DIR}=./build)
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>
-                      $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-ffile-prefix-map=${pair}>)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>) # nvcc splits folders' names at spaces
 endforeach()
 set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_CXX_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
