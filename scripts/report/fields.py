@@ -31,11 +31,19 @@ class Field:
                 text = stream.read()
             if not text.strip():
                 raise InputError(f"{file}: is empty; did the program that should write it end early?")
-            return cls(file, json.loads(text))
+            value = json.loads(text)
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can be read, but not written
+            return cls(file, value)
+        except UnicodeEncodeError as error:
+            raise InputError(f"{file}: a text holds a character that is none: {error.reason}") from error
         except UnicodeDecodeError as error:
             raise InputError(f"{file}: not a text file ({error.reason} at byte {error.start})") from error
         except json.JSONDecodeError as error:
             raise InputError(f"{file}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+        except ValueError as error:
+            raise InputError(f"{file}: not usable: {error}") from error  # a number of thousands of digits
+        except RecursionError as error:
+            raise InputError(f"{file}: not usable: lists or objects lie within each other too deep") from error
 
     def wrong(self, message):
         return InputError(f"{self.file}: field '{self.path or '(top level)'}': {message}")
@@ -83,9 +91,13 @@ class Field:
 
     def number(self):
         """A finite number, as float. Google Benchmark writes NaN and Infinity; those are refused."""
-        if not math.isfinite(self._of_type((int, float), "a number")):
-            raise self.wrong(f"should be a finite number, is {self.value}")
-        return float(self.value)
+        try:
+            number = float(self._of_type((int, float), "a number"))
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.wrong(f"should be a finite number, is {str(self.value)[:60]}")
+        return number
 
     def one_of(self, allowed):
         if self.text() not in allowed:

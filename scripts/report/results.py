@@ -162,8 +162,8 @@ def parse_name(field):
     for key, allowed in ALLOWED_VALUES.items():
         if key in keys and keys[key] not in allowed:
             raise field.wrong(f"{key} should be one of {', '.join(allowed)}, is {keys[key]!r}")
-    if not keys["count"].isdecimal() or int(keys["count"]) == 0:
-        raise field.wrong(f"count should be a whole number above zero, is {keys['count']!r}")
+    if not keys["count"].isdecimal() or len(keys["count"]) > 10 or not 0 < int(keys["count"]) < 2**32:
+        raise field.wrong(f"count should be a whole number above zero and below 2^32, is {keys['count'][:60]!r}")
     return kind, keys
 
 
