@@ -12,8 +12,8 @@
 namespace conformance {
 namespace {
 
-/// 64 KB: stays in L2, and makes the cost of a call small.
-constexpr std::size_t block_size = 1 << 14;
+/// 256 KB: stays in L2, and makes the cost of a call small, of one that starts threads each time too.
+constexpr std::size_t block_size = 1 << 16;
 
 /// Doubles on either side of a border.
 constexpr std::uint64_t border_width = 64;
@@ -55,7 +55,7 @@ private:
   void add(Bits input, Bits want) {
     inputs_.push_back(input);
     wants_.push_back(want);
-    if (inputs_.size() == block_size / 2)
+    if (inputs_.size() == block_size / 8)
       compare_collected();
   }
   void compare_collected();

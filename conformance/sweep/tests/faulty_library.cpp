@@ -16,7 +16,7 @@ struct Fault {
   Bits first, last;
 };
 // Over the end of a block; over a threshold; an infinity; a NaN.
-constexpr Fault<std::uint32_t> float_faults[] = {{-511, 0x3f803ff0, 0x3f804010},
+constexpr Fault<std::uint32_t> float_faults[] = {{-511, 0x3f80fff0, 0x3f810010},
                                                  {511, 0x4f88980d, 0x4f889810},
                                                  {1, 0xff800000, 0xff800000},
                                                  {1, 0x7fc00001, 0x7fc00001}};
