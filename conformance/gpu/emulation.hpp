@@ -3,9 +3,10 @@
 #ifndef GFPQ_CONFORMANCE_GPU_EMULATION_HPP
 #define GFPQ_CONFORMANCE_GPU_EMULATION_HPP
 
-#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -55,6 +56,7 @@ inline unsigned atomicInc(unsigned* counter, unsigned last) {
 
 template <class Bits>
 Bits atomicCAS(Bits* cell, Bits old, Bits number) {
+  std::this_thread::sleep_for(std::chrono::microseconds(std::random_device()() % 1000)); // so that others come between
   __atomic_compare_exchange_n(cell, &old, number, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   return old;
 }
