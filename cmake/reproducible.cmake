@@ -1,11 +1,12 @@
 # The same source gives the same bits, wherever it lies and whenever it is built: no path and no time gets into an object
-# or an archive. cmake/revision.cmake does its part.
+# or an archive. cmake/revision.cmake does its part. Not so the GPU library: nvcc puts its process number into names, and
+# cannot take a folder's name with a space in a host compiler's option.
 if(MSVC)
   return()
 endif()
 # Where one folder lies in the other, GCC takes the last pair that fits, Clang the first: for build/ both come to the same.
 foreach(pair ${PROJECT_SOURCE_DIR}=. ${PROJECT_BINARY_DIR}=./build)
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>) # nvcc splits folders' names at spaces
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${pair}>)
 endforeach()
 set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_CXX_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
