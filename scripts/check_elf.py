@@ -11,7 +11,7 @@ from elftools.elf.sections import SymbolTableSection
 
 # All that a library may need: what every system with a C++ compiler has.
 ALLOWED = {"libc.so.6", "libm.so.6", "libdl.so.2", "librt.so.1", "libpthread.so.0", "ld-linux-x86-64.so.2",
-           "ld-linux-aarch64.so.1", "libgcc_s.so.1", "libstdc++.so.6", "libgomp.so.1", "libomp.so.5"}
+           "ld-linux-aarch64.so.1", "libgcc_s.so.1", "libstdc++.so.6"}
 DF_BIND_NOW, DF_1_NOW = 0x8, 0x1
 
 

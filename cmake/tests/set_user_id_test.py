@@ -18,7 +18,7 @@ from support import PROJECT, SAMPLE, compile_cxx
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 NOBODY = 65534
 # Static, since the loader ignores LD_LIBRARY_PATH too.
-FLAGS = (f"-I{PROJECT}/include", BUILD / "lib/libgfpq.a", "-fopenmp", "-pthread")
+FLAGS = (f"-I{PROJECT}/include", BUILD / "lib/libgfpq.a", "-pthread")
 
 
 def skip(reason):
