@@ -12,12 +12,12 @@
 namespace gfpq {
 namespace {
 
-void set_threads(int threads) { setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), 1); }
+void set_threads(int threads) { set_environment("OMP_NUM_THREADS", std::to_string(threads)); }
 
 template <class Case>
 class BackendTest : public testing::Test {
 protected:
-  ~BackendTest() override { unsetenv("OMP_NUM_THREADS"); }
+  ~BackendTest() override { set_environment("OMP_NUM_THREADS", ""); }
 };
 TYPED_TEST_SUITE(BackendTest, AllCases, CaseNames);
 

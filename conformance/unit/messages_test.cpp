@@ -9,22 +9,15 @@
 #include <vector>
 
 #include "gfpq.hpp"
+#include "unit_test.hpp"
 
 namespace {
 
-void set_environment(const char* name, const char* value) {
-#ifdef _WIN32
-  _putenv_s(name, value);
-#else
-  setenv(name, value, 1);
-#endif
-}
-
 /// Makes a call that fails, with GFPQ_MESSAGES set so.
 void fail_with(const char* where) {
-  set_environment("GFPQ_MESSAGES", where);
+  gfpq::set_environment("GFPQ_MESSAGES", where);
   EXPECT_EQ(HI_GFPQ_GetInfo(nullptr), GFPQ_ERR_BAD_PARAMETERS);
-  set_environment("GFPQ_MESSAGES", "");
+  gfpq::set_environment("GFPQ_MESSAGES", "");
 }
 
 struct Output {

@@ -1,9 +1,10 @@
-// What the tests of internals share: the four combinations of type and width.
+// What the tests of internals share: the four combinations of type and width, and the environment.
 #ifndef GFPQ_CONFORMANCE_UNIT_UNIT_TEST_HPP
 #define GFPQ_CONFORMANCE_UNIT_UNIT_TEST_HPP
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "numbers.hpp"
@@ -24,6 +25,15 @@ struct CaseNames {
     return (sizeof(typename Case::Float) == sizeof(float) ? "float" : "double") + std::to_string(Case::W::bits);
   }
 };
+
+/// Sets a variable of the environment; an empty value stands for none.
+inline void set_environment(const char* name, const std::string& value) {
+#ifdef _WIN32
+  _putenv_s(name, value.c_str());
+#else
+  setenv(name, value.c_str(), 1);
+#endif
+}
 
 } // namespace gfpq
 
