@@ -4,7 +4,7 @@
 
 #include "tensors.hpp"
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // those bring their own malloc
+#ifndef GFPQ_SANITIZED // those bring their own malloc
 #define GFPQ_OWN_MALLOC
 
 namespace {

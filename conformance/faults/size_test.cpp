@@ -73,7 +73,7 @@ private:
 
 template <class Float>
 void check_largest_count(unsigned bits) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef GFPQ_SANITIZED
   GTEST_SKIP() << "a sanitizer's shadow of so much address space is too large";
 #endif
   const HugeTensor<Float> tensor;
