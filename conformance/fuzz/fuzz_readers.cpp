@@ -80,7 +80,8 @@ void read_csv(const File& file, const std::string& content) {
 
 template <class Float>
 void read_numbers(const File& file, const std::string& content) {
-  fuzz::require(parse_tensor<Float>(file.path(), content).size() * sizeof(Float) == content.size(), "not all of a tensor");
+  fuzz::require(parse_tensor<Float>(file.path(), content).size() * sizeof(Float) == content.size(),
+                "not all of a tensor");
 }
 
 } // namespace
