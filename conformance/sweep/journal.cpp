@@ -94,10 +94,7 @@ Journal::Journal(const std::string& path, const Identity& identity) : path_(path
 
 Journal::~Journal() { close(file_); }
 
-void Journal::add(const DeltaResult& result) {
-  const std::lock_guard lock(mutex_);
-  append(nlohmann::json(result).dump());
-}
+void Journal::add(const DeltaResult& result) { append(nlohmann::json(result).dump()); }
 
 void Journal::append(const std::string& line) {
   const std::string text = line + "\n";

@@ -2,7 +2,6 @@
 #ifndef GFPQ_CONFORMANCE_SWEEP_JOURNAL_HPP
 #define GFPQ_CONFORMANCE_SWEEP_JOURNAL_HPP
 
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,7 @@ public:
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// From any thread.
+  /// One call at a time.
   void add(const DeltaResult& result);
 
 private:
@@ -37,7 +36,6 @@ private:
 
   std::string path_;
   int file_;
-  std::mutex mutex_;
 };
 
 } // namespace conformance
