@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The guide's sample: quantizes the numbers 0 to 9 from Python, with nothing but ctypes and numpy.
 
-    python3 sample_on_python.py [path of libgfpq.so]
+    python3 sample_on_python.py [path of the library]
 
 The package in integrations/python does the same with less: gfpq.quantize_(data, 8, param).
 """
@@ -23,10 +23,11 @@ class Param(ctypes.Structure):
     _fields_ = [("mode", ctypes.c_uint), ("buf", ctypes.c_byte * 16)]
 
 
-def library_path(file: str) -> str:
+def library_path(name: str) -> str:
     """The library named on the command line, or that of this package or build, or the system's."""
     if len(sys.argv) > 1:
         return sys.argv[1]
+    file = f"{name}.dll" if sys.platform == "win32" else f"lib{name}.so"
     above = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
     for folder in ("lib", os.path.join("build", "lib")):
         path = os.path.join(above, folder, file)
@@ -40,7 +41,7 @@ def show(title: str, data: np.ndarray) -> None:
 
 
 def main() -> int:
-    library = ctypes.CDLL(library_path("libgfpq.so"))
+    library = ctypes.CDLL(library_path("gfpq"))
     quantize = library.HI_GFPQ_QuantAndDeQuant_PY
     quantize.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.POINTER(Param)]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The guide's sample for the GPU: quantizes the numbers 0 to 9 in device memory, with ctypes and numpy.
 
-    python3 sample_on_python_gpu.py [path of libgfpq_gpu.so]
+    python3 sample_on_python_gpu.py [path of the library]
 
 Takes the CUDA runtime (libcudart.so) and a GPU; without them it says so and ends with status 77.
 """
@@ -48,7 +48,7 @@ def check(what: str, status: int) -> None:
 
 def main() -> int:
     runtime = load_runtime()
-    library = ctypes.CDLL(library_path("libgfpq_gpu.so"))
+    library = ctypes.CDLL(library_path("gfpq_gpu"))
     quantize = library.HI_GFPQ_QuantAndDeQuant_GPU_PY
     quantize.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.POINTER(Param), *[ctypes.c_void_p] * 2]
 
