@@ -1,5 +1,5 @@
-# Protections: gfpq_harden(TARGET ...) gives them to libraries and to objects that go into them. They take some 2 ns of a
-# call, whatever its length; so the kernels, which a call may enter several times, go without a stack protector.
+# Protections: gfpq_harden(TARGET ...) gives them to libraries and to objects that go into them. The kernels, which a call may
+# enter several times, go without a stack protector.
 # scripts/check_elf.py checks the result.
 function(gfpq_harden)
   if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR GFPQ_SANITIZE) # sanitizers bring their own, and leave symbols undefined
