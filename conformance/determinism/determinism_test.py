@@ -19,7 +19,7 @@ NOT_SUPPORTED = "the library answered -65519"  # GFPQ_ERR_NOT_SUPPORT: this mach
 
 class DeterminismTest(unittest.TestCase):
     def digests(self, library, program=DIGEST, **environment):
-        """What the caller does with denormal numbers, and the digests; None for both where the machine lacks the target."""
+        """What the caller does with denormal numbers, and the digests; None for both where the target is lacking."""
         run = subprocess.run([program, library], capture_output=True, text=True, check=False,
                              env={**os.environ, "GFPQ_MESSAGES": "none", **environment})
         if NOT_SUPPORTED in run.stderr and "GFPQ_TARGET" in environment:
@@ -46,7 +46,8 @@ class CallerTest(DeterminismTest):
 
     def test_threads(self):
         for threads in ("1", "2", "3", "7"):
-            self.assertEqual(self.digests(LIBRARY, OMP_NUM_THREADS=threads), ("denormal numbers: kept", GOLDEN), threads)
+            self.assertEqual(self.digests(LIBRARY, OMP_NUM_THREADS=threads), ("denormal numbers: kept", GOLDEN),
+                             threads)
 
     def test_fast_math(self):
         """-ffast-math has the program flush denormal numbers from its start on."""
@@ -63,8 +64,9 @@ class CompilerTest(DeterminismTest):
         for level in ("-O0", "-O1", "-O2", "-O3"):
             with self.subTest(compiler=compiler, level=level), tempfile.TemporaryDirectory() as folder:
                 for command in (
-                    ["cmake", "-S", PROJECT, "-B", folder, "-DCMAKE_BUILD_TYPE=None", f"-DCMAKE_CXX_COMPILER={compiler}",
-                     f"-DCMAKE_CXX_FLAGS={level}", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF",
+                    ["cmake", "-S", PROJECT, "-B", folder, "-DCMAKE_BUILD_TYPE=None",
+                     f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS={level}", "-DGFPQ_BUILD_TESTS=OFF",
+                     "-DGFPQ_BUILD_BENCHMARKS=OFF",
                      "-DGFPQ_BUILD_GPU=OFF"],
                     ["cmake", "--build", folder, "--target", "gfpq_shared"],
                 ):
