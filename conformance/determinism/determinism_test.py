@@ -66,8 +66,7 @@ class CompilerTest(DeterminismTest):
                 for command in (
                     ["cmake", "-S", PROJECT, "-B", folder, "-DCMAKE_BUILD_TYPE=None",
                      f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS={level}", "-DGFPQ_BUILD_TESTS=OFF",
-                     "-DGFPQ_BUILD_BENCHMARKS=OFF",
-                     "-DGFPQ_BUILD_GPU=OFF"],
+                     "-DGFPQ_BUILD_BENCHMARKS=OFF", "-DGFPQ_BUILD_GPU=OFF"],
                     ["cmake", "--build", folder, "--target", "gfpq_shared"],
                 ):
                     run = subprocess.run(command, capture_output=True, text=True, check=False)
