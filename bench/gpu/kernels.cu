@@ -4,7 +4,11 @@
 #if __has_include(<cub/device/device_transform.cuh>)
 #include <cub/device/device_transform.cuh>
 #define GFPQ_BENCH_CUB_TRANSFORM 1
+#else // an older CUB, whose DeviceReduce may not transform either
+#include <cub/iterator/transform_input_iterator.cuh>
 #endif
+
+#include <limits>
 
 #include "bench/gpu/kernels.hpp"
 #include "kernels/cuda/kernels.cuh"
@@ -112,8 +116,16 @@ cudaError_t scale(Float* data, std::size_t count, int way, cudaStream_t stream) 
 template <class Float>
 cudaError_t cub_maximum(void* scratch, std::size_t& scratch_bytes, const Float* data, std::size_t count, Float* result,
                         cudaStream_t stream) {
+#ifdef GFPQ_BENCH_CUB_TRANSFORM
   return cub::DeviceReduce::TransformReduce(scratch, scratch_bytes, data, result, static_cast<long long>(count),
                                             Larger(), Magnitude(), Float(0), stream);
+#else
+  if (count > std::numeric_limits<int>::max())
+    return cudaErrorNotSupported; // it counts in int
+  const cub::TransformInputIterator<Float, Magnitude, const Float*> magnitudes(data, Magnitude());
+  return cub::DeviceReduce::Reduce(scratch, scratch_bytes, magnitudes, result, static_cast<int>(count), Larger(),
+                                   Float(0), stream);
+#endif
 }
 
 bool has_cub_transform() {
