@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <mutex>
+#include <thread>
+#include <vector>
 
 namespace bench {
 namespace {
@@ -33,26 +32,23 @@ const Loops<Float>& loops() {
     return all.f64;
 }
 
-/// Calls part(begin, end) on each thread, with parts of whole cache lines.
+/// Calls part(begin, end) on each thread, with parts of whole cache lines. The threads end with the call: OpenMP's
+/// would go on spinning for a while, and take the CPUs from the library that is measured next.
 template <class Part>
 void split(std::size_t count, std::size_t element_size, int threads, const Part& part) {
-#ifdef _OPENMP
-  if (threads > 1) {
-    const std::size_t line = std::max<std::size_t>(1, 64 / element_size);
-#pragma omp parallel num_threads(threads)
-    {
-      const auto team = static_cast<std::size_t>(omp_get_num_threads());
-      const auto member = static_cast<std::size_t>(omp_get_thread_num());
-      const std::size_t size = (count / team + line) / line * line;
-      const std::size_t begin = std::min(count, member * size);
-      part(begin, std::min(count, begin + size));
-    }
-    return;
-  }
-#endif
-  (void)element_size;
-  (void)threads;
-  part(0, count);
+  const std::size_t line = std::max<std::size_t>(1, 64 / element_size);
+  const auto team = static_cast<std::size_t>(threads);
+  const std::size_t size = team == 1 ? count : (count / team + line) / line * line;
+  const auto run = [&](std::size_t member) {
+    const std::size_t begin = std::min(count, member * size);
+    part(begin, std::min(count, begin + size));
+  };
+  std::vector<std::thread> others;
+  for (std::size_t member = 1; member < team; ++member)
+    others.emplace_back(run, member);
+  run(0);
+  for (std::thread& other : others)
+    other.join();
 }
 
 template <class Float>
@@ -68,11 +64,10 @@ Float max(const Float* data, std::size_t count, const LimitLoop& loop) {
   if (loop.threads == 1)
     return loops<Float>().max(data, count, loop.prefetch, loop.ahead);
   Float largest = 0;
+  std::mutex mutex;
   split(count, sizeof(Float), loop.threads, [&](std::size_t begin, std::size_t end) {
     const Float part = loops<Float>().max(data + begin, end - begin, loop.prefetch, loop.ahead);
-#ifdef _OPENMP
-#pragma omp critical
-#endif
+    const std::lock_guard<std::mutex> lock(mutex);
     largest = std::max(largest, part);
   });
   return largest;
@@ -140,14 +135,6 @@ void copy_bytes(void* to, const void* from, std::size_t bytes, int threads) {
   split(bytes, 1, threads, [&](std::size_t begin, std::size_t end) {
     std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, end - begin);
   });
-}
-
-bool limits_have_threads() {
-#ifdef _OPENMP
-  return true;
-#else
-  return false;
-#endif
 }
 
 } // namespace bench

@@ -31,9 +31,6 @@ Float run_limit(Op op, const LimitLoop& loop, Float* data, Float* other, std::si
 /// Copies with so many threads, split as the limits split.
 void copy_bytes(void* to, const void* from, std::size_t bytes, int threads);
 
-/// Whether limits can use more than one thread in this build.
-bool limits_have_threads();
-
 } // namespace bench
 
 #endif

@@ -110,9 +110,7 @@ int run(const Options& options, const std::vector<std::string>& arguments) {
   if (!options.peer.empty())
     peer = std::make_unique<Loaded>(options.peer, "peer");
 
-  const int all_threads = !bench::limits_have_threads() ? 1
-                          : options.threads != 0        ? options.threads
-                                                        : machine.usable_cpus;
+  const int all_threads = options.threads != 0 ? options.threads : machine.usable_cpus;
   bench::Contenders contenders;
   contenders.ours = library.contenders();
   if (peer != nullptr)
