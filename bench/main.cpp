@@ -11,8 +11,8 @@
 
 #include "library.hpp"
 #include "machine.hpp"
-#include "report.hpp"
-#include "session.hpp"
+#include "measurements.hpp"
+#include "output.hpp"
 #include "suite.hpp"
 
 namespace {
@@ -83,15 +83,15 @@ private:
   std::vector<bench::Contender> contenders_;
 };
 
-void register_rows(const std::vector<bench::Row>& rows, bench::Session& session) {
+void register_rows(const std::vector<bench::Row>& rows, bench::Measurements& measurements) {
   const std::size_t memory = bench::available_memory();
   for (const bench::Row& row : rows) {
-    if (memory != 0 && session.memory_of(row) > memory / 10 * 7) {
+    if (memory != 0 && measurements.memory_of(row) > memory / 10 * 7) {
       std::cerr << "left out for want of memory: " << row.name() << '\n';
       continue;
     }
     benchmark::RegisterBenchmark(row.name().c_str(),
-                                 [&session, row](benchmark::State& state) { session.measure(state, row); })
+                                 [&measurements, row](benchmark::State& state) { measurements.measure(state, row); })
         ->UseManualTime()
         ->ComputeStatistics("min", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); })
         ->ComputeStatistics("max", [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
@@ -127,9 +127,9 @@ int run(const Options& options, const std::vector<std::string>& arguments) {
   facts.update(bench::describe(machine));
   facts["threads_all"] = all_threads;
 
-  bench::Session session(machine, all_threads);
+  bench::Measurements measurements(machine, all_threads);
   const std::vector<bench::Row> rows = bench::make_suite(options.suite, contenders);
-  register_rows(rows, session);
+  register_rows(rows, measurements);
 
   bench::Progress progress;
   bench::ResultFile json(facts);
@@ -147,7 +147,7 @@ int run(const Options& options, const std::vector<std::string>& arguments) {
               << benchmark::GetBenchmarkFilter() << "; --benchmark_list_tests lists them\n";
     return exit_usage;
   }
-  return session.has_failed() ? exit_failed_row : 0;
+  return measurements.has_failed() ? exit_failed_row : 0;
 }
 
 } // namespace

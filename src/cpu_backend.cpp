@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "kernels/environment.hpp"
+#include "environment.hpp"
 #include "parts.hpp"
 
 namespace gfpq {

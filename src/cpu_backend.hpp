@@ -6,6 +6,7 @@
 
 #include "errors.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "target_choice.hpp"
 
 namespace gfpq {
 

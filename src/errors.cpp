@@ -11,7 +11,7 @@
 #include <pthread.h>
 #endif
 
-#include "kernels/environment.hpp"
+#include "environment.hpp"
 
 namespace {
 

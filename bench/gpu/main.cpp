@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <iostream>
 
+#include "gpu/gpu_measurements.hpp"
 #include "gpu/kernels.hpp"
-#include "gpu/session.hpp"
 #include "machine.hpp"
-#include "report.hpp"
+#include "output.hpp"
 
 namespace {
 
@@ -147,15 +147,15 @@ int run(const Options& options, const std::string& output_file) {
   facts.update(bench::describe(bench::this_machine()));
   facts["threads_all"] = nullptr;
 
-  bench::GpuSession session(device, library);
+  bench::GpuMeasurements measurements(device, library);
   const auto rows = make_suite(options.suite, ours, bench::has_cub_transform() ? &peer : nullptr);
   for (const bench::Row& row : rows) {
-    if (session.memory_of(row) > device.memory_bytes / 10 * 8) {
+    if (measurements.memory_of(row) > device.memory_bytes / 10 * 8) {
       std::cerr << "left out for want of memory: " << bench::gpu_name(row) << '\n';
       continue;
     }
     benchmark::RegisterBenchmark(bench::gpu_name(row).c_str(),
-                                 [&session, row](benchmark::State& state) { session.measure(state, row); })
+                                 [&measurements, row](benchmark::State& state) { measurements.measure(state, row); })
         ->UseManualTime()
         ->ComputeStatistics("min", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); })
         ->ComputeStatistics("max", [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
@@ -169,7 +169,7 @@ int run(const Options& options, const std::string& output_file) {
     std::cerr << "gfpq_bench_gpu: no row matches the filter\n";
     return exit_usage;
   }
-  return session.has_failed() ? exit_failed_row : 0;
+  return measurements.has_failed() ? exit_failed_row : 0;
 }
 
 } // namespace

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "library.hpp"
+#include "runner/library.hpp"
 
 namespace conformance {
 

@@ -16,12 +16,12 @@
 #include <sstream>
 #include <thread>
 
-#include "golden.hpp"
 #include "journal.hpp"
+#include "oracle/golden.hpp"
+#include "oracle/sha256.hpp"
 #include "plan.hpp"
 #include "ranks.hpp"
-#include "report.hpp"
-#include "sha256.hpp"
+#include "summary.hpp"
 
 namespace conformance {
 namespace {
@@ -199,16 +199,16 @@ int run(const Options& options, const Ranks& ranks) {
   if (!is_root)
     return 0; // rank 0 speaks for all
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  Report report(library, identity, items, {options.threads, ranks.count(), items.size() - left.size(), seconds});
+  Summary summary(library, identity, items, {options.threads, ranks.count(), items.size() - left.size(), seconds});
   for (const DeltaResult& result : remembered)
-    report.add(result);
+    summary.add(result);
   for (const std::string& text : all_results)
     for (const DeltaResult& result : nlohmann::json::parse(text).get<std::vector<DeltaResult>>())
-      report.add(result);
-  report.print(std::cout);
+      summary.add(result);
+  summary.print(std::cout);
   if (json_file.is_open())
-    json_file << report.to_json().dump(1) << std::endl;
-  return !report.holds() ? exit_differences : !report.is_complete() ? exit_stopped : 0;
+    json_file << summary.to_json().dump(1) << std::endl;
+  return !summary.holds() ? exit_differences : !summary.is_complete() ? exit_stopped : 0;
 }
 
 } // namespace

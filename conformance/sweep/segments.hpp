@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "oracle.hpp"
+#include "oracle/oracle.hpp"
 
 namespace conformance {
 

@@ -1,8 +1,5 @@
-#include <cstring>
-
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/scalar.hpp"
-#include "kernels/environment.hpp"
 #ifndef GFPQ_SCALAR_ONLY
 #include "kernels/cpu/simd.hpp"
 #endif
@@ -21,19 +18,6 @@ const Targets& supported_targets() {
     return supported;
   }();
   return targets;
-}
-
-const Target* chosen_target() {
-  static const Target* const chosen = []() -> const Target* {
-    const char* wanted = environment("GFPQ_TARGET");
-    if (wanted == nullptr || *wanted == '\0')
-      return supported_targets().front();
-    for (const Target* target : supported_targets())
-      if (std::strcmp(target->name, wanted) == 0)
-        return target;
-    return nullptr;
-  }();
-  return chosen;
 }
 
 } // namespace gfpq

@@ -1,4 +1,4 @@
-// The CPU kernels of every instruction set behind one table, and the choice among them.
+// The CPU kernels of every instruction set behind one table.
 #ifndef GFPQ_KERNELS_CPU_KERNELS_HPP
 #define GFPQ_KERNELS_CPU_KERNELS_HPP
 
@@ -61,10 +61,6 @@ private:
 
 /// All that this machine can run, fastest first; the last is `scalar`.
 const Targets& supported_targets();
-
-/// The one that the environment's GFPQ_TARGET names, else the fastest. Chosen at the first call, for good.
-/// Null where GFPQ_TARGET names none of supported_targets().
-const Target* chosen_target();
 
 } // namespace gfpq
 

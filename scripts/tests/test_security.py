@@ -8,7 +8,7 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def sources(pattern):
-    folders = (PROJECT / name for name in ("conformance", "cmake", "scripts"))
+    folders = (PROJECT / name for name in ("conformance", "tests", "cmake", "scripts"))
     return "\n".join(path.read_text() for folder in folders for path in folder.rglob(pattern))
 
 

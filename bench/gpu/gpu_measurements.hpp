@@ -1,0 +1,65 @@
+// Measures the rows of a GPU, one after the other, and keeps the data of one row for the next.
+#ifndef GFPQ_BENCH_GPU_GPU_MEASUREMENTS_HPP
+#define GFPQ_BENCH_GPU_GPU_MEASUREMENTS_HPP
+
+#include <benchmark/benchmark.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+#include "data.hpp"
+#include "gpu/device.hpp"
+#include "gpu/gpu_library.hpp"
+#include "row.hpp"
+
+namespace bench {
+
+/// A row's name with the segment that says that it is of a GPU.
+std::string gpu_name(const Row& row);
+
+/// A tensor of a data set, and what must come out of it.
+template <class Float>
+struct Prepared {
+  std::vector<Float> source;
+  Float largest = 0; ///< magnitude in it
+  Expected<Float> expected;
+};
+
+class GpuMeasurements {
+public:
+  GpuMeasurements(const Device& device, const GpuLibrary& library);
+  ~GpuMeasurements();
+  GpuMeasurements(const GpuMeasurements&) = delete;
+  GpuMeasurements& operator=(const GpuMeasurements&) = delete;
+
+  /// One repetition of a row.
+  void measure(benchmark::State& state, const Row& row);
+
+  /// Whether any repetition ended in an error.
+  bool has_failed() const { return failed_; }
+
+  /// Device memory that a row needs.
+  std::size_t memory_of(const Row& row) const;
+
+private:
+  template <class Float>
+  class Repetition;
+
+  template <class Float>
+  const Prepared<Float>& prepare(const Row& row);
+
+  Device device_;
+  const GpuLibrary& library_;
+  cudaStream_t stream_ = nullptr;
+  bool failed_ = false;
+  std::string prepared_for_;
+  Prepared<float> f32_;
+  Prepared<double> f64_;
+  std::map<std::string, int> fastest_scale_; ///< by type, count and cache
+};
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,341 @@
+// Delta, Param, Mode: where a tensor's parameter comes from, and how it is kept.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <iterator>
+#include <limits>
+
+#include "runner/case.hpp"
+
+namespace conformance {
+namespace {
+
+/// INIT on a tensor whose largest number lies just before and just at the steps to the deltas from one to another.
+template <class Float>
+void check_steps(Checks& checks, int bits, int first, int last) {
+  const Oracle<Float>& right = oracle<Float>(bits);
+  for (int delta = first; delta <= last; ++delta)
+    for (const auto& side : {below_border(right.smallest_maximum(delta)), above_border(right.smallest_maximum(delta))})
+      for (const Float maximum : side) {
+        GFPQ_PARAM_ST param{};
+        check_fit(checks, bits, &param, std::vector<Float>{maximum}, "a maximum beside a step of the delta rule");
+      }
+}
+
+template <class Float>
+void check_all_steps(Checks& checks, int bits) {
+  const int limit = oracle<Float>(bits).delta_limit();
+  check_steps<Float>(checks, bits, -limit + 1, limit);
+}
+
+CONFORMANCE_TEST(Delta, FloatStepsAt8Bit, "GFPQ-DELTA-01") { check_all_steps<float>(requirements["GFPQ-DELTA-01"], 8); }
+CONFORMANCE_TEST(Delta, FloatStepsAt16Bit, "GFPQ-DELTA-02") {
+  check_all_steps<float>(requirements["GFPQ-DELTA-02"], 16);
+}
+CONFORMANCE_TEST(Delta, DoubleSteps, "GFPQ-DELTA-03", "GFPQ-DELTA-09") {
+  for (const int bits : {8, 16}) {
+    const Oracle<double>& right = oracle<double>(bits);
+    const int limit = right.delta_limit(), split = 32 * (bits == 8 ? 16 : 128) - right.max_code();
+    check_steps<double>(requirements["GFPQ-DELTA-03"], bits, -limit + 1, split);
+    check_steps<double>(requirements["GFPQ-DELTA-09"], bits, split + 1, limit);
+  }
+}
+
+CONFORMANCE_TEST(Delta, SignOfTheMaximum, "GFPQ-DELTA-04") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const double maximum : {1e-8, 3e-5, 0.7, 1.0, 9.0, 1234.5, 6e8})
+      for (const int sign : {-1, 1}) {
+        GFPQ_PARAM_ST param{};
+        const auto largest = static_cast<Float>(sign * maximum);
+        check_fit(requirements["GFPQ-DELTA-04"], bits, &param,
+                  std::vector<Float>{largest / 3, -largest / 2, largest, largest / 5, -largest / 7});
+      }
+  });
+}
+
+CONFORMANCE_TEST(Delta, NaNIsLeftOut, "GFPQ-DELTA-05") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const Float nan = std::numeric_limits<Float>::quiet_NaN();
+    const std::vector<Float> data = {Float(0.1), -3, Float(2.5), 0, 7, Float(-6.9)};
+    for (std::size_t place = 0; place <= data.size(); ++place) {
+      GFPQ_PARAM_ST param{};
+      std::vector<Float> input(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(place));
+      input.push_back(place % 2 == 0 ? nan : -nan);
+      std::copy(data.begin() + static_cast<std::ptrdiff_t>(place), data.end(), std::back_inserter(input));
+      check_fit(requirements["GFPQ-DELTA-05"], bits, &param, input, "NaN among the numbers");
+    }
+    GFPQ_PARAM_ST param{};
+    std::vector<Float> mostly(1000, nan);
+    mostly[613] = Float(0.3);
+    check_fit(requirements["GFPQ-DELTA-05"], bits, &param, mostly, "one number among 999 NaN");
+  });
+}
+
+CONFORMANCE_TEST(Delta, NothingButZeros, "GFPQ-DELTA-06") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const Float nan = std::numeric_limits<Float>::quiet_NaN();
+    for (const std::size_t count : {1, 2, 15, 64, 1000})
+      for (const Float number : {Float(0), -Float(0), nan}) {
+        GFPQ_PARAM_ST param{};
+        check_fit(requirements["GFPQ-DELTA-06"], bits, &param, std::vector<Float>(count, number),
+                  std::isnan(number) ? "nothing but NaN" : "nothing but zeros");
+      }
+  });
+}
+
+CONFORMANCE_TEST(Delta, StaysInRange, "GFPQ-DELTA-07") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const double maximum : {1e-300, 1e-37, 1e-20, 1e-14, 1e-12, 1e12, 1e14, 1e20, 1e37, 1e300}) {
+      const auto largest = static_cast<Float>(maximum);
+      if (largest == 0 || std::isinf(largest))
+        continue;
+      GFPQ_PARAM_ST param{};
+      check_fit(requirements["GFPQ-DELTA-07"], bits, &param, std::vector<Float>{largest, -largest / 2, 0});
+    }
+  });
+}
+
+CONFORMANCE_TEST(Delta, MaximumAnywhere, "GFPQ-DELTA-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const auto check = [&](std::size_t count, std::size_t place) {
+      GFPQ_PARAM_ST param{};
+      std::vector<Float> input(count, Float(0.25));
+      input[place] = place % 2 == 0 ? Float(77.7) : Float(-77.7);
+      check_fit(requirements["GFPQ-DELTA-08"], bits, &param, input,
+                "the largest is number " + std::to_string(place) + " of " + std::to_string(count));
+    };
+    for (const std::size_t count : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129})
+      for (std::size_t place = 0; place < count; ++place)
+        check(count, place);
+    for (const std::size_t count : {1000, 65537, 300007})
+      for (const std::size_t place : {std::size_t(0), count / 3, count / 2, count - 17, count - 2, count - 1})
+        check(count, place);
+  });
+}
+
+/// INIT on a number that asks for each delta.
+template <class Float>
+void check_blocks(Checks& checks, int bits) {
+  const Oracle<Float>& right = oracle<Float>(bits);
+  for (const int delta : deltas(bits)) {
+    // A value may be rounded to just below its power, and would then ask for delta-1: take a number a bit larger.
+    const Float maximum = away_from_zero(right.value(delta + right.max_code()), 64);
+    GFPQ_PARAM_ST param{};
+    check_fit(checks, bits, &param, std::vector<Float>{maximum}, "a number that asks for this delta");
+  }
+}
+
+CONFORMANCE_TEST(Param, BlocksAt8Bit, "GFPQ-PARAM-01") {
+  check_blocks<float>(requirements["GFPQ-PARAM-01"], 8);
+  check_blocks<double>(requirements["GFPQ-PARAM-01"], 8);
+}
+CONFORMANCE_TEST(Param, BlocksAt16Bit, "GFPQ-PARAM-02") {
+  check_blocks<float>(requirements["GFPQ-PARAM-02"], 16);
+  check_blocks<double>(requirements["GFPQ-PARAM-02"], 16);
+}
+
+CONFORMANCE_TEST(Param, InitIgnoresTheFormerBlock, "GFPQ-PARAM-03", "GFPQ-MODE-01") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const double maximum : {1e-4, 9.0, 5000.0}) {
+      const auto largest = static_cast<Float>(maximum);
+      const std::vector<Float> input = {largest / 3, -largest, 0, largest / 1000};
+      for (const int fill : {0x00, 0x55, 0xA5, 0xFF}) {
+        GFPQ_PARAM_ST param{};
+        std::memset(param.buf, fill, sizeof param.buf);
+        check_fit(requirements["GFPQ-PARAM-03"], bits, &param, input, "INIT over a block of other bytes");
+      }
+      for (const int stored : {-400, -77, 0, 300}) {
+        GFPQ_PARAM_ST param = oracle<Float>(bits).param(GFPQ_MODE_INIT, stored);
+        check_fit(requirements["GFPQ-MODE-01"], bits, &param, input,
+                  "INIT over a block of delta " + std::to_string(stored));
+      }
+    }
+  });
+}
+
+CONFORMANCE_TEST(Param, WhatACallLeaves, "GFPQ-PARAM-04", "GFPQ-PARAM-05") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const Oracle<Float>& right = oracle<Float>(bits);
+    const auto input = mixed_numbers<Float>(bits, 0, 50);
+    for (const int delta : deltas(bits, 97))
+      for (const unsigned mode : {GFPQ_MODE_INIT, GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY}) {
+        const GFPQ_PARAM_ST before = right.param(mode, delta);
+        GFPQ_PARAM_ST param = before;
+        const Call call{"HI_GFPQ_QuantAndDeQuant", type_name<Float>, static_cast<unsigned>(bits), mode_name(mode),
+                        delta};
+        quantize(input, static_cast<unsigned>(bits), &param);
+        requirements["GFPQ-PARAM-04"].that(
+            param.mode == mode, [&] { return call.describe() + " changed mode to " + std::to_string(param.mode); });
+        if (mode == GFPQ_MODE_APPLY_ONLY)
+          requirements["GFPQ-PARAM-05"].param(call, param, before);
+      }
+  });
+}
+
+CONFORMANCE_TEST(Param, OneBlockAtBothWidths, "GFPQ-PARAM-06") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    Checks& checks = requirements["GFPQ-PARAM-06"];
+    const int other = 24 - bits;
+    for (const int delta : {-511, -300, -77, 0, 200, 511}) {
+      const Oracle<Float>& right = oracle<Float>(bits);
+      GFPQ_PARAM_ST param{};
+      check_fit(checks, bits, &param, std::vector<Float>{away_from_zero(right.value(delta + right.max_code()), 64)},
+                "a block is made ...");
+      param.mode = GFPQ_MODE_UPDATE;
+      check_fit(checks, other, &param, std::vector<Float>{Float(1e-9), Float(-1e-9)},
+                "... and used at the other width");
+      check_apply(checks, other, delta, mixed_numbers<Float>(other, delta, 300), "a delta that both widths have");
+    }
+  });
+}
+
+CONFORMANCE_TEST(Param, ApplyAtEveryDelta, "GFPQ-PARAM-07") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const Oracle<Float>& right = oracle<Float>(bits);
+    for (const int delta : deltas(bits)) {
+      const Float low = right.value(delta), high = right.value(delta + right.max_code());
+      check_apply(requirements["GFPQ-PARAM-07"], bits, delta,
+                  std::vector<Float>{low, -low, high, -high, low / 4, high * 4, right.value(delta + 50)});
+    }
+  });
+}
+
+CONFORMANCE_TEST(Param, DamagedBlock, "GFPQ-PARAM-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const unsigned mode : {GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY})
+      for (int byte = 0; byte < GFPQ_PARAM_LEN; ++byte)
+        for (const int flip : {0x01, 0x80}) {
+          GFPQ_PARAM_ST param = oracle<Float>(bits).param(mode, -77);
+          param.buf[byte] = static_cast<unsigned char>(param.buf[byte] ^ flip);
+          check_refused<Float>(requirements["GFPQ-PARAM-08"], static_cast<unsigned>(bits), param,
+                               GFPQ_ERR_BAD_PARAMETERS, "a bit of byte " + std::to_string(byte) + " is wrong");
+        }
+  });
+}
+
+CONFORMANCE_TEST(Param, UnsetBlock, "GFPQ-PARAM-09") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const unsigned mode : {GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY})
+      check_refused<Float>(requirements["GFPQ-PARAM-09"], static_cast<unsigned>(bits), GFPQ_PARAM_ST{mode, {}},
+                           GFPQ_ERR_BAD_PARAMETERS, "the block was never initialized");
+  });
+}
+
+/// A well-formed block for any delta, by the formula of the specification.
+GFPQ_PARAM_ST well_formed(unsigned mode, int delta) {
+  const auto word1 = static_cast<std::uint32_t>(delta);
+  const std::uint32_t x = ~word1, word0 = (x << 3) | (x << 11) | (x << 21) | (x << 27);
+  const std::uint32_t words[] = {word0, word1, word0 ^ 0xA5A5A5A5u, word0 ^ 0x5A5A5A5Au};
+  GFPQ_PARAM_ST param{mode, {}};
+  std::memcpy(param.buf, words, sizeof words);
+  return param;
+}
+
+CONFORMANCE_TEST(Param, DeltaOutOfRange, "GFPQ-PARAM-10") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const int limit = oracle<Float>(bits).delta_limit();
+    for (const unsigned mode : {GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY})
+      for (const int delta : {limit + 1, -limit - 1, limit + 1000, 100000, -100000, std::numeric_limits<int>::max(),
+                              std::numeric_limits<int>::min()})
+        check_refused<Float>(requirements["GFPQ-PARAM-10"], static_cast<unsigned>(bits), well_formed(mode, delta),
+                             GFPQ_ERR_BAD_PARAMETERS, "the block's delta is " + std::to_string(delta));
+  });
+}
+
+CONFORMANCE_TEST(Mode, UpdateTakesTheWiderRange, "GFPQ-MODE-02") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const Oracle<Float>& right = oracle<Float>(bits);
+    for (const int wanted : deltas(bits, bits == 8 ? 73 : 585)) {
+      // The smaller numbers lie off the values, which may be ends of a zero zone.
+      const std::vector<Float> input = {away_from_zero(right.value(wanted + right.max_code()), 64),
+                                        away_from_zero(right.value(wanted), 64), 0,
+                                        -away_from_zero(right.value(wanted + 60), 64)};
+      for (const int stored : {wanted - 900, wanted - 16, wanted - 1, wanted, wanted + 1, wanted + 16, wanted + 900}) {
+        if (std::abs(stored) > right.delta_limit())
+          continue;
+        GFPQ_PARAM_ST param = right.param(GFPQ_MODE_UPDATE, stored);
+        check_fit(requirements["GFPQ-MODE-02"], bits, &param, input,
+                  "block " + std::to_string(stored) + ", data " + std::to_string(wanted));
+      }
+    }
+  });
+}
+
+CONFORMANCE_TEST(Mode, ApplyKeepsToTheBlock, "GFPQ-MODE-03") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const int delta : {-300, -77, 0, 200})
+      for (const double scale : {1e-6, 1.0, 1e6}) {
+        std::vector<Float> input;
+        for (const double number : {1.0, -0.3, 0.002, 0.0, 7.7, -1000.0})
+          input.push_back(at_safe_distance(bits, static_cast<Float>(number * scale)));
+        check_apply(requirements["GFPQ-MODE-03"], bits, delta, input, "data of a quite different range");
+      }
+  });
+}
+
+CONFORMANCE_TEST(Mode, WithoutParameter, "GFPQ-MODE-04") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const int delta : deltas(bits, bits == 8 ? 61 : 487)) {
+      const auto input = numbers_in_range<Float>(bits, delta, 300);
+      check_fit<Float>(requirements["GFPQ-MODE-04"], bits, nullptr, input);
+    }
+  });
+}
+
+CONFORMANCE_TEST(Mode, BlocksInTurn, "GFPQ-MODE-05") {
+  // Training as it is done: several tensors, each with its block, INIT once, UPDATE for a while, then APPLY.
+  std::mt19937_64 random(5);
+  GFPQ_PARAM_ST params[6] = {};
+  for (int step = 0; step < 12; ++step)
+    for (int tensor = 0; tensor < 6; ++tensor) {
+      const int bits = tensor % 2 == 0 ? 8 : 16;
+      const bool is_double = tensor % 3 == 0;
+      const auto run = [&](auto kind) {
+        using Float = decltype(kind);
+        std::vector<Float> input(100 + 37 * static_cast<std::size_t>(tensor));
+        for (Float& number : input) {
+          const double uniform = static_cast<double>(random() >> 11) * 0x1p-53 - 0.5;
+          number = at_safe_distance(bits, static_cast<Float>(uniform * std::exp2(3 * tensor - 9 + step % 5)));
+        }
+        GFPQ_PARAM_ST& param = params[tensor];
+        param.mode = step == 0 ? GFPQ_MODE_INIT : step < 8 ? GFPQ_MODE_UPDATE : GFPQ_MODE_APPLY_ONLY;
+        const std::string note = "step " + std::to_string(step) + " of tensor " + std::to_string(tensor);
+        if (param.mode == GFPQ_MODE_APPLY_ONLY) {
+          std::int32_t delta;
+          std::memcpy(&delta, param.buf + 4, sizeof delta);
+          check_apply(requirements["GFPQ-MODE-05"], bits, delta, input, note);
+        } else {
+          check_fit(requirements["GFPQ-MODE-05"], bits, &param, input, note);
+        }
+      };
+      is_double ? run(double()) : run(float());
+    }
+}
+
+CONFORMANCE_TEST(Mode, UnknownMode, "GFPQ-MODE-06") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    for (const unsigned mode : {3u, 4u, 255u, 256u, 0x80000000u, 0xFFFFFFFFu})
+      check_refused<Float>(requirements["GFPQ-MODE-06"], static_cast<unsigned>(bits),
+                           oracle<Float>(bits).param(mode, -77), GFPQ_ERR_BAD_PARAMETERS,
+                           "mode " + std::to_string(mode));
+  });
+}
+
+} // namespace
+} // namespace conformance

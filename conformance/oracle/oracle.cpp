@@ -1,0 +1,113 @@
+#include "oracle/oracle.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "oracle/golden.hpp"
+
+namespace conformance {
+namespace {
+
+template <class Float>
+std::string prefix() {
+  return sizeof(Float) == 4 ? "f32_" : "f64_";
+}
+
+} // namespace
+
+template <class Float>
+Oracle<Float>::Oracle(int bits) : bits_(bits), max_code_(bits == 8 ? 127 : 1407), delta_limit_(bits == 8 ? 511 : 4095) {
+  const std::string type = prefix<Float>();
+  const std::string suffix = "_" + std::to_string(bits) + ".csv";
+
+  for (const Row& row : read_table("generated/ladder" + suffix)) {
+    const bool first = values_.empty();
+    values_.push_back(row.number<Float>(type + "value"));
+    thresholds_.push_back(first ? -std::numeric_limits<Float>::infinity() : row.number<Float>(type + "above"));
+  }
+  for (const Row& row : read_table("generated/deltas" + suffix)) {
+    params_.push_back(block_from_hex(row.text("block")));
+    smallest_maxima_.push_back(row.number<Float>(type + "smallest_max"));
+    positive_zeros_.push_back(row.number<Float>(type + "positive_zero"));
+    negative_zeros_.push_back(row.number<Float>(type + "negative_zero"));
+  }
+  if (static_cast<int>(values_.size()) != highest_exponent() - lowest_exponent() + 1 ||
+      static_cast<int>(params_.size()) != 2 * delta_limit_ + 1)
+    throw std::runtime_error("the golden ladder or deltas of " + std::to_string(bits) + " bit are not complete");
+
+  borders_.insert(borders_.end(), thresholds_.begin() + 1, thresholds_.end());
+  borders_.insert(borders_.end(), smallest_maxima_.begin() + 1, smallest_maxima_.end());
+  borders_.insert(borders_.end(), positive_zeros_.begin(), positive_zeros_.end());
+  borders_.push_back(-negative_zeros_.back());
+  std::sort(borders_.begin(), borders_.end());
+}
+
+template <class Float>
+GFPQ_PARAM_ST Oracle<Float>::param(unsigned mode, int delta) const {
+  GFPQ_PARAM_ST param = params_[index(delta)];
+  param.mode = mode;
+  return param;
+}
+
+template <class Float>
+int Oracle<Float>::nearest_exponent(Float magnitude) const {
+  const auto above = std::upper_bound(thresholds_.begin(), thresholds_.end(), magnitude);
+  return lowest_exponent() + static_cast<int>(above - thresholds_.begin()) - 1;
+}
+
+template <class Float>
+Float Oracle<Float>::quantize(Float number, int delta) const {
+  if (std::isnan(number))
+    return 0;
+  const bool negative = std::signbit(number);
+  if (negative ? number >= negative_zero(delta) : number <= positive_zero(delta))
+    return 0;
+  const int exponent =
+      std::min(std::max(nearest_exponent(std::fabs(number)), delta + (negative ? 1 : 0)), delta + max_code_);
+  return negative ? -value(exponent) : value(exponent);
+}
+
+template <class Float>
+std::vector<Float> Oracle<Float>::quantize(const std::vector<Float>& numbers, int delta) const {
+  std::vector<Float> results(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), results.begin(), [&](Float x) { return quantize(x, delta); });
+  return results;
+}
+
+template <class Float>
+int Oracle<Float>::delta(const std::vector<Float>& numbers) const {
+  Float maximum = 0;
+  for (const Float number : numbers)
+    if (std::fabs(number) > maximum) // false for NaN
+      maximum = std::fabs(number);
+  if (maximum == 0)
+    maximum = static_cast<Float>(1e-6);
+  const auto above = std::upper_bound(smallest_maxima_.begin(), smallest_maxima_.end(), maximum);
+  return static_cast<int>(above - smallest_maxima_.begin()) - 1 - delta_limit_;
+}
+
+template <class Float>
+std::uint64_t Oracle<Float>::distance_to_border(Float magnitude) const {
+  const auto above = std::lower_bound(borders_.begin(), borders_.end(), magnitude);
+  std::uint64_t distance = std::numeric_limits<std::uint64_t>::max();
+  if (above != borders_.end())
+    distance = bits_of(*above) - bits_of(magnitude);
+  if (above != borders_.begin())
+    distance = std::min<std::uint64_t>(distance, bits_of(magnitude) - bits_of(*(above - 1)));
+  return distance;
+}
+
+template <class Float>
+const Oracle<Float>& oracle(int bits) {
+  static const Oracle<Float> oracle8(8), oracle16(16);
+  return bits == 8 ? oracle8 : oracle16;
+}
+
+template class Oracle<float>;
+template class Oracle<double>;
+template const Oracle<float>& oracle<float>(int);
+template const Oracle<double>& oracle<double>(int);
+
+} // namespace conformance

@@ -1,0 +1,89 @@
+// What is right, from the golden ladders: an oracle that shares nothing with the library's code.
+#ifndef GFPQ_CONFORMANCE_ORACLE_ORACLE_HPP
+#define GFPQ_CONFORMANCE_ORACLE_ORACLE_HPP
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include "gfpq.hpp"
+
+namespace conformance {
+
+template <class Float>
+using BitsOf = std::conditional_t<sizeof(Float) == 4, std::uint32_t, std::uint64_t>;
+
+template <class Float>
+BitsOf<Float> bits_of(Float number) {
+  BitsOf<Float> bits;
+  std::memcpy(&bits, &number, sizeof bits);
+  return bits;
+}
+
+template <class Float>
+Float from_pattern(BitsOf<Float> bits) {
+  Float number;
+  std::memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+/// The number `steps` representable numbers further from zero (nearer where negative).
+template <class Float>
+Float away_from_zero(Float number, int steps) {
+  return from_pattern<Float>(bits_of(number) + static_cast<BitsOf<Float>>(steps));
+}
+
+template <class Float>
+class Oracle {
+public:
+  explicit Oracle(int bits);
+
+  int bits() const { return bits_; }
+  int max_code() const { return max_code_; }       ///< K
+  int delta_limit() const { return delta_limit_; } ///< R
+  int lowest_exponent() const { return -delta_limit_; }
+  int highest_exponent() const { return delta_limit_ + max_code_; }
+
+  /// 2^(exponent/S), correctly rounded.
+  Float value(int exponent) const { return values_[index(exponent)]; }
+  /// The smallest number above the threshold between exponent-1 and exponent, and the one below the threshold.
+  Float above_threshold(int exponent) const { return thresholds_[index(exponent)]; }
+  Float below_threshold(int exponent) const { return away_from_zero(above_threshold(exponent), -1); }
+  /// The number of the largest magnitude that becomes zero.
+  Float positive_zero(int delta) const { return positive_zeros_[index(delta)]; }
+  Float negative_zero(int delta) const { return negative_zeros_[index(delta)]; }
+  /// The smallest maximum that asks for delta.
+  Float smallest_maximum(int delta) const { return smallest_maxima_[index(delta)]; }
+  /// The block that holds delta, with a mode.
+  GFPQ_PARAM_ST param(unsigned mode, int delta) const;
+
+  Float quantize(Float number, int delta) const;
+  std::vector<Float> quantize(const std::vector<Float>& numbers, int delta) const;
+  /// The delta that the data ask for.
+  int delta(const std::vector<Float>& numbers) const;
+
+  /// The exponent nearest to a magnitude, within the whole ladder.
+  int nearest_exponent(Float magnitude) const;
+  /// How many numbers lie between a magnitude and the nearest threshold, end of a zero zone, or step of the delta rule;
+  /// these are one set of borders for all deltas.
+  std::uint64_t distance_to_border(Float magnitude) const;
+
+private:
+  std::size_t index(int exponent_or_delta) const { return static_cast<std::size_t>(exponent_or_delta + delta_limit_); }
+
+  int bits_, max_code_, delta_limit_;
+  std::vector<Float> values_, thresholds_; // by exponent; the first has no threshold, -infinity stands for it
+  std::vector<Float> positive_zeros_, negative_zeros_, smallest_maxima_; // by delta
+  std::vector<GFPQ_PARAM_ST> params_;
+  std::vector<Float> borders_;
+};
+
+/// Shared, read at the first use.
+template <class Float>
+const Oracle<Float>& oracle(int bits);
+
+} // namespace conformance
+
+#endif

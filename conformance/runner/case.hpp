@@ -1,0 +1,138 @@
+// What a conformance test is written with.
+#ifndef GFPQ_CONFORMANCE_RUNNER_CASE_HPP
+#define GFPQ_CONFORMANCE_RUNNER_CASE_HPP
+
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "gfpq.hpp"
+#include "oracle/oracle.hpp"
+#include "runner/checks.hpp"
+#include "runner/library.hpp"
+#include "runner/platform.hpp"
+#include "runner/verdicts.hpp"
+
+namespace conformance {
+
+/// What the tests of a run share. Set by main before the first test.
+struct TestRun {
+  const Library* library = nullptr;
+  Device device = Device::cpu;
+  KnownDeviations known;
+  Results results;
+};
+TestRun& test_run();
+
+/// Thrown by a test that can't run here; the text says why.
+struct Skip : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Gives a running test the checks of the requirements that it names.
+class Requirements {
+public:
+  explicit Requirements(const std::vector<std::string>& ids);
+
+  /// The checks of one requirement. Throws std::logic_error where the test does not name it.
+  Checks& operator[](const std::string& id);
+  const std::vector<Checks>& all() const { return checks_; }
+
+private:
+  std::vector<Checks> checks_;
+};
+
+/// A test and the requirements that it names.
+struct TestCase {
+  const char* suite;
+  const char* name;
+  const char* file;
+  int line;
+  std::vector<std::string> requirements;
+  void (*body)(Requirements&);
+};
+
+/// All tests; each registers itself before main starts.
+std::vector<TestCase>& test_cases();
+
+#define CONFORMANCE_TEST(suite, test, ...)                                                                             \
+  static void suite##_##test(::conformance::Requirements&);                                                            \
+  [[maybe_unused]] static const bool suite##_##test##_registered =                                                     \
+      (::conformance::test_cases().push_back({#suite, #test, __FILE__, __LINE__, {__VA_ARGS__}, suite##_##test}),      \
+       true);                                                                                                          \
+  static void suite##_##test([[maybe_unused]] ::conformance::Requirements& requirements)
+
+// -- Calls ------------------------------------------------------------------------------------------------------------
+
+template <class Float>
+constexpr const char* type_name = sizeof(Float) == 4 ? "float" : "double";
+
+const char* mode_name(unsigned mode);
+
+/// What a call left behind.
+template <class Float>
+struct Outcome {
+  int status;
+  std::vector<Float> data;
+  bool surroundings_untouched; ///< the 64 numbers before and behind the tensor
+};
+
+/// Calls the library on a copy of the input, which begins `offset` numbers behind a 64-byte border.
+template <class Float>
+Outcome<Float> quantize(const std::vector<Float>& input, unsigned bits, GFPQ_PARAM_ST* param, std::size_t offset = 0);
+
+/// Runs `check(Float(), bits)` for float and double, 8 and 16 bit.
+template <class Check>
+void for_each_kind(Check check) {
+  for (const int bits : {8, 16}) {
+    check(float(), bits);
+    check(double(), bits);
+  }
+}
+
+/// Applies a delta to the input and checks status and every number.
+template <class Float>
+void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& input, const std::string& note = "",
+                 std::size_t offset = 0);
+
+/// Calls with a mode that takes delta from the data, or without parameter (`param` null), and checks status, every
+/// number, and mode and block of the parameter, which is left as it should be after the call.
+template <class Float>
+void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector<Float>& input,
+               const std::string& note = "", std::size_t offset = 0);
+
+/// Makes the call and checks that it answers `status`, and leaves data and block as they are.
+template <class Float>
+void check_refused(Checks& checks, unsigned bits, const GFPQ_PARAM_ST& param, int status, const std::string& note);
+
+// -- Data -------------------------------------------------------------------------------------------------------------
+
+/// All deltas from -R to R, or every step-th of them and both ends.
+std::vector<int> deltas(int bits, int step = 1);
+
+/// Numbers of both signs from all over the ladder and beyond, and from near thresholds and zero zones of delta, doubles
+/// at a safe distance from them; some zeros, NaN and denormals. The same for the same arguments.
+template <class Float>
+std::vector<Float> mixed_numbers(int bits, int delta, std::size_t count, unsigned seed = 1);
+
+/// The same without those beyond delta's ladder, so that the data ask for a delta in its neighbourhood.
+template <class Float>
+std::vector<Float> numbers_in_range(int bits, int delta, std::size_t count, unsigned seed = 1);
+
+/// A number moved away from thresholds, zone ends and steps of the delta rule, where it is a double near one:
+/// 64 ulp, well beyond what the specification leaves open.
+template <class Float>
+Float at_safe_distance(int bits, Float number);
+
+/// The numbers just below and just above a border (given as the smallest number above it): its two neighbours for
+/// float, numbers 17 ulp and more away for double.
+template <class Float>
+std::vector<Float> below_border(Float above);
+template <class Float>
+std::vector<Float> above_border(Float above);
+
+} // namespace conformance
+
+#endif

@@ -1,0 +1,195 @@
+#include "runner/diagnosis.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <sstream>
+
+#include "oracle/oracle.hpp"
+
+namespace conformance {
+namespace {
+
+constexpr std::size_t max_examples = 3;
+constexpr std::uint64_t near_border = 4; // numbers
+
+// Traits of a number and its place: worth telling where only the wrong numbers have them.
+struct Trait {
+  std::uint32_t bit;
+  const char* text;
+};
+enum : std::uint32_t {
+  negative = 1u << 0,
+  positive = 1u << 1,
+  not_a_number = 1u << 2,
+  infinite = 1u << 3,
+  zero = 1u << 4,
+  denormal = 1u << 5,
+  first_element = 1u << 6,
+  last_elements = 1u << 7,
+  mode_init = 1u << 8,
+  mode_update = 1u << 9,
+  mode_apply = 1u << 10,
+  type_float = 1u << 11,
+  type_double = 1u << 12,
+  width_8 = 1u << 13,
+  width_16 = 1u << 14,
+  delta_negative = 1u << 15,
+  delta_positive = 1u << 16,
+  input_traits = (1u << 17) - 1,
+  // Traits of what became of it: always worth telling.
+  at_border = 1u << 17,
+  one_code_low = 1u << 18,
+  one_code_high = 1u << 19,
+  several_codes_off = 1u << 20,
+  wrong_sign = 1u << 21,
+  wrong_zero_sign = 1u << 22,
+  became_zero = 1u << 23,
+  kept_from_zero = 1u << 24,
+  unchanged = 1u << 25,
+  not_on_ladder = 1u << 26,
+  last_bits_wrong = 1u << 27,
+};
+constexpr Trait traits[] = {
+    {negative, "only negative numbers are wrong"},
+    {positive, "only positive numbers are wrong"},
+    {not_a_number, "only NaN is wrong"},
+    {infinite, "only infinities are wrong"},
+    {zero, "only zeros are wrong"},
+    {denormal, "only denormal numbers are wrong"},
+    {first_element, "only the first number of a tensor is wrong"},
+    {last_elements, "only the last numbers of a tensor are wrong (fewer than 16 from its end): look at the tail"},
+    {mode_init, "only in INIT"},
+    {mode_update, "only in UPDATE"},
+    {mode_apply, "only in APPLY"},
+    {type_float, "only float"},
+    {type_double, "only double"},
+    {width_8, "only 8 bit"},
+    {width_16, "only 16 bit"},
+    {delta_negative, "only where delta is negative"},
+    {delta_positive, "only where delta is positive"},
+    {at_border,
+     "all lie within 4 numbers of a rounding threshold or of a zero zone's end: look at the constants and at "
+     "< against <="},
+    {one_code_low, "all results are one code too low in magnitude"},
+    {one_code_high, "all results are one code too high in magnitude"},
+    {several_codes_off, "all results are values of the ladder, but several codes off: look at delta and at the clamp"},
+    {wrong_sign, "all results have the wrong sign"},
+    {wrong_zero_sign, "all results are -0 instead of +0"},
+    {became_zero, "all results are zero and should not be: the zero zone is too wide, or the numbers were lost"},
+    {kept_from_zero, "all results should be zero: the zero zone is too narrow"},
+    {unchanged, "all results are the input, unchanged: these numbers were not processed"},
+    {not_on_ladder, "no result is a value of the ladder"},
+    {last_bits_wrong, "all results are off in the last bits: the value itself is rounded wrongly"},
+};
+
+template <class Float>
+std::uint32_t traits_of_input(const Call& call, std::size_t index, std::size_t count, Float input) {
+  std::uint32_t found = 0;
+  const auto set = [&](bool holds, std::uint32_t bit) { found |= holds ? bit : 0; };
+  set(std::signbit(input), negative);
+  set(!std::signbit(input), positive);
+  set(std::isnan(input), not_a_number);
+  set(std::isinf(input), infinite);
+  set(input == 0, zero);
+  set(std::fpclassify(input) == FP_SUBNORMAL, denormal);
+  set(index == 0, first_element);
+  set(count - index < 16, last_elements);
+  set(call.mode == "INIT", mode_init);
+  set(call.mode == "UPDATE", mode_update);
+  set(call.mode == "APPLY", mode_apply);
+  set(sizeof(Float) == 4, type_float);
+  set(sizeof(Float) == 8, type_double);
+  set(call.bits == 8, width_8);
+  set(call.bits == 16, width_16);
+  set(call.delta && *call.delta < 0, delta_negative);
+  set(call.delta && *call.delta > 0, delta_positive);
+  return found;
+}
+
+template <class Float>
+std::uint32_t traits_of_result(const Call& call, Float input, Float got, Float want) {
+  const Oracle<Float>& ladder = oracle<Float>(static_cast<int>(call.bits));
+  std::uint32_t found = 0;
+  const auto set = [&](bool holds, std::uint32_t bit) { found |= holds ? bit : 0; };
+  if (std::isfinite(input))
+    set(ladder.distance_to_border(std::fabs(input)) <= near_border, at_border);
+  set(bits_of(got) == bits_of(input), unchanged);
+  set(got == 0 && want == 0, wrong_zero_sign);
+  set(got == 0 && want != 0, became_zero);
+  set(got != 0 && want == 0, kept_from_zero);
+  if (got == 0 || want == 0)
+    return found;
+  set(std::signbit(got) != std::signbit(want), wrong_sign);
+
+  const auto magnitude_got = bits_of(std::fabs(got)), magnitude_want = bits_of(std::fabs(want));
+  const auto distance =
+      magnitude_got > magnitude_want ? magnitude_got - magnitude_want : magnitude_want - magnitude_got;
+  set(distance > 0 && distance <= 8, last_bits_wrong);
+  const int code_got = ladder.nearest_exponent(std::fabs(got)), code_want = ladder.nearest_exponent(std::fabs(want));
+  const bool on_ladder = std::isfinite(got) && bits_of(ladder.value(code_got)) == magnitude_got;
+  set(!on_ladder, not_on_ladder);
+  set(on_ladder && code_got == code_want - 1, one_code_low);
+  set(on_ladder && code_got == code_want + 1, one_code_high);
+  set(on_ladder && std::abs(code_got - code_want) > 1, several_codes_off);
+  return found;
+}
+
+} // namespace
+
+std::string Call::describe() const {
+  std::ostringstream text;
+  text << function << "(" << type << ", " << bits << " bit";
+  if (!mode.empty())
+    text << ", " << (mode == "null" ? "no parameter" : mode);
+  if (delta)
+    text << ", delta " << *delta;
+  text << ")" << (note.empty() ? "" : ", ") << note;
+  return text.str();
+}
+
+template <class Float>
+std::string show(Float number) {
+  char text[64];
+  if (sizeof(Float) == 4)
+    std::snprintf(text, sizeof text, "%.9g (0x%08llx)", static_cast<double>(number),
+                  static_cast<unsigned long long>(bits_of(number)));
+  else
+    std::snprintf(text, sizeof text, "%.17g (0x%016llx)", static_cast<double>(number),
+                  static_cast<unsigned long long>(bits_of(number)));
+  return text;
+}
+
+template <class Float>
+void Diagnosis::add(const Call& call, std::size_t index, std::size_t count, Float input, Float got, Float want) {
+  const std::uint32_t of_input = traits_of_input(call, index, count, input);
+  if (bits_of(got) == bits_of(want)) {
+    seen_right_ |= ~of_input;
+    return;
+  }
+  common_ &= of_input | traits_of_result(call, input, got, want);
+  if (++wrong_ <= max_examples)
+    examples_.push_back(call.describe() + "\n      number " + std::to_string(index) + " of " + std::to_string(count) +
+                        ": input " + show(input) + "\n      got  " + show(got) + "\n      want " + show(want));
+}
+
+std::string Diagnosis::describe() const {
+  std::string text;
+  for (const std::string& example : examples_)
+    text += "    " + example + "\n";
+  if (wrong_ > examples_.size())
+    text += "    ... and " + std::to_string(wrong_ - examples_.size()) + " more wrong numbers\n";
+  std::string pattern;
+  for (const Trait& trait : traits)
+    if ((common_ & trait.bit) != 0 && ((trait.bit & input_traits) == 0 || (seen_right_ & trait.bit) != 0))
+      pattern += std::string("      - ") + trait.text + "\n";
+  if (!pattern.empty() && wrong_ > 1)
+    text += "    The wrong numbers have in common:\n" + pattern;
+  return text;
+}
+
+template std::string show(float);
+template std::string show(double);
+template void Diagnosis::add(const Call&, std::size_t, std::size_t, float, float, float);
+template void Diagnosis::add(const Call&, std::size_t, std::size_t, double, double, double);
+
+} // namespace conformance

@@ -1,0 +1,154 @@
+// The GPU's arithmetic and its way through a tensor, run on the host from the same headers. Needs neither GPU nor nvcc.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/cuda/kernels.cuh"
+#include "tests/unit/unit_test.hpp"
+
+namespace gfpq {
+namespace {
+
+template <class Float, class W>
+cuda::Quantizer<Float, W> quantizer_for(int delta) {
+  constexpr auto& tables = carry_tables<Float, W>;
+  return {cuda::range_of(ladder<Float, W>, delta), tables.carry, tables.value};
+}
+
+template <class Float, class W>
+void expect_rule(const std::vector<BitsOf<Float>>& numbers, int delta) {
+  const auto quantizer = quantizer_for<Float, W>(delta);
+  for (const auto number : numbers)
+    if (const auto wanted = ladder<Float, W>.quantize(number, delta); quantizer(number) != wanted)
+      FAIL() << "delta " << delta << std::hex << ": " << number << " became " << quantizer(number) << " instead of "
+             << wanted;
+}
+
+template <class Case>
+class GpuOnHost : public testing::Test {};
+TYPED_TEST_SUITE(GpuOnHost, AllCases);
+
+TYPED_TEST(GpuOnHost, DecisiveNumbers) {
+  using Float = typename TypeParam::Float;
+  using W = typename TypeParam::W;
+  for (const int delta : spread_of_deltas<W>())
+    expect_rule<Float, W>(decisive_numbers<Float, W>(delta), delta);
+}
+
+TYPED_TEST(GpuOnHost, RandomNumbers) {
+  using Float = typename TypeParam::Float;
+  using W = typename TypeParam::W;
+  for (const int delta : spread_of_deltas<W>())
+    expect_rule<Float, W>(random_numbers<Float, W>(delta, 100000, 5), delta);
+}
+
+/// Runs `quantize` as the GPU does, thread by thread.
+template <class Float, class W>
+void run_tiles(Float* data, std::size_t count, int delta) {
+  const auto quantizer = quantizer_for<Float, W>(delta);
+  const cuda::Tiles<Float> tiles(data, count);
+  for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
+    for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
+      if (tiles.is_whole(tile)) {
+        cuda::Held<Float> held;
+        held.load(tiles.vectors(tile, thread));
+        held.quantize_and_store(quantizer, tiles.vectors(tile, thread));
+      } else {
+        tiles.for_each(tile, thread, [&](BitsOf<Float>& number) { number = quantizer(number); });
+      }
+    }
+}
+
+template <class Float>
+BitsOf<Float> largest_by_tiles(Float* data, std::size_t count) {
+  const cuda::Tiles<Float> tiles(data, count);
+  BitsOf<Float> largest = 0;
+  for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
+    for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
+      if (tiles.is_whole(tile)) {
+        cuda::Held<Float> held;
+        held.load(tiles.vectors(tile, thread));
+        largest = std::max(largest, held.maximum());
+      } else {
+        tiles.for_each(tile, thread, [&](BitsOf<Float>& number) {
+          largest = std::max(largest, cuda::magnitude_or_zero<Float>(number));
+        });
+      }
+    }
+  return largest;
+}
+
+/// Each number exactly once, whatever the length and the alignment, and nothing else.
+TYPED_TEST(GpuOnHost, TilesCoverTheTensor) {
+  using Float = typename TypeParam::Float;
+  using W = typename TypeParam::W;
+  using Bits = BitsOf<Float>;
+  constexpr std::size_t tile = cuda::Tiles<Float>::tile_size, margin = 16;
+  const auto canary = to_bits(Float(3e38));
+  for (const std::size_t count : {std::size_t(1), std::size_t(2), std::size_t(5), std::size_t(255), std::size_t(1000),
+                                  tile - 1, tile, tile + 1, 3 * tile - 2, 3 * tile, 3 * tile + 7})
+    for (std::size_t offset = 0; offset < 5; ++offset) {
+      struct alignas(16) Aligned {
+        Bits bits[16 / sizeof(Bits)];
+      };
+      std::vector<Aligned> memory((margin + offset + count + margin) * sizeof(Bits) / 16 + 1);
+      Bits* const bits = memory.front().bits;
+      Bits* const data = bits + margin + offset;
+      std::fill_n(bits, memory.size() * 16 / sizeof(Bits), canary);
+      const auto numbers = random_numbers<Float, W>(3, count, 7);
+      std::copy(numbers.begin(), numbers.end(), data);
+
+      Bits largest = 0;
+      for (const Bits number : numbers)
+        largest = std::max(largest, cuda::magnitude_or_zero<Float>(number));
+      ASSERT_EQ(largest_by_tiles(reinterpret_cast<Float*>(data), count), largest) << count << " at " << offset;
+
+      run_tiles<Float, W>(reinterpret_cast<Float*>(data), count, 3);
+      for (std::size_t i = 0; i < count; ++i)
+        ASSERT_EQ(data[i], (ladder<Float, W>.quantize(numbers[i], 3))) << i << " of " << count << " at " << offset;
+      for (std::size_t i = 0; i < memory.size() * 16 / sizeof(Bits); ++i)
+        ASSERT_TRUE((bits + i >= data && bits + i < data + count) || bits[i] == canary)
+            << "changed outside of " << count << " at " << offset;
+    }
+}
+
+TYPED_TEST(GpuOnHost, MagnitudeLeavesNaNOut) {
+  using Float = typename TypeParam::Float;
+  using F = Format<Float>;
+  EXPECT_EQ(cuda::magnitude_or_zero<Float>(F::infinity), F::infinity);
+  EXPECT_EQ(cuda::magnitude_or_zero<Float>(F::infinity | F::sign), F::infinity);
+  EXPECT_EQ(cuda::magnitude_or_zero<Float>(F::infinity + 1), 0u);
+  EXPECT_EQ(cuda::magnitude_or_zero<Float>(~BitsOf<Float>(0)), 0u);
+  EXPECT_EQ(cuda::magnitude_or_zero<Float>(F::sign | 1), 1u);
+}
+
+/// Float patterns at a distance of `stride`, which is odd, so that all of a pattern's fields vary.
+template <class W>
+void check_floats(int delta, std::uint64_t stride) {
+  constexpr std::uint64_t block = 1 << 20;
+  const auto quantizer = quantizer_for<float, W>(delta);
+  std::uint64_t failures = 0;
+#pragma omp parallel for schedule(dynamic) reduction(+ : failures)
+  for (std::uint64_t first = 0; first < std::uint64_t(1) << 32; first += block)
+    for (std::uint64_t bits = first + (stride - first % stride) % stride; bits < first + block; bits += stride)
+      failures += quantizer(std::uint32_t(bits)) != ladder<float, W>.quantize(std::uint32_t(bits), delta);
+  EXPECT_EQ(failures, 0u) << W::bits << " bit, delta " << delta;
+}
+
+TEST(GpuOnHostFloats, EveryThousandAndFirst) {
+  for (const int delta : spread_of_deltas<Width8>())
+    check_floats<Width8>(delta, 1001);
+  for (const int delta : spread_of_deltas<Width16>())
+    check_floats<Width16>(delta, 1001);
+}
+
+// Under the label `long`.
+TEST(GpuOnHostExhaustive, AllFloats) {
+  for (const int delta : {-511, -77, 511})
+    check_floats<Width8>(delta, 1);
+  for (const int delta : {-4095, -1043, 4095})
+    check_floats<Width16>(delta, 1);
+}
+
+} // namespace
+} // namespace gfpq

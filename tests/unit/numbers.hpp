@@ -1,0 +1,93 @@
+// The numbers that matter to a test of the arithmetic: thresholds and their neighbours, values, zero limits, specials.
+#ifndef GFPQ_TESTS_UNIT_NUMBERS_HPP
+#define GFPQ_TESTS_UNIT_NUMBERS_HPP
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "kernels/ladder.hpp"
+
+namespace gfpq {
+
+template <class Float>
+using BitsOf = typename Format<Float>::Bits;
+
+template <class Float>
+Float from_bits(BitsOf<Float> bits) {
+  Float number;
+  std::memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+template <class Float>
+BitsOf<Float> to_bits(Float number) {
+  BitsOf<Float> bits;
+  std::memcpy(&bits, &number, sizeof bits);
+  return bits;
+}
+
+/// Both ends, the middle, and some without a pattern.
+template <class W>
+std::vector<int> spread_of_deltas() {
+  return {-W::delta_limit,   -W::delta_limit + 1,  -W::delta_limit / 3, -101,          -16, -1, 0, 1, 7, 89,
+          16 * W::steps + 5, W::delta_limit - 131, W::delta_limit - 1,  W::delta_limit};
+}
+
+/// The smallest number that is nearer to exponent + 1 than to exponent.
+template <class Float, class W>
+BitsOf<Float> threshold_bits(int exponent) {
+  static constexpr Octave<Float, W> octave;
+  const unsigned biased = unsigned(exponent + Format<Float>::bias * W::steps);
+  return (BitsOf<Float>(biased / W::steps) << Format<Float>::fraction_bits | octave.middle[biased % W::steps]) + 1;
+}
+
+/// All numbers where a result for `delta` changes, and three to either side; with both signs.
+template <class Float, class W>
+std::vector<BitsOf<Float>> decisive_numbers(int delta) {
+  using F = Format<Float>;
+  std::vector<BitsOf<Float>> numbers;
+  const auto add = [&](BitsOf<Float> around) {
+    for (int ulps = -3; ulps <= 3; ++ulps)
+      for (const BitsOf<Float> sign : {BitsOf<Float>(0), F::sign})
+        numbers.push_back((around + BitsOf<Float>(ulps)) ^ sign);
+  };
+  for (int e = delta - 2 * W::steps; e <= delta + W::max_code + W::steps; ++e) {
+    add(threshold_bits<Float, W>(e));
+    add(ladder<Float, W>.value(e));
+  }
+  for (const int lowest : {delta, delta + 1})
+    add(ladder<Float, W>.zero_limit(lowest));
+  for (const auto special : {BitsOf<Float>(0), BitsOf<Float>(1) << F::fraction_bits, F::infinity,
+                             F::infinity | BitsOf<Float>(1) << (F::fraction_bits - 1), ~F::sign, F::one_millionth})
+    add(special);
+  return numbers;
+}
+
+/// Bit patterns of every kind: any at all, denormal, near the ladder of `delta`.
+template <class Float, class W>
+std::vector<BitsOf<Float>> random_numbers(int delta, std::size_t count, unsigned seed) {
+  using F = Format<Float>;
+  std::mt19937_64 engine(seed);
+  const auto low = ladder<Float, W>.value(delta - 2 * W::steps), high = ladder<Float, W>.value(delta + W::max_code);
+  const auto spread = high + (BitsOf<Float>(1) << F::fraction_bits) - low;
+  std::vector<BitsOf<Float>> numbers(count);
+  for (auto& number : numbers) {
+    const auto any = BitsOf<Float>(engine());
+    switch (engine() % 8) {
+    case 0:
+      number = any;
+      break;
+    case 1:
+      number = any & (F::sign | ((BitsOf<Float>(1) << F::fraction_bits) - 1));
+      break;
+    default:
+      number = (any & F::sign) | (low + (any & ~F::sign) % spread);
+    }
+  }
+  return numbers;
+}
+
+} // namespace gfpq
+
+#endif
