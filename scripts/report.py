@@ -11,7 +11,7 @@ Exit status: 0 done (with --compare: nothing became slower), 1 a row of --compar
 import argparse
 import sys
 
-from report import archs, compare, conformance, results, significance
+from report import archs, benchmark, compare, conformance, significance
 from report.fields import InputError, report_input_error
 
 
@@ -55,11 +55,11 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         if options.compare:
-            old, new = (results.load(file) for file in options.compare)
+            old, new = (benchmark.load(file) for file in options.compare)
             return compare.run(old, new, options.force, compare.Options(options.alpha, options.minimum_effect))
         from report import document  # matplotlib takes its time; a comparison does not need it
 
-        everything = results.load_all(options.files)
+        everything = benchmark.load_all(options.files)
         runs = conformance.load_all(options.conformance)
         table = archs.load(options.archs) if options.archs else None
         pictures, missing = document.write(everything, options.output, options.title, runs, table)

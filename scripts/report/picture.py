@@ -3,7 +3,7 @@
 import dataclasses
 
 from report.pages import day
-from report.results import Spread
+from report.benchmark import Spread
 from report.style import human_bytes
 
 GUIDE_COUNT = 13107200  # the vendor's guide measures this many floats: 50 MiB

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 
 import fixtures  # first: it makes scripts/ importable
+from gpu_code import readers
 from report import archs
 
 PTXAS = """ptxas info    : 0 bytes gmem, 64 bytes cmem[4]
@@ -33,8 +34,8 @@ class Compilers(unittest.TestCase):
     def setUp(self):
         self.script = fixtures.script("check_archs.py")
 
-    def test_ptxas(self):
-        facts = self.script.read_ptxas(PTXAS)
+    def test_registers_and_spilled_bytes_are_read_from_ptxas(self):
+        facts = readers.read_ptxas(PTXAS)
         self.assertEqual(
             facts["fit<float>"], dict(registers=26, spill_bytes=12, shared_bytes=1024, constant_bytes=400)
         )
@@ -43,12 +44,12 @@ class Compilers(unittest.TestCase):
             dict(registers=64, spill_bytes=0, shared_bytes=None, constant_bytes=None),
         )
 
-    def test_ptx(self):
-        widths = self.script.read_ptx(PTX)
+    def test_widths_are_read_from_ptx_and_local_memory_is_refused(self):
+        widths = readers.read_ptx(PTX)
         self.assertEqual(widths["fit<double>"], dict(load_bits=128, store_bits=32))
         self.assertEqual(widths["quantize<float, 8 bit>"], dict(load_bits=32, store_bits=128))
-        with self.assertRaises(self.script.CompileError):
-            self.script.read_ptx(PTX + "  st.local.u32 [%rd4], %r1;")
+        with self.assertRaises(readers.CompileError):
+            readers.read_ptx(PTX + "  st.local.u32 [%rd4], %r1;")
 
     def test_a_table_is_outdated_where_it_names_the_same_compiler(self):
         now = [["sm_75", "machine code", "nvcc 13.0.88", "26"], ["sm_90", "machine code", "nvcc 13.0.88", "40"]]
@@ -101,7 +102,7 @@ class Page(unittest.TestCase):
         self.assertEqual(page.count("<details>"), 3)
         self.assertIn("<td class=\"number\">41</td>", page)
 
-    def test_problems_are_told(self):
+    def test_problems_are_shown(self):
         table = fixtures.archs_table(["fit<double> spills 8 bytes on sm_90"], spill_bytes=8)
         _, _, index, page = self.report(table)
         self.assertIn("1 problems", index)

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 import fixtures  # first: it makes scripts/ importable
-from report import compare, results, significance
+from report import benchmark, compare, significance
 from report.fields import InputError
 
 
@@ -88,7 +88,7 @@ class Compare(unittest.TestCase):
         rows = []
         for row, values in times.items():
             rows += fixtures.repetitions(row, values, limit if row.startswith("quantize") else None)
-        return results.load(
+        return benchmark.load(
             fixtures.write(self.folder, name, {"context": fixtures.bench_context(**context), "benchmarks": rows})
         )
 

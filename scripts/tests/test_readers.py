@@ -15,7 +15,7 @@ import unittest
 import fixtures  # first: it makes scripts/ importable
 import hypothesis
 from hypothesis import strategies
-from report import conformance, results
+from report import benchmark, conformance
 from report.fields import InputError
 
 EXAMPLES = int(os.environ.get("GFPQ_HYPOTHESIS_EXAMPLES", "0"))
@@ -92,7 +92,7 @@ class Readers(unittest.TestCase):
     def read(self, content):
         """Give the file to both readers, and to the scripts that use them."""
         pathlib.Path(self.file).write_bytes(content)
-        for reader in (conformance, results):
+        for reader in (conformance, benchmark):
             try:
                 reader.load_all([self.file])
             except InputError as error:

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 import fixtures  # first: it makes scripts/ importable
-from report import document, doubts, overviews, picture, results
+from report import benchmark, document, doubts, overviews, picture
 from report.fields import InputError
 
 NAME = fixtures.quantize_name()
@@ -97,7 +97,7 @@ class Report(unittest.TestCase):
             self.assertIn("whiskers run from the smallest to the largest", item.caption)
 
     def test_medians_are_right(self):
-        everything = results.load(pathlib.Path(self.temporary.name) / "one.json")
+        everything = benchmark.load(pathlib.Path(self.temporary.name) / "one.json")
         row = everything.rows[NAME]
         self.assertAlmostEqual(row.spread("gbytes_per_second").median, 8 * 13107200 / row.time.median, places=6)
         shown = picture.main_rows(everything, mode="apply", bits="8", threads="1")
@@ -105,18 +105,18 @@ class Report(unittest.TestCase):
         self.assertIn(f"| APPLY | 8 bit | 1 | {row.time.median / 1e6:.3g} (", self.markdown)
 
     def test_median_and_spread(self):
-        spread = results.Spread.of([5, 1, 2, 100])
+        spread = benchmark.Spread.of([5, 1, 2, 100])
         self.assertEqual((spread.median, spread.low, spread.high, spread.repetitions), (3.5, 1, 100, 4))
 
     def test_limit_is_the_same_bytes_in_the_limits_time(self):
-        everything = results.load(pathlib.Path(self.temporary.name) / "one.json")
+        everything = benchmark.load(pathlib.Path(self.temporary.name) / "one.json")
         row = everything.rows[NAME]
         expected = 8 * 13107200 / row.spread("limit_time").median
         self.assertAlmostEqual(overviews.limit_rate(row) / expected, 1, places=6)
 
     def test_bars_show_the_medians(self):
         item = next(item for item in self.seen if item.name == "limit_share_by_machine")
-        everything = results.load_all(pathlib.Path(self.temporary.name) / name for name in ("one.json", "two.json"))
+        everything = benchmark.load_all(pathlib.Path(self.temporary.name) / name for name in ("one.json", "two.json"))
         for axes, _ in item.value_axes:
             mode, threads = axes.get_title(loc="left").split(", ")
             rows = [
@@ -167,7 +167,7 @@ class Gpus(unittest.TestCase):
             fixtures.write(folder, "one.json", fixtures.gpu_run(1.0, "Made-up GPU")),
             fixtures.write(folder, "two.json", fixtures.gpu_run(2.0, "Other made-up GPU")),
         ]
-        cls.everything = results.load_all(files)
+        cls.everything = benchmark.load_all(files)
         cls.pictures, cls.missing = document.write(cls.everything, folder / "out", "GPUs")
         cls.page = (folder / "out" / "index.html").read_text(encoding="utf-8")
         cls.markdown = (folder / "out" / "report.md").read_text(encoding="utf-8")
@@ -222,7 +222,7 @@ class Gpus(unittest.TestCase):
         del run["context"]["gpu"]["l2_bytes"]
         path = fixtures.write(self.temporary.name, "bad.json", run)
         with self.assertRaisesRegex(InputError, "context.gpu.l2_bytes"):
-            results.load(path)
+            benchmark.load(path)
 
 
 class Few(unittest.TestCase):
@@ -250,7 +250,7 @@ class Few(unittest.TestCase):
     def test_doubtful_numbers_are_named(self):
         def doubts_of(rows, **context):
             run = {"context": fixtures.bench_context(**context), "benchmarks": rows}
-            return " ".join(doubts.doubts(results.load(fixtures.write(self.folder, "one.json", run))))
+            return " ".join(doubts.doubts(benchmark.load(fixtures.write(self.folder, "one.json", run))))
 
         good = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
         self.assertEqual(doubts_of(good, load_avg=[0.3, 0.2, 0.1], num_cpus=2), "")

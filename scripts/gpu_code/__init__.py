@@ -1,0 +1,1 @@
+"""Compiles the GPU kernels and reads what came out."""
