@@ -22,6 +22,7 @@ import numpy as np
 import gfpq
 from gfpq.library import BLOCK_LENGTH
 from gfpq.similarity import Similarity
+from gfpq.widths import DEFAULT_BITS, WIDTHS
 
 _PART = 1 << 24  # numbers read at a time: 128 MiB as float64
 
@@ -52,13 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     quantize = command("quantize", _quantize, "quantize and dequantize an array")
     quantize.add_argument("input", type=Path, metavar="IN.npy")
     quantize.add_argument("output", type=Path, metavar="OUT.npy", help="float32 or float64, as gfpq.quantize says")
-    quantize.add_argument("--bits", type=int, choices=(8, 16), default=8)
+    quantize.add_argument("--bits", type=int, choices=tuple(WIDTHS), default=DEFAULT_BITS)
     quantize.add_argument("--param", type=Path, help="use the parameter in this file; default: from the data")
     quantize.add_argument("--save-param", type=Path, metavar="FILE", help="write the parameter's 16 bytes")
 
     param = command("param", _param, "show the parameter in a file: 16 bytes, or what gfpq.torch's export wrote")
     param.add_argument("file", type=Path)
-    param.add_argument("--bits", type=int, choices=(8, 16), default=8, help="what the 16 bytes are for")
+    param.add_argument("--bits", type=int, choices=tuple(WIDTHS), default=DEFAULT_BITS, help="what the 16 bytes are for")
 
     compare = command("compare", _compare, "cosine similarity and SQNR of two arrays; B is the quantized one")
     compare.add_argument("a", type=Path, metavar="A.npy")
