@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,6 @@ from .param import Mode, Param
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from typing_extensions import TypeGuard
 
 Array = TypeVar("Array")
 
@@ -45,7 +44,7 @@ def quantize_(
     if _is_tensor(array):
         from .torch import tensors
 
-        tensors.quantize_(array, bits, param, mode, stream=stream)
+        tensors.quantize_(cast("Tensor", array), bits, param, mode, stream=stream)
         return array
     bits, reference = call_arguments(bits, param, mode)
     if isinstance(array, np.ndarray):
@@ -118,7 +117,7 @@ def quantize(
     return quantize_(copy, bits, param, mode)
 
 
-def _native(dtype: np.dtype) -> np.dtype:
+def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """One of the two objects that stand for native float32 and float64."""
     for known in (_FLOAT32, _FLOAT64):
         if dtype == known:
@@ -131,11 +130,11 @@ def _native(dtype: np.dtype) -> np.dtype:
 def _check_mask(array: NDArray[Any]) -> None:
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
-            "the array has a mask: find the range with array.compressed(), then quantize array.filled(0) with that Param"
+            "the array has a mask: find the range with array.compressed(), then quantize array.filled(0) with its Param"
         )
 
 
-def _check_memory(array: np.ndarray) -> None:
+def _check_memory(array: NDArray[Any]) -> None:
     if not array.flags.writeable:
         raise ValueError("the array is read-only: use gfpq.quantize, which copies")
     if not array.flags.aligned:
@@ -178,7 +177,7 @@ def _run_gpu(address: int, count: int, is_double: bool, bits: int, reference: An
         library.gpu().quantize_gpu(address, count, is_double, bits, reference, stream)
 
 
-def _is_tensor(array: object) -> TypeGuard[Tensor]:
+def _is_tensor(array: object) -> bool:
     """Whether it is PyTorch's, which is imported only where its user has done so."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(array, torch.Tensor)

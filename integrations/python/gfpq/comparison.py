@@ -24,7 +24,7 @@ class Layer:
         return not self.cosine >= LOW_SIMILARITY
 
 
-class Comparison(list):
+class Comparison(list[Layer]):
     """One Layer each, in the order of the network; prints as a table."""
 
     @property

@@ -124,9 +124,9 @@ class QuantizeTest(CommandsTest):
                 raise KeyboardInterrupt
             return whole(*arguments, **named)
 
-        with mock.patch.object(cli, "_PART", 10), mock.patch.object(gfpq, "quantize", fails_later):
-            with self.assertRaises(KeyboardInterrupt):
-                self.run_command("quantize", source, keep)
+        patches = mock.patch.object(cli, "_PART", 10), mock.patch.object(gfpq, "quantize", fails_later)
+        with patches[0], patches[1], self.assertRaises(KeyboardInterrupt):
+            self.run_command("quantize", source, keep)
         self.assertEqual((keep.read_bytes(), sorted(os.listdir(self.folder))), (before, names))
 
     def test_a_full_disk_is_an_error_with_the_files_name(self):
