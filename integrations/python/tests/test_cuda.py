@@ -130,7 +130,7 @@ class TensorTest(unittest.TestCase):
             file.seek(0)
             target.load_state_dict(torch.load(file, map_location="cpu"))
             self.assertEqual(target[0].input_quantizer.params, source[0].input_quantizer.params)
-        self.assertTrue(model.cuda()[0].input_quantizer.blocks.is_cuda)
+        self.assertTrue(model.cuda()[0].input_quantizer.range.is_cuda)
         self.assertTrue(torch.equal(model.eval()(x.cuda()), moved.eval()(x.cuda())))
 
     def test_gradient(self):

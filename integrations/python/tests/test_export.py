@@ -45,8 +45,7 @@ class ExportTest(unittest.TestCase):
         self.assertFalse([name for name, _ in exported.model.named_modules() if "quantizer" in name])
         self.assertFalse([module for module in exported.model.modules() if type(module).__module__[:4] == "gfpq"])
         folded = network().eval()
-        folded.load_state_dict({key.replace("parametrizations.weight.original", "weight"): value
-                                for key, value in model.state_dict().items()}, strict=False)  # fmt: skip
+        folded.load_state_dict(model.state_dict(), strict=False)
         gq.fold_batchnorm(folded)
         rows = {(row["layer"], row["tensor"], row["group"]): row for row in exported.parameters}
         for name in ("conv", "linear"):
@@ -142,7 +141,7 @@ class CompareTest(unittest.TestCase):
         self.assertGreater(sqnr["data_only",], sqnr[()])
         self.assertGreater(sqnr["weights_only",], sqnr[()])
         x, layer = images(), self.model.conv
-        error = self.float_model.conv(x) - nn.functional.conv2d(x, layer.weight)
+        error = self.float_model.conv(x) - nn.functional.conv2d(x, layer.quantized_weight())
         expected = 10 * math.log10(self.float_model.conv(x).square().sum() / error.square().sum())
         self.assertAlmostEqual(sqnr["weights_only",], expected, 3)
         with self.assertRaisesRegex(ValueError, "data_only or weights_only"):

@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+from .calibrate import calibrate
 from .compare import Comparison, compare_layers
 from .export import Export, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
-from .prepare import Placed, Preparation, calibrate, only, prepare, quantizers, remove
+from .prepare import Placed, Preparation, only, prepare, quantizers, remove
 from .tensors import quantize, quantize_
 
 __all__ = [

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from ..comparison import Comparison, Layer
 from ..similarity import Similarity
-from .prepare import evaluating, first, layer_kind, only
+from .calibrate import evaluating, first
+from .operations import layer_kind
+from .prepare import only
 
 
 def compare_layers(

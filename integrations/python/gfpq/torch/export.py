@@ -55,7 +55,7 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     with torch.no_grad():
         for name, tensor, quantizer in quantizers(prepared):
             if tensor != DATA:
-                prepared.get_submodule(name).weight  # quantizes it, which sets the Params  # noqa: B018
+                prepared.get_submodule(name).quantized_weight()  # sets the Params
             for group, param in enumerate(quantizer.params):
                 rows.append(parameters.row_of(name, tensor, group, param))
         remove(prepared, keep_quantized=True)

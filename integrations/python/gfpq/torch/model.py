@@ -1,0 +1,107 @@
+"""What `prepare` makes of the model itself: it knows its quantized layers, and refuses to run without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import NotSupportedError
+from .layers import QuantizedLayer, Swapped, made_class, original_class
+from .operations import layer_kind
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor without its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    def make(self, device: torch.device) -> Tensor:
+        """A tensor of this kind: normal numbers, or zeros of integers."""
+        if self.dtype.is_floating_point:
+            return torch.randn(self.shape, device=device).to(self.dtype)
+        return torch.zeros(self.shape, dtype=self.dtype, device=device)
+
+
+@dataclass
+class State:
+    """What a prepared model knows of itself; without tensors."""
+
+    quantized: list[str]  # names of layers
+    unquantized: list[str]  # layers of NNIE's that were skipped
+    record: Any = None  # of the pass in prepare
+    inputs: tuple[tuple, dict] | None = None  # of the first pass, with TensorSpecs for tensors
+    folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
+
+
+class QuantizedModel(Swapped):
+    """A prepared model. It raises NotSupportedError where its quantized layers were replaced by float ones."""
+
+    _gfpq: State
+
+    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        check(self, self._gfpq)
+        if self._gfpq.inputs is None:
+            self._gfpq.inputs = mapped(_spec_of, (arguments, keywords))
+        return super().forward(*arguments, **keywords)
+
+
+def enter(model: nn.Module, state: State) -> None:
+    """Makes a model a QuantizedModel."""
+    model.__class__ = made_class(QuantizedModel, type(model))
+    model._gfpq = state  # type: ignore[assignment]
+
+
+def leave(model: nn.Module) -> None:
+    """Undoes `enter`, for the model and any prepared part of it."""
+    for module in model.modules():
+        if isinstance(module, QuantizedModel):
+            module.__class__ = original_class(module)
+            del module._gfpq
+
+
+def check(model: nn.Module, state: State) -> None:
+    """Raises NotSupportedError where a quantized layer gave way to one in float."""
+    found = [_find(model, name) for name in state.quantized]
+    if all(isinstance(layer, QuantizedLayer) and "forward" not in layer.__dict__ for layer in found):
+        return
+    floating = {name: layer for name, layer in model.named_modules() if layer_kind(layer)}
+    replaced = [
+        name
+        for name, layer in floating.items()
+        if name not in state.unquantized and (not isinstance(layer, QuantizedLayer) or "forward" in layer.__dict__)
+    ]
+    if replaced:
+        raise NotSupportedError(
+            f"layers were replaced after gfpq.torch.prepare and would run in float: {', '.join(replaced)}. If that is a "
+            "fuse() of the model's: leave it out, gfpq.torch.export folds BatchNorm, and prepare(model, example, "
+            "fold=True) does before training. If layers are to be new: gfpq.torch.remove(model), then prepare it again."
+        )
+
+
+def _find(model: nn.Module, name: str) -> nn.Module | None:
+    module: Any = model
+    for key in name.split(".") if name else ():
+        module = module._modules.get(key)
+        if module is None:
+            return None
+    return module
+
+
+def mapped(function: Any, value: Any) -> Any:
+    """Applies a function to what a structure of tuples, lists and dicts holds."""
+    if isinstance(value, dict):
+        return {key: mapped(function, item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(mapped(function, item) for item in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(mapped(function, item) for item in value)
+    return function(value)
+
+
+def _spec_of(value: Any) -> Any:
+    return TensorSpec(tuple(value.shape), value.dtype) if isinstance(value, Tensor) else value
