@@ -1,0 +1,387 @@
+"""Other habits of training loops on a prepared network: stochastic weight averaging, channels_last, autocast, gradient
+checkpointing, shared and frozen weights, checkpoints of torchvision's reference loop."""
+
+import copy
+import unittest
+import warnings
+
+from support import needs_torch, torch
+
+import gfpq
+
+if torch is not None:
+    from torch import nn
+    from torch.optim.swa_utils import SWALR, AveragedModel, update_bn
+    from torch.utils.checkpoint import checkpoint
+
+    import gfpq.torch as gq
+
+    class Block(nn.Module):
+        """torchvision's BasicBlock: two convolutions, and the input added."""
+
+        def __init__(self, ins, outs, stride):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(ins, outs, 3, stride, 1, bias=False), nn.BatchNorm2d(outs)
+            self.relu = nn.ReLU(inplace=True)
+            self.conv2, self.bn2 = nn.Conv2d(outs, outs, 3, 1, 1, bias=False), nn.BatchNorm2d(outs)
+            self.downsample = None
+            if ins != outs or stride > 1:
+                self.downsample = nn.Sequential(nn.Conv2d(ins, outs, 1, stride, bias=False), nn.BatchNorm2d(outs))
+
+        def forward(self, x):
+            identity = x if self.downsample is None else self.downsample(x)
+            x = self.relu(self.bn1(self.conv1(x)))
+            x = self.bn2(self.conv2(x))
+            x += identity
+            return self.relu(x)
+
+    class Residual(nn.Module):
+        """A small ResNet; with `saves_memory` its blocks are computed again for the gradient."""
+
+        def __init__(self, saves_memory=None):
+            super().__init__()
+            self.conv1, self.bn1, self.relu = nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+            self.maxpool = nn.MaxPool2d(3, 2, 1)
+            self.layer1, self.layer2 = Block(8, 8, 1), Block(8, 16, 2)
+            self.avgpool, self.fc = nn.AdaptiveAvgPool2d(1), nn.Linear(16, 4)
+            self.saves_memory = saves_memory
+
+        def forward(self, x):
+            x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+            for block in (self.layer1, self.layer2):
+                x = block(x) if self.saves_memory is None else checkpoint(block, x, **self.saves_memory)
+            return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+X_SHAPE = (4, 3, 16, 16)
+
+
+def batches(count, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        (torch.randn(X_SHAPE, generator=generator) * (i % 3 + 1), torch.randint(4, (4,), generator=generator))
+        for i in range(count)
+    ]
+
+
+def prepared(seed=0, model=None, **arguments):
+    torch.manual_seed(seed)
+    model = model or Residual()
+    gq.prepare(model, example_inputs=batches(1, 7)[0][0], **arguments)
+    return model
+
+
+def epoch(model, optimizer, data, averaged=None):
+    """torchvision's train_one_epoch."""
+    model.train()
+    losses = []
+    for image, target in data:
+        loss = nn.functional.cross_entropy(model(image), target, label_smoothing=0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+        if averaged is not None:
+            averaged.update_parameters(model)
+    return losses
+
+
+def ranges(model):
+    return [[param.delta for param in quantizer.params] for _, tensor, quantizer in gq.quantizers(model)
+            if tensor != "weight"]  # fmt: skip
+
+
+def evaluated(model, x=None):
+    with torch.no_grad():
+        return model.eval()(batches(1, 9)[0][0] if x is None else x)
+
+
+def sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+
+
+@needs_torch
+class AveragedModelTest(unittest.TestCase):
+    def averaged(self, model, **arguments):
+        try:
+            return AveragedModel(model, **arguments)
+        except TypeError as error:
+            self.skipTest(f"this PyTorch's AveragedModel is another: {error}")
+
+    def test_stochastic_weight_averaging_then_update_bn(self):
+        """PyTorch's recipe: average from some step on, then take BatchNorm's statistics anew."""
+        for buffers in (False, True):
+            for calibrated in (False, True):
+                model = prepared()
+                if calibrated:
+                    gq.calibrate(model, [x for x, _ in batches(2)])
+                averaged, optimizer = self.averaged(model, use_buffers=buffers), sgd(model)
+                schedule = SWALR(optimizer, swa_lr=0.02, anneal_epochs=2)
+                for _ in range(3):
+                    epoch(model, optimizer, batches(3))
+                    averaged.update_parameters(model)
+                    schedule.step()
+                update_bn([x for x, _ in batches(3)], averaged)
+                result = evaluated(averaged)
+                self.assertTrue(torch.isfinite(result).all())
+                self.assertEqual(len(ranges(averaged)), len(ranges(model)))
+                with gq.only(averaged, data=False, weights=False):
+                    floating = evaluated(averaged)
+                self.assertFalse(torch.equal(result, floating))
+                cosine = nn.functional.cosine_similarity(result.flatten(), floating.flatten(), dim=0)
+                self.assertGreater(cosine.item(), 0.95)
+
+    def test_an_average_without_buffers_says_what_it_lacks(self):
+        """Its ranges are those from when it was made: none yet."""
+        model = prepared()
+        averaged, optimizer = self.averaged(model, use_buffers=False), sgd(model)
+        epoch(model, optimizer, batches(2))
+        averaged.update_parameters(model)
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "conv1.*calibrate"):
+            evaluated(averaged)
+        gq.calibrate(averaged, [x for x, _ in batches(2)])
+        self.assertTrue(torch.isfinite(evaluated(averaged)).all())
+
+    def test_averages_of_ranges_lie_among_them(self):
+        """torchvision's ExponentialMovingAverage is an AveragedModel with buffers, updated at each step."""
+        decay = 0.9
+        for function in (None, lambda average, new, count: decay * average + (1 - decay) * new):
+            model = prepared()
+            optimizer, seen = sgd(model), []
+            averaged = self.averaged(model, avg_fn=function, use_buffers=True)
+            for batch in batches(6):
+                epoch(model, optimizer, [batch], averaged)
+                seen.append(ranges(model))
+            moved = 0
+            for place, found in enumerate(ranges(averaged)):
+                history = [step[place][0] for step in seen]
+                self.assertTrue(min(history) <= found[0] <= max(history), f"{place}: {found} of {history}")
+                moved += min(history) < max(history)
+            self.assertGreater(moved, 2)
+            self.assertTrue(torch.isfinite(evaluated(averaged)).all())
+
+    def test_an_average_exports(self):
+        model = prepared()
+        averaged, optimizer = self.averaged(model, use_buffers=True), sgd(model)
+        epoch(model, optimizer, batches(3), averaged)
+        update_bn([x for x, _ in batches(3)], averaged)
+        exported = gq.export(averaged.module)
+        self.assertEqual([m for m in exported.model.modules() if isinstance(m, nn.BatchNorm2d)], [])
+        a, b = evaluated(averaged).flatten(), evaluated(exported.twin).flatten()
+        self.assertGreater(nn.functional.cosine_similarity(a, b, dim=0).item(), 0.98)
+
+
+@needs_torch
+class ReferenceLoopTest(unittest.TestCase):
+    def test_weight_decay_groups_by_module(self):
+        """torchvision's set_weight_decay sorts the parameters by the classes of their modules."""
+        model, plain = prepared(), Residual()
+
+        def sorted_(net):
+            norms = [name for name, module in net.named_modules() if isinstance(module, nn.modules.batchnorm._NormBase)]
+            return norms, [name for name, p in net.named_parameters() if name.rpartition(".")[0] not in norms]
+
+        self.assertEqual(sorted_(model), sorted_(plain))
+
+    def test_a_checkpoint_resumes(self):
+        """torchvision's: state_dicts of the model, the optimizer and the schedule."""
+        def start(seed):
+            model = prepared(seed)
+            optimizer = sgd(model)
+            return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+
+        model, optimizer, schedule = start(0)
+        epoch(model, optimizer, batches(3))
+        schedule.step()
+        state = copy.deepcopy({"model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                               "schedule": schedule.state_dict()})  # fmt: skip
+        epoch(model, optimizer, batches(3, 2))
+        resumed, optimizer, schedule = start(1)
+        resumed.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        epoch(resumed, optimizer, batches(3, 2))
+        self.assertEqual(ranges(resumed), ranges(model))
+        self.assertTrue(torch.equal(evaluated(resumed), evaluated(model)))
+
+    def test_an_exported_model_loads_strictly_into_the_float_class_where_nothing_is_folded(self):
+        model = prepared()
+        epoch(model, sgd(model), batches(2))
+        plain = Residual()
+        plain.load_state_dict(gq.export(model, fold=False).model.state_dict())
+        with gq.only(model, data=False):
+            torch.testing.assert_close(evaluated(plain), evaluated(model), rtol=0, atol=0)
+
+
+@needs_torch
+class LayoutTest(unittest.TestCase):
+    def test_channels_last(self):
+        usual, last = prepared(), prepared().to(memory_format=torch.channels_last)
+        data = batches(3)
+        losses = epoch(usual, sgd(usual), data)
+        other = epoch(last, sgd(last), [(x.to(memory_format=torch.channels_last), y) for x, y in data])
+        torch.testing.assert_close(torch.tensor(other), torch.tensor(losses), rtol=1e-3, atol=1e-4)
+        self.assertTrue(last.layer1.conv1.weight.is_contiguous(memory_format=torch.channels_last))
+        for a, b in zip(ranges(usual), ranges(last)):
+            self.assertLessEqual(abs(a[0] - b[0]), 1)
+        torch.testing.assert_close(evaluated(last), evaluated(usual), rtol=0.05, atol=0.05)
+
+    def test_the_order_of_axes_does_not_change_what_is_quantized(self):
+        quantizer = gq.FakeQuantize()
+        x = torch.randn(2, 3, 4, 5)
+        expected = quantizer(x)
+        other = quantizer(x.to(memory_format=torch.channels_last))
+        self.assertTrue(torch.equal(other, expected))
+        self.assertTrue(other.is_contiguous(memory_format=torch.channels_last))
+
+    def test_autocast(self):
+        model = prepared()
+        optimizer = sgd(model)
+        model.train()
+        before = copy.deepcopy(list(model.parameters()))
+        for image, target in batches(3):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                loss = nn.functional.cross_entropy(model(image), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            self.assertTrue(torch.isfinite(loss))
+        for a, b in zip(model.parameters(), before):
+            if b.requires_grad:
+                self.assertFalse(torch.equal(a, b))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            mixed = evaluated(model).float()
+        torch.testing.assert_close(mixed, evaluated(model), rtol=0.1, atol=0.15)
+
+    def test_autocast_quantizes_the_float_weight(self):
+        """Weights are parameters in float32: what autocast rounds is the quantized weight, not the other way round."""
+        layer = nn.Sequential(nn.Conv2d(3, 8, 1))
+        gq.prepare(layer, 16, data=False)
+        x = torch.ones(1, 3, 1, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+            found = layer(x)
+            weight = gfpq.torch.quantize(layer[0].weight.detach(), 16)
+            expected = nn.functional.conv2d(x, weight, layer[0].bias)
+        self.assertTrue(torch.equal(found, expected))
+
+
+@needs_torch
+class CheckpointingTest(unittest.TestCase):
+    def test_gradients_are_those_without_it(self):
+        for options in ({"use_reentrant": True}, {"use_reentrant": False}):
+            plain, saving = prepared(), prepared(model=None)
+            saving.saves_memory = options
+            x, y = batches(1)[0]
+            for model in (plain, saving):
+                model.train()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # the reentrant kind warns of inputs without gradient
+                    nn.functional.cross_entropy(model(x), y).backward()
+            for (name, a), b in zip(plain.named_parameters(), saving.parameters()):
+                self.assertEqual(a.grad is None, b.grad is None, name)
+                if a.grad is not None:
+                    torch.testing.assert_close(b.grad, a.grad, rtol=0, atol=0, msg=f"{options} {name}")
+            self.assertEqual(ranges(saving), ranges(plain))
+
+    def test_what_is_computed_again_is_quantized(self):
+        """The second pass runs outside the model's forward, in backward."""
+        for options in ({"use_reentrant": True}, {"use_reentrant": False}):
+            model = prepared()
+            model.saves_memory = options
+            epoch(model, sgd(model), batches(2))
+            calls = []
+            for _, _, quantizer in gq.quantizers(model.layer1):
+                quantizer.register_forward_hook(lambda *_: calls.append(1))
+            x, y = batches(1)[0]
+            loss = nn.functional.cross_entropy(model(x), y)
+            first = len(calls)
+            loss.backward()
+            self.assertGreater(first, 2)
+            self.assertEqual(len(calls), 2 * first)
+
+
+@needs_torch
+class SharedWeightsTest(unittest.TestCase):
+    def tied(self):
+        class Tied(nn.Module):
+            """An autoencoder's two layers with one weight, as language models tie theirs."""
+
+            def __init__(self):
+                super().__init__()
+                self.into, self.out = nn.Conv2d(4, 4, 1, bias=False), nn.Conv2d(4, 4, 1, bias=False)
+                self.out.weight = self.into.weight
+
+            def forward(self, x):
+                return self.out(torch.relu(self.into(x)))
+
+        torch.manual_seed(0)
+        return Tied()
+
+    def test_a_tied_weight_stays_one(self):
+        model, plain = self.tied(), self.tied()
+        x = torch.randn(2, 4, 5, 5)
+        gq.prepare(model, example_inputs=x)
+        self.assertIs(model.into.weight, model.out.weight)
+        self.assertEqual(len(list(model.parameters())), 1)
+        copied = copy.deepcopy(model)
+        self.assertIs(copied.into.weight, copied.out.weight)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model(x).square().mean().backward()
+        optimizer.step()
+        self.assertIs(model.into.weight, model.out.weight)
+        self.assertFalse(torch.equal(model.out.weight, plain.out.weight))
+
+    def test_a_shared_module_is_prepared_once(self):
+        torch.manual_seed(0)
+        conv = nn.Conv2d(4, 4, 1)
+        model = nn.Sequential(conv, nn.ReLU(), conv)
+        x = torch.randn(2, 4, 5, 5)
+        gq.prepare(model, example_inputs=x)
+        self.assertIs(model[0], model[2])
+        gq.calibrate(model, [x])
+        self.assertEqual(len({id(quantizer) for _, _, quantizer in gq.quantizers(model)}),
+                         len(list(gq.quantizers(model))))  # fmt: skip
+        self.assertTrue(torch.isfinite(evaluated(model, x)).all())
+
+
+@needs_torch
+class FreezingTest(unittest.TestCase):
+    def test_frozen_layers_stay_and_are_quantized_still(self):
+        model = prepared()
+        for parameter in model.layer1.parameters():
+            parameter.requires_grad = False
+        before = copy.deepcopy(model.layer1.state_dict())
+        epoch(model, torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1), batches(2))
+        for key, value in model.layer1.named_parameters():
+            self.assertTrue(torch.equal(value, before[key]), key)
+        with gq.only(model, data=False):
+            quantized = evaluated(model.layer1, torch.ones(1, 8, 4, 4))
+        with gq.only(model, data=False, weights=False):
+            floating = evaluated(model.layer1, torch.ones(1, 8, 4, 4))
+        self.assertFalse(torch.equal(quantized, floating))
+
+    def test_frozen_statistics(self):
+        """Many detectors keep BatchNorm in evaluation while training."""
+        model = prepared()
+        optimizer = sgd(model)
+        before = model.bn1.running_mean.clone()
+        model.train()
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        x, y = batches(1)[0]
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        self.assertTrue(torch.equal(model.bn1.running_mean, before))
+        self.assertEqual(len(ranges(model)), len(ranges(prepared_and_seen())))
+
+
+def prepared_and_seen():
+    model = prepared()
+    gq.calibrate(model, [x for x, _ in batches(1)])
+    return model
+
+
+if __name__ == "__main__":
+    unittest.main()
