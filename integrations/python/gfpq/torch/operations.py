@@ -34,6 +34,7 @@ _SIGNATURES = {
        for n in (1, 2, 3)},
     **{f"adaptive_{method}_pool{n}d": "input output_size" for method in ("max", "avg") for n in (1, 2, 3)},
     "linear": "input weight bias",
+    "batch_norm": "input running_mean running_var weight bias training momentum eps",
     "interpolate": "input size scale_factor mode align_corners",
     "upsample": "input size scale_factor mode align_corners",
     "relu": "input inplace", "relu6": "input inplace", "leaky_relu": "input negative_slope inplace",

@@ -37,6 +37,9 @@ _METADATA = frozenset(
     "is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook requires_grad "
     "retain_grad hash result_type is_nonzero_metadata is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim".split()
 )
+# What a subclass of a layer changes the computation with.
+_COMPUTING = frozenset("forward __call__ _call_impl _conv_forward _output_padding __getattr__ __iter__ weight bias "
+                       "running_mean running_var eps".split())  # fmt: skip
 
 
 @dataclass
@@ -178,6 +181,8 @@ def record(model: nn.Module, example_inputs: Any) -> Record:
     Args:
         example_inputs: what the model is called with: a tuple of arguments, a dict of keyword arguments, or one argument.
 
+    In a prepared model the quantizers pass on what they get, and are not recorded.
+
     The model is left as it was: training flags, parameters, buffers, hooks, attributes; so are the states of the random
     number generators of PyTorch, numpy and Python. While it runs, the tensors of all layers are kept in memory.
 
@@ -187,8 +192,16 @@ def record(model: nn.Module, example_inputs: Any) -> Record:
         if nn.parameter.is_lazy(tensor):
             raise ValueError(f"{name} has no shape yet: run the model once before, for its lazy modules")
     with untouched(model):
-        model.eval()
+        evaluate_in_float(model)
         return _Recorder(model).run(example_inputs)
+
+
+def evaluate_in_float(model: nn.Module) -> None:
+    """Puts a model into evaluation, and the quantizers in it out of work."""
+    model.eval()
+    for module in model.modules():
+        if is_quantizer(module) and hasattr(module, "enabled"):
+            module.enabled = False
 
 
 def call(model: nn.Module, example_inputs: Any) -> Any:
@@ -216,13 +229,20 @@ def tensors_in(item: Any, role: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def own_forward(module: nn.Module) -> bool:
-    """Whether a module computes something else than its class in torch.nn does, for all that is known of it."""
-    if "forward" in vars(module):
+    """Whether a module may compute something else than its class in torch.nn does."""
+    if assigned_forward(module):
         return True
     for cls in type(module).__mro__:
-        if "forward" in vars(cls) and not _of_package(cls):
-            return not cls.__module__.startswith("torch.nn.")
-    return False
+        if cls.__module__.startswith("torch.nn."):
+            return cls is nn.Module
+        if not _of_package(cls) and _COMPUTING & set(vars(cls)):
+            return True
+    return True
+
+
+def assigned_forward(module: nn.Module) -> bool:
+    """Whether a `forward` was assigned to the module itself. That of a recording does not count."""
+    return "forward" in vars(module) and not isinstance(vars(module)["forward"], _Recorded)
 
 
 def calling_frame(frame: Any) -> Any:
@@ -286,10 +306,9 @@ def _of_package(cls: type) -> bool:
     return cls.__module__.startswith(_PACKAGE + ".")
 
 
-def _is_quantizer(module: nn.Module) -> bool:
-    """One of this package's own modules, not a layer of torch.nn's in its quantized form."""
-    base = next((cls for cls in type(module).__mro__ if not _of_package(cls)), nn.Module)
-    return base is nn.Module
+def is_quantizer(module: nn.Module) -> bool:
+    """Whether it is one of this package's own modules, such as a FakeQuantize or a list of them."""
+    return _of_package(type(module)) and next(cls for cls in type(module).__mro__ if not _of_package(cls)) is nn.Module
 
 
 def storage_key(tensor: Tensor) -> Any:
@@ -364,48 +383,42 @@ class _Recorder:
         for name, module in self.model.named_modules(remove_duplicate=False):
             paths.setdefault(id(module), []).append(name)
         for name, module in self.model.named_modules():
-            if not _is_quantizer(module):
+            if not is_quantizer(module):
                 kind = describe_module(module)[0] if not own_forward(module) and _is_leaf(module) else None
                 first, *others = paths[id(module)]
                 self.record.modules[name] = Module(name, type(module).__name__, kind, tuple(others))
-            vars(module)["forward"] = self._wrapped(module, name, module.forward)
+            vars(module)["forward"] = _Recorded(self, module, name)
         named = []
         for name, module in self.model.named_modules(remove_duplicate=False):
-            if not _is_quantizer(module):
+            if not is_quantizer(module):
                 named += [(f"{name}.{key}" if name else key, tensor) for key, tensor in _own_tensors(module)]
         for full, tensor in named:
             self.parameters.setdefault(id(tensor), full)
             self.held.append(tensor)
         self.record.tied = sharing_memory(named)
 
-    def _wrapped(self, module: nn.Module, name: str, forward: Callable) -> Callable:
-        # Before it is wrapped: the wrapper is an attribute of the module itself.
-        leaf = _is_quantizer(module) or (not own_forward(module) and _is_leaf(module))
-        plain_quantizer = _is_quantizer(module)
-        kind, attributes = describe_module(module)
-
-        def recorded(*args: Any, **kwargs: Any) -> Any:
-            if self.depth:
-                return forward(*args, **kwargs)
-            if name in self.record.modules:
-                self.record.modules[name].calls += 1
-            if not leaf:
-                return self._run_container(name, forward, args, kwargs)
-            self.depth += 1
-            try:
-                inputs = self._inputs({str(i): arg for i, arg in enumerate(args)} | kwargs)
-                result = forward(*args, **kwargs)
-                if plain_quantizer and result is (args[0] if args else None):
-                    return result
-                own = {key: self.parameters[id(t)] for key, t in _own_tensors(module) if id(t) in self.parameters}
-                described = (kind, type(module).__name__, own, attributes)
-                self._add(name, name, described, inputs, result, sys._getframe(1))
-            finally:
-                self.depth -= 1
-                self.written.clear()
-            return result
-
-        return recorded
+    def called(self, module: _Recorded, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Records the call of a module, and makes it."""
+        if self.depth:
+            return module.forward(*args, **kwargs)
+        if module.name in self.record.modules:
+            self.record.modules[module.name].calls += 1
+        if not module.leaf:
+            return self._run_container(module.name, module.forward, args, kwargs)
+        training = {"training": module.module.training} if module.kind == "BatchNorm" else {}
+        self.depth += 1
+        try:
+            inputs = self._inputs({str(i): arg for i, arg in enumerate(args)} | kwargs)
+            result = module.forward(*args, **kwargs)
+            if is_quantizer(module.module) and result is (args[0] if args else None):
+                return result
+            own = {k: self.parameters[id(t)] for k, t in _own_tensors(module.module) if id(t) in self.parameters}
+            described = (module.kind, type(module.module).__name__, own, module.attributes | training)
+            self._add(module.name, module.name, described, inputs, result, sys._getframe(1))
+        finally:
+            self.depth -= 1
+            self.written.clear()
+        return result
 
     def _run_container(self, name: str, forward: Callable, args: Any, kwargs: Any) -> Any:
         call_number = self.calls[name]
@@ -517,6 +530,19 @@ class _Recorder:
             self.record.values[value].kept = ref() is not None
 
 
+class _Recorded:
+    """Stands for a module's `forward` while it is recorded."""
+
+    def __init__(self, recorder: _Recorder, module: nn.Module, name: str) -> None:
+        self.recorder, self.module, self.name, self.forward = recorder, module, name, module.forward
+        # One operation, not made of others.
+        self.leaf = is_quantizer(module) or (not own_forward(module) and _is_leaf(module))
+        self.kind, self.attributes = describe_module(module)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.recorder.called(self, args, kwargs)
+
+
 class _Functions(TorchFunctionMode):
     def __init__(self, recorder: _Recorder) -> None:
         super().__init__()
@@ -561,7 +587,7 @@ def _is_leaf(module: nn.Module) -> bool:
     """Modules of torch.nn are one operation each, but for containers and those that are made of other modules."""
     if isinstance(module, (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)):
         return False
-    return all(_is_quantizer(child) for child in module.children())
+    return all(is_quantizer(child) for child in module.children())
 
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
