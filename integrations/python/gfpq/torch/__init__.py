@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from .calibrate import calibrate
 from .compare import Comparison, compare_layers
-from .export import Export, export
+from .export import Export, evaluate, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
-from .prepare import Placed, Preparation, only, prepare, quantizers, remove
+from .prepare import Placed, Preparation, float_state, only, prepare, quantizers, remove
 from .tensors import quantize, quantize_
 
 __all__ = [
@@ -25,7 +25,9 @@ __all__ = [
     "Preparation",
     "calibrate",
     "compare_layers",
+    "evaluate",
     "export",
+    "float_state",
     "fold_batchnorm",
     "only",
     "prepare",

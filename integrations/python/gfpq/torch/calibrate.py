@@ -52,7 +52,7 @@ def calibrate(
         from tqdm import tqdm
 
         all_batches = tqdm(all_batches, total=len(batches) if hasattr(batches, "__len__") else None, desc="calibrate")
-    before = [quantizer.params for _, quantizer in found]
+    before = [quantizer.range.clone() for _, quantizer in found]
     try:
         with evaluating(model), torch.no_grad():
             for _, quantizer in found:
@@ -62,8 +62,8 @@ def calibrate(
             for batch in all_batches:
                 call(model, input_of(batch) if input_of else first(batch))
     except BaseException:
-        for (_, quantizer), params in zip(found, before):
-            quantizer.set_params(params)
+        for (_, quantizer), content in zip(found, before):
+            quantizer.range.copy_(content)
         raise
     finally:
         for _, quantizer in found:

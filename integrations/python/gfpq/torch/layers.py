@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import NotSupportedError
 from .fake_quantize import FakeQuantize
 from .operations import layer_kind
+from .record import assigned_forward
 
 Quantizer = Union[FakeQuantize, None]
 
@@ -179,7 +180,7 @@ def class_for(layer: nn.Module, name: str) -> type:
     Raises NotSupportedError for a layer that had a `forward` assigned to it.
     """
     original = type(layer)
-    if "forward" in vars(layer):
+    if assigned_forward(layer):
         raise not_supported(name, layer, "has a `forward` that was assigned to it: prepare the model before that")
     if original in _STATIC:
         return _STATIC[original]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from ..errors import NotSupportedError
 from .layers import QuantizedLayer, Swapped, made_class, original_class
 from .operations import layer_kind
+from .record import Record, assigned_forward
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class State:
 
     quantized: list[str]  # names of layers
     unquantized: list[str]  # layers of NNIE's that were skipped
-    record: Any = None  # of the pass in prepare
+    record: Record | None = None  # of the pass in prepare
     inputs: tuple[tuple, dict] | None = None  # of the first pass, with TensorSpecs for tensors
     folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
 
@@ -46,7 +49,8 @@ class QuantizedModel(Swapped):
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         check(self, self._gfpq)
         if self._gfpq.inputs is None:
-            self._gfpq.inputs = mapped(_spec_of, (arguments, keywords))
+            with suppress(TypeError):
+                self._gfpq.inputs = spec_of(arguments, keywords)
         return super().forward(*arguments, **keywords)
 
 
@@ -64,16 +68,23 @@ def leave(model: nn.Module) -> None:
             del module._gfpq
 
 
+def check_all(model: nn.Module) -> None:
+    """`check` for a model and its prepared parts."""
+    for module in model.modules():
+        if isinstance(module, QuantizedModel):
+            check(module, module._gfpq)
+
+
 def check(model: nn.Module, state: State) -> None:
     """Raises NotSupportedError where a quantized layer gave way to one in float."""
     found = [_find(model, name) for name in state.quantized]
-    if all(isinstance(layer, QuantizedLayer) and "forward" not in layer.__dict__ for layer in found):
+    if all(isinstance(layer, QuantizedLayer) and not assigned_forward(layer) for layer in found):
         return
     floating = {name: layer for name, layer in model.named_modules() if layer_kind(layer)}
     replaced = [
         name
         for name, layer in floating.items()
-        if name not in state.unquantized and (not isinstance(layer, QuantizedLayer) or "forward" in layer.__dict__)
+        if name not in state.unquantized and (not isinstance(layer, QuantizedLayer) or assigned_forward(layer))
     ]
     if replaced:
         raise NotSupportedError(
@@ -92,6 +103,18 @@ def _find(model: nn.Module, name: str) -> nn.Module | None:
     return module
 
 
+def example_of(model: nn.Module) -> Any:
+    """Random inputs like those of a prepared model's first pass, as `record` takes them; None where there was none."""
+    if not isinstance(model, QuantizedModel) or model._gfpq.inputs is None:
+        return None
+    arguments, keywords = model._gfpq.inputs
+    if arguments and keywords:
+        bound = inspect.signature(original_class(model).forward).bind(model, *arguments, **keywords)
+        arguments, keywords = (), dict(list(bound.arguments.items())[1:])
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    return mapped(lambda item: item.make(device) if isinstance(item, TensorSpec) else item, keywords or arguments)
+
+
 def mapped(function: Any, value: Any) -> Any:
     """Applies a function to what a structure of tuples, lists and dicts holds."""
     if isinstance(value, dict):
@@ -103,5 +126,14 @@ def mapped(function: Any, value: Any) -> Any:
     return function(value)
 
 
+def spec_of(arguments: tuple, keywords: dict) -> tuple[tuple, dict]:
+    """What a model was called with, without numbers. Raises TypeError for inputs that can't be made again."""
+    return mapped(_spec_of, (arguments, keywords))
+
+
 def _spec_of(value: Any) -> Any:
-    return TensorSpec(tuple(value.shape), value.dtype) if isinstance(value, Tensor) else value
+    if isinstance(value, Tensor):
+        return TensorSpec(tuple(value.shape), value.dtype)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a {type(value).__name__} can't be made again")

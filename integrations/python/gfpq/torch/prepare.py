@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import re
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping
 
@@ -14,13 +15,16 @@ from torch.nn.utils import parametrize
 from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
+from .fold import fold_batchnorm
 from .layers import QuantizedLayer, class_for, not_supported, original_class
-from .model import QuantizedModel, State, enter, leave
+from .model import QuantizedModel, State, enter, leave, spec_of
 from .operations import layer_kind
 from .ranges import Range, range_of
-from .record import aligned, record
+from .record import aligned, assigned_forward, record
+from .report import Report, report_of
 
 _OWN = ("input_quantizer", "weight_quantizer")
+_RANGE = re.compile(r"(^|\.)(input_quantizer|call_quantizers\.[^.]+)\.range$")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,11 @@ class Placed:
 
 
 class Preparation(list):
-    """What `prepare` did, one Placed a quantizer; prints as a table."""
+    """What `prepare` did, one Placed a quantizer; prints as a table. `report` has what it could not do, or not know."""
+
+    def __init__(self, placed: Iterable[Placed] = (), report: Report | None = None) -> None:
+        super().__init__(placed)
+        self.report = report or Report()
 
     def __str__(self) -> str:
         rows = [("layer", "kind", "tensor", "bits", "Params")]
@@ -74,7 +82,7 @@ def prepare(
         raise ValueError("this model is prepared already")
     if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
         raise ValueError(f"prepare the model before it becomes a {type(model).__name__}")
-    if "forward" in vars(model):
+    if assigned_forward(model):
         raise ValueError("the model's `forward` was replaced by assignment: prepare it before that")
     layers = {name: layer for name, layer in model.named_modules() if layer_kind(layer)}
     skip, layer_bits, choice = set(skip), dict(layer_bits or {}), range_of(range)
@@ -110,10 +118,11 @@ def prepare(
     state = State([name for name in layers if name in placed], sorted(skip))
     if example_inputs is not None:
         state.record = record(model, example_inputs)
+        with suppress(TypeError):
+            state.inputs = spec_of(*_call_form(example_inputs))
+    done.report = report_of(model, state.record, state.quantized, skip)
     if fold:
-        from .fold import fold_batchnorm
-
-        state.folded = list(fold_batchnorm(model))
+        state.folded = fold_batchnorm(model, example_inputs, record=state.record).folded
     for name, own in placed.items():
         _place(layers[name], classes[name], own)
     enter(model, state)
@@ -123,6 +132,13 @@ def prepare(
         if isinstance(module, _BatchNorm) and not train_batchnorm:
             module.requires_grad_(False)
     return done
+
+
+def _call_form(example_inputs: Any) -> tuple[tuple, dict]:
+    """Example inputs as arguments and keyword arguments."""
+    if isinstance(example_inputs, dict):
+        return (), example_inputs
+    return (example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)), {}
 
 
 def _check(name: str, layer: nn.Module) -> None:
@@ -196,6 +212,11 @@ def _give_own_class(layer: nn.Module) -> None:
     layer.__class__ = type(shared.__name__, shared.__bases__, content)
 
 
+def float_state(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    """A prepared model's state_dict without the ranges: it loads strictly into the float model."""
+    return {key: value for key, value in state_dict.items() if not _RANGE.search(key)}
+
+
 @contextmanager
 def only(model: nn.Module, *, data: bool = True, weights: bool = True) -> Iterator[None]:
     """Within it only data, or only weights, or nothing is quantized: the guide's way to find what costs accuracy."""
@@ -208,8 +229,3 @@ def only(model: nn.Module, *, data: bool = True, weights: bool = True) -> Iterat
     finally:
         for quantizer, enabled in before:
             quantizer.enabled = enabled
-
-
-def float_weight(layer: Any) -> Tensor:
-    """A layer's weight before quantization: what the optimizer updates."""
-    return layer.weight
