@@ -13,7 +13,7 @@ from torch import nn
 from ..parameters import DATA
 from .fake_quantize import Policy
 from .prepare import quantizers
-from .record import call
+from .running import call
 
 
 def calibrate(

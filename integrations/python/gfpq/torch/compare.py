@@ -18,7 +18,7 @@ from .fold import fold_batchnorm
 from .layers import QuantizedLayer
 from .operations import layer_kind
 from .prepare import only
-from .record import call
+from .running import call
 
 
 def compare_layers(

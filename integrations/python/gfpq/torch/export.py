@@ -18,7 +18,9 @@ from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
 from .model import QuantizedModel, check_all, example_of, mapped
 from .prepare import quantizers, remove
-from .record import Record, record, tensors_in
+from .record import record
+from .recorded import Record
+from .running import tensors_in
 
 Result = TypeVar("Result")
 

@@ -16,8 +16,9 @@ from torch.nn.modules.conv import _ConvTransposeNd
 
 from ..errors import GfpqError
 from .pairs import module_pairs, recorded_pairs
-from .record import Record, aligned, call, evaluate_in_float, own_forward, tensors_in, untouched
 from .record import record as record_pass
+from .recorded import Record, aligned
+from .running import call, evaluate_in_float, own_forward, tensors_in, untouched
 
 # The largest difference that is put down to rounding, as a part of the largest number in the tensor.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}

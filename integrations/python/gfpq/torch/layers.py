@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import NotSupportedError
 from .fake_quantize import FakeQuantize
 from .operations import layer_kind
-from .record import assigned_forward
+from .running import assigned_forward
 
 Quantizer = Union[FakeQuantize, None]
 
@@ -30,7 +30,7 @@ class Swapped(nn.Module):
         """Classes that were made on the fly are found again by what they were made of."""
         constructor, arguments, *rest = super().__reduce_ex__(protocol)
         if "_made_of" in vars(type(self)) and constructor is copyreg.__newobj__:
-            return (_new, type(self)._made_of, *rest)
+            return (_new, made_of(type(self)), *rest)
         return (constructor, arguments, *rest)
 
 
@@ -202,8 +202,25 @@ def made_class(swapped: type, original: type) -> type:
     return _made[key]
 
 
-def _new(swapped: type, original: type) -> Any:
-    made = made_class(swapped, original)
+def made_of(cls: type) -> tuple[type, ...]:
+    """The classes that a class was made of, from the outermost to the one that is not made."""
+    swapped, *original = vars(cls).get("_made_of", (cls,))
+    return (swapped, *made_of(*original)) if original else (cls,)
+
+
+def without(module: nn.Module, swapped: type) -> type:
+    """A module's class without one of the classes that it was made of."""
+    *outer, cls = made_of(type(module))
+    for part in reversed(outer):
+        if part is not swapped:
+            cls = made_class(part, cls)
+    return cls
+
+
+def _new(*classes: type) -> Any:
+    *outer, made = classes
+    for swapped in reversed(outer):
+        made = made_class(swapped, made)
     return made.__new__(made)
 
 

@@ -11,7 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from .operations import layer_kind
-from .record import Operation, Record, is_quantizer, own_forward, sharing_memory, untouched
+from .record import sharing_memory
+from .recorded import Operation, Record
+from .running import is_quantizer, own_forward, untouched
 
 _LAYERS = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct")
 

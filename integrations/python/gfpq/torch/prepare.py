@@ -20,7 +20,9 @@ from .layers import QuantizedLayer, class_for, not_supported, original_class
 from .model import QuantizedModel, State, enter, leave, spec_of
 from .operations import layer_kind
 from .ranges import Range, range_of
-from .record import aligned, assigned_forward, record
+from .record import record
+from .recorded import aligned
+from .running import assigned_forward
 from .report import Report, report_of
 
 _OWN = ("input_quantizer", "weight_quantizer")

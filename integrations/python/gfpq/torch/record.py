@@ -8,173 +8,34 @@ TorchDispatchMode beneath them sees what those miss (scripted code, extensions) 
 from __future__ import annotations
 
 import gc
-import random
 import sys
 import weakref
 from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .operations import arguments, describe_function, describe_module, function_name
+from .recorded import Module, Operation, Record, Value
+from .running import assigned_forward, call, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
 _PACKAGE = __name__.rpartition(".")[0]
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
 _FOLDER = str(Path(__file__).parent)
 # Python code of PyTorch between a caller and the function that a mode sees.
 _THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional", "torch._ops",
-         "torch.utils._device", _PACKAGE + ".record", _PACKAGE + ".functional")  # fmt: skip
+         "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")  # fmt: skip
 # They tell a tensor's form, not its numbers.
 _METADATA = frozenset(
     "size dim ndimension numel nelement stride storage_offset element_size is_contiguous is_floating_point is_complex "
     "is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook requires_grad "
-    "retain_grad hash result_type is_nonzero_metadata is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim".split()
+    "retain_grad hash result_type is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim".split()
 )
-# What a subclass of a layer changes the computation with.
-_COMPUTING = frozenset("forward __call__ _call_impl _conv_forward _output_padding __getattr__ __iter__ weight bias "
-                       "running_mean running_var eps".split())  # fmt: skip
-
-
-@dataclass
-class Value:
-    """A tensor at one time: an operation that writes to a tensor makes a new value of it."""
-
-    index: int
-    shape: tuple[int, ...]
-    dtype: str
-    producer: int | None  # the operation's index; None for the network's inputs and constants
-    is_input: bool = False
-    # The tensor was still alive after the pass, though it is no output: a hook, an attribute or a closure keeps it.
-    kept: bool = False
-
-
-@dataclass
-class Operation:
-    """A call of a function, or of a module that computes what its class in torch.nn does.
-
-    `place` is the module's path, or that of the calling module with the function's name, and from its second call there
-    on a number: `neck.cat`, `neck.cat_1`. It names the quantizers. `name` is unique in the record: where a place is
-    called again (its module is called several times in a pass) it ends in `:1`, `:2`, ...
-
-    `inputs` are the values it reads, in the order of the arguments, `roles` their arguments' names; parameters and
-    buffers of the model are not among them but in `parameters`: argument's name to full name. `outputs` are the
-    values it returns, and those that it wrote to. `attributes` depend on the kind: see gfpq.torch.operations.
-    """
-
-    index: int
-    name: str
-    place: str
-    call: int
-    kind: str | None
-    function: str  # "conv2d", or the module's class
-    module: str | None  # the module's path; None for a function
-    caller: str  # the calling module's path, and which of its calls
-    caller_call: int
-    site: str  # file:line of the model's code
-    code: tuple[str, int]  # the calling function, and the line in it, counted from its first
-    inputs: tuple[int, ...]
-    roles: tuple[str, ...]
-    outputs: tuple[int, ...]
-    parameters: dict[str, str]
-    attributes: dict[str, Any]
-
-    @property
-    def layer(self) -> str | None:
-        """The path of the module: of the one called, or of the one whose `weight` a function was given."""
-        if self.module is not None:
-            return self.module
-        return self.parameters["weight"].rpartition(".")[0] if "weight" in self.parameters else None
-
-    @property
-    def passes_through(self) -> bool:
-        """It returned its very input, unchanged: Identity, Dropout in evaluation, `contiguous` of a contiguous tensor."""
-        return bool(self.outputs) and set(self.outputs) <= set(self.inputs)
-
-
-@dataclass
-class Module:
-    """A module of the model. `aliases` are the other paths under which the same module hangs in the model."""
-
-    name: str
-    type: str
-    kind: str | None
-    aliases: tuple[str, ...] = ()
-    calls: int = 0  # in the pass
-
-
-@dataclass
-class Record:
-    """A network's operations in one pass, as plain data: it holds no tensor and no module, and can be pickled.
-
-    `values` and `operations` are in the order of time, and refer to each other by index. `tied` has the groups of
-    parameters and buffers that share memory, each by its names.
-    """
-
-    operations: list[Operation] = field(default_factory=list)
-    values: list[Value] = field(default_factory=list)
-    modules: dict[str, Module] = field(default_factory=dict)
-    inputs: tuple[int, ...] = ()
-    outputs: tuple[int, ...] = ()
-    tied: list[tuple[str, ...]] = field(default_factory=list)
-
-    def of_module(self, name: str) -> list[Operation]:
-        """The calls of one layer, in their order: as a module, or as a function that is given its weight."""
-        return [operation for operation in self.operations if operation.layer == name]
-
-    def readers(self, value: int) -> list[Operation]:
-        """The operations that read a value."""
-        return [operation for operation in self.operations if value in operation.inputs]
-
-    def producer(self, value: int) -> Operation | None:
-        """The operation that made a value; None for an input of the network or a constant."""
-        index = self.values[value].producer
-        return None if index is None else self.operations[index]
-
-    def users(self, parameter: str) -> list[Operation]:
-        """The operations that read a parameter or buffer, under any of its names."""
-        names = set(next((group for group in self.tied if parameter in group), (parameter,)))
-        return [operation for operation in self.operations if names & set(operation.parameters.values())]
-
-    @property
-    def shared(self) -> list[str]:
-        """The layers that are called more than once in the pass, in the order of their first calls."""
-        counts = Counter(operation.layer for operation in self.operations if operation.layer and operation.kind)
-        return [name for name, count in counts.items() if count > 1]
-
-    @property
-    def never_called(self) -> list[str]:
-        """Modules without modules inside that were not called, and whose parameters no function was given."""
-        used = {name.rpartition(".")[0] for operation in self.operations for name in operation.parameters.values()}
-        parents = {name.rpartition(".")[0] for name in self.modules if name}
-        return [name for name, module in self.modules.items() if not module.calls and name not in used | parents]
-
-    def table(self) -> list[tuple[str, ...]]:
-        """One row an operation: name, kind, inputs, outputs, shape, site. The first row is the heading."""
-        rows = [("operation", "kind", "reads", "makes", "shape", "called from")]
-        for operation in self.operations:
-            shapes = ", ".join("x".join(map(str, self.values[value].shape)) or "()" for value in operation.outputs)
-            reads, makes = (" ".join(f"#{value}" for value in side) for side in (operation.inputs, operation.outputs))
-            kind = operation.kind or f"({operation.function})"
-            rows.append((operation.name, kind, reads, makes, shapes, operation.site))
-        return rows
-
-    def __str__(self) -> str:
-        return aligned(self.table())
-
-
-def aligned(rows: list[tuple[str, ...]]) -> str:
-    """Rows of a table as lines of text with aligned columns."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
-
-
 def record(model: nn.Module, example_inputs: Any) -> Record:
     """Runs the float model once, in evaluation and without gradient, and records every operation.
 
@@ -196,55 +57,6 @@ def record(model: nn.Module, example_inputs: Any) -> Record:
         return _Recorder(model).run(example_inputs)
 
 
-def evaluate_in_float(model: nn.Module) -> None:
-    """Puts a model into evaluation, and the quantizers in it out of work."""
-    model.eval()
-    for module in model.modules():
-        if is_quantizer(module) and hasattr(module, "enabled"):
-            module.enabled = False
-
-
-def call(model: nn.Module, example_inputs: Any) -> Any:
-    """Calls a model with inputs in any of the forms that `record` takes."""
-    if isinstance(example_inputs, tuple):
-        return model(*example_inputs)
-    if isinstance(example_inputs, dict):
-        return model(**example_inputs)
-    return model(example_inputs)
-
-
-def tensors_in(item: Any, role: str = "") -> Iterator[tuple[str, Tensor]]:
-    """The tensors in lists, tuples, dicts and objects, each with the name of the outermost argument or key."""
-    if isinstance(item, Tensor):
-        yield role, item
-    elif isinstance(item, (list, tuple)):
-        for position, part in enumerate(item):
-            yield from tensors_in(part, role or str(position))
-    elif isinstance(item, dict):
-        for key, part in item.items():
-            yield from tensors_in(part, role or str(key))
-    elif is_dataclass(item) and not isinstance(item, type):
-        for entry in fields(item):
-            yield from tensors_in(getattr(item, entry.name), role or entry.name)
-
-
-def own_forward(module: nn.Module) -> bool:
-    """Whether a module may compute something else than its class in torch.nn does."""
-    if assigned_forward(module):
-        return True
-    for cls in type(module).__mro__:
-        if cls.__module__.startswith("torch.nn."):
-            return cls is nn.Module
-        if not _of_package(cls) and _COMPUTING & set(vars(cls)):
-            return True
-    return True
-
-
-def assigned_forward(module: nn.Module) -> bool:
-    """Whether a `forward` was assigned to the module itself. That of a recording does not count."""
-    return "forward" in vars(module) and not isinstance(vars(module)["forward"], _Recorded)
-
-
 def calling_frame(frame: Any) -> Any:
     """From a frame in which a mode was told of a call outwards: the one that called the function."""
     while frame.f_back is not None and frame.f_globals.get("__name__") in _THIN:
@@ -255,60 +67,6 @@ def calling_frame(frame: Any) -> Any:
 def code_of(frame: Any) -> tuple[str, int]:
     """A function and a line in it, which other changes to its file don't move."""
     return frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno
-
-
-@contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Within it a model may run in any way; after it, it is what it was, and so are the random number generators."""
-    modules = list(model.modules())
-    attributes = [dict(vars(module)) for module in modules]
-    contents = [  # of lists and dicts, which code may change in place: buffers, hooks, the caches of some detectors
-        {key: value.copy() for key, value in own.items() if isinstance(value, (dict, list))} for own in attributes
-    ]
-    tensors = {id(t): t for own in attributes for t in _direct_tensors(own)}
-    copies = {key: tensor.detach().clone() for key, tensor in tensors.items()}
-    states = random.getstate(), np.random.get_state()
-    devices = sorted({t.device.index for t in tensors.values() if t.is_cuda})
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        for module, own, content in zip(modules, attributes, contents):
-            vars(module).clear()
-            vars(module).update(own)
-            for key, value in content.items():
-                _refill(own[key], value)
-        with torch.no_grad():
-            for key, tensor in tensors.items():
-                if tensor.shape != copies[key].shape:
-                    raise RuntimeError("the model resized one of its tensors in place: it can't be restored")
-                if not torch.equal(tensor, copies[key]):
-                    tensor.copy_(copies[key])
-
-
-def _direct_tensors(attributes: dict[str, Any]) -> Iterator[Tensor]:
-    for value in attributes.values():
-        parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
-        yield from (part for part in parts if isinstance(part, Tensor))
-
-
-def _refill(container: Any, content: Any) -> None:
-    if isinstance(container, list):
-        container[:] = content
-    else:
-        container.clear()
-        container.update(content)
-
-
-def _of_package(cls: type) -> bool:
-    return cls.__module__.startswith(_PACKAGE + ".")
-
-
-def is_quantizer(module: nn.Module) -> bool:
-    """Whether it is one of this package's own modules, such as a FakeQuantize or a list of them."""
-    return _of_package(type(module)) and next(cls for cls in type(module).__mro__ if not _of_package(cls)) is nn.Module
 
 
 def storage_key(tensor: Tensor) -> Any:
@@ -339,6 +97,16 @@ def sharing_memory(tensors: list[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
             groups.append([name])
             device, end = where, stop
     return [tuple(group) for group in groups if len(group) > 1]
+
+
+@dataclass
+class _Inputs:
+    """What a call reads: see Operation."""
+
+    values: list[int] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -441,7 +209,7 @@ class _Recorder:
             if getattr(function, "__name__", "") == "__set__":  # such as `x.data = y`
                 self.written.add(storage_key(args[0]))
             if self.written or any(True for _ in tensors_in(result)) or self._reads_numbers(function, name, inputs):
-                self._add(None, name, (kind, name, inputs[2], attributes), inputs, result, frame)
+                self._add(None, name, (kind, getattr(function, "full_name", name), inputs.parameters, attributes), inputs, result, frame)
         finally:
             self.depth -= 1
             self.written.clear()
@@ -450,23 +218,23 @@ class _Recorder:
     @staticmethod
     def _reads_numbers(function: Any, name: str, inputs: Any) -> bool:
         is_property = getattr(function, "__name__", "") == "__get__"
-        return bool(inputs[0] or inputs[2]) and name not in _METADATA and not is_property
+        return bool(inputs.values or inputs.parameters) and name not in _METADATA and not is_property
 
-    def _inputs(self, given: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...], dict[str, str]]:
-        """The values that are read, their roles, and the parameters."""
-        values, roles, parameters = [], [], {}
-        for argument, item in given.items():
-            for role, tensor in tensors_in(item, argument):
-                if id(tensor) in self.parameters:
-                    parameters[role if role not in parameters else f"{role}_{len(parameters)}"] = self.parameters[id(tensor)]
-                else:
-                    values.append(self._value_of(tensor))
-                    roles.append(role)
-        return tuple(values), tuple(roles), parameters
+    def _inputs(self, given: dict[str, Any]) -> _Inputs:
+        found = _Inputs()
+        tensors = (pair for argument, item in given.items() for pair in tensors_in(item, argument))
+        for position, (role, tensor) in enumerate(tensors):
+            if id(tensor) in self.parameters:
+                free = role if role not in found.parameters else f"{role}_{position}"
+                found.parameters[free] = self.parameters[id(tensor)]
+            else:
+                found.values.append(self._value_of(tensor))
+                found.roles.append(role)
+                found.positions.append(position)
+        return found
 
     def _add(self, module: str | None, name: str, described: Any, inputs: Any, result: Any, frame: Any) -> None:
         kind, function, parameters, attributes = described
-        values, roles, _ = inputs
         context, index = self.contexts[-1], len(self.record.operations)
         if module is None:
             count = context.counts[name]
@@ -482,8 +250,8 @@ class _Recorder:
         self.record.operations.append(
             Operation(
                 index, f"{place}:{call_number}" if call_number else place, place, call_number, kind, function, module,
-                context.module, context.call, _site(frame), code_of(calling_frame(frame)), values, roles, outputs,
-                parameters, attributes,
+                context.module, context.call, _site(frame), code_of(calling_frame(frame)), tuple(inputs.values),
+                tuple(inputs.roles), tuple(inputs.positions), outputs, parameters, attributes,
             )
         )
 
@@ -534,6 +302,7 @@ class _Recorded:
     """Stands for a module's `forward` while it is recorded."""
 
     def __init__(self, recorder: _Recorder, module: nn.Module, name: str) -> None:
+        self.assigned = assigned_forward(module)
         self.recorder, self.module, self.name, self.forward = recorder, module, name, module.forward
         # One operation, not made of others.
         self.leaf = is_quantizer(module) or (not own_forward(module) and _is_leaf(module))
@@ -577,7 +346,8 @@ class _Named:
 
     def __init__(self, func: Any) -> None:
         self.func = func
-        self.__name__ = func._schema.name.rpartition(":")[2]
+        self.full_name = func._schema.name
+        self.__name__ = self.full_name.rpartition(":")[2]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.func(*args, **kwargs)

@@ -9,7 +9,7 @@ from torch import nn
 
 from .operations import QUANTIZED_FUNCTIONS
 from .pairs import recorded_pairs
-from .record import Record, aligned
+from .recorded import Record, aligned
 
 NOT_QUANTIZED, NOT_FOLDED, SHARED, NEVER_CALLED = "not quantized", "not folded", "shared", "never called"
 NOT_KNOWN = "not known"
