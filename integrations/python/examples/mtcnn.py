@@ -4,8 +4,8 @@
     python mtcnn.py [--output mtcnn.png]
 
 Its three networks are quantized together: one picture is recorded, others calibrate, and float, 8 bit and 16 bit detect
-in pictures that were used for neither. Prints how the detections differ from those in float, beside how float itself does
-with noise of one grey level in the pictures, and draws all side by side.
+in pictures that were used for neither. Prints how the detections differ from those in float, and, to compare, how those
+in float with noise of one grey level in the pictures do. Draws all side by side.
 """
 
 from __future__ import annotations

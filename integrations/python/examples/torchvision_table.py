@@ -120,8 +120,8 @@ def row(name: str) -> Row:
             twin = gq.export(quantized).twin
         cosines[bits] = nn.functional.cosine_similarity(output(twin, test), expected, dim=0).item()
     inputs = sum(placed.tensor == "data" for placed in preparation)
-    return Row(name, inputs, len(preparation.report.unquantized), len(report.folded), len(report.unfolded),
-               difference, cosines)  # fmt: skip
+    unquantized = len(preparation.report.names("not quantized"))
+    return Row(name, inputs, unquantized, len(report.folded), len(report.unfolded), difference, cosines)
 
 
 def main() -> int:
