@@ -1,8 +1,8 @@
 """calibrate: what it takes, what it changes, what it refuses."""
 
 import contextlib
-import io
 import importlib.util
+import io
 import unittest
 import warnings
 

@@ -142,7 +142,7 @@ class CompareTest(unittest.TestCase):
     def test_another_network_is_refused(self):
         other = copy.deepcopy(self.float_model)
         other.norm = nn.Sequential(nn.ReLU(), other.norm)
-        with self.assertRaisesRegex(ValueError, "can't be folded as in the quantized one: norm.1"):
+        with self.assertRaisesRegex(ValueError, "is not folded as in the quantized one: norm.1"):
             gq.compare_layers(other, self.model, [images()])
 
     def test_no_batch_is_an_error(self):
@@ -166,6 +166,8 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(comparison.low[0].name, "pool")
         self.assertRegex(str(comparison), r"pool .* below 0\.98")
         self.assertNotRegex(str(comparison), r"conv .*Convolution .* below")
+        self.assertRegex(str(comparison), r"Next, with pool(.|\n)*1\. .*data_only(.|\n)*2\. (.|\n)*3\. .*BatchNorm")
+        self.assertNotIn("Next", str(gq.compare_layers(self.float_model, self.float_model, [images()])))
 
     def test_data_only_and_weights_only(self):
         sqnr = {}

@@ -225,24 +225,6 @@ class RangeTest(unittest.TestCase):
 
 
 @needs_torch
-class TracingTest(unittest.TestCase):
-    """A traced quantizer would be a float network's nothing: it refuses and names what to do."""
-
-    def test_refused(self):
-        quantizer = FakeQuantize()
-        quantizer(torch.ones(2))
-        model, x = torch.nn.Sequential(quantizer.eval()), torch.ones(2)
-        for trace in (
-            lambda: torch.jit.trace(model, x),
-            lambda: torch.jit.script(model),
-            lambda: torch.fx.symbolic_trace(model),
-            lambda: torch.onnx.export(model, x, io.BytesIO()),
-        ):
-            with self.assertRaisesRegex(gfpq.NotSupportedError, r"gfpq\.torch\.export"):
-                trace()
-
-
-@needs_torch
 class GradientTest(unittest.TestCase):
     def test_straight_through(self):
         for groups in (1, 3):

@@ -60,7 +60,8 @@ class PrepareTest(unittest.TestCase):
 
     def test_choices(self):
         model = network()
-        placed = gq.prepare(model, 16, layer_bits={"linear": 8}, skip=["conv"], split_depthwise=True)
+        with self.assertWarnsRegex(UserWarning, "split_depthwise: a range for each channel"):
+            placed = gq.prepare(model, 16, layer_bits={"linear": 8}, skip=["conv"], split_depthwise=True)
         self.assertEqual({row.bits for row in placed if row.layer == "linear"}, {8})
         self.assertEqual({row.bits for row in placed if row.layer != "linear"}, {16})
         self.assertNotIn("conv", {row.layer for row in placed})

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+from ..comparison import Comparison
 from .calibrate import calibrate
-from .compare import Comparison, compare_layers
+from .compare import compare_layers
 from .export import Export, evaluate, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm

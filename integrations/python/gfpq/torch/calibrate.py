@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import warnings
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable
 
 import torch
 from torch import nn
@@ -46,13 +48,13 @@ def calibrate(
     try:
         first_batch = next(remaining)
     except StopIteration:
-        raise ValueError("there is no batch to calibrate with: the loader is empty, or an iterator that was used up") from None
+        raise ValueError("no batch to calibrate with: an empty loader, or an iterator that was used up") from None
     all_batches: Iterable[Any] = itertools.chain([first_batch], remaining)
     if progress:
-        from tqdm import tqdm
+        from tqdm import tqdm  # type: ignore[import-untyped]
 
-        all_batches = tqdm(all_batches, total=len(batches) if hasattr(batches, "__len__") else None, desc="calibrate")
-    before = [quantizer.range.clone() for _, quantizer in found]
+        all_batches = tqdm(all_batches, "calibrate", len(batches) if isinstance(batches, Sized) else None)
+    before = [copy.deepcopy(quantizer.state_dict()) for _, quantizer in found]
     try:
         with evaluating(model), torch.no_grad():
             for _, quantizer in found:
@@ -63,7 +65,7 @@ def calibrate(
                 call(model, input_of(batch) if input_of else first(batch))
     except BaseException:
         for (_, quantizer), content in zip(found, before):
-            quantizer.range.copy_(content)
+            quantizer.load_state_dict(content)
         raise
     finally:
         for _, quantizer in found:

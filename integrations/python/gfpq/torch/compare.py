@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Callable, Iterable
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -86,8 +87,8 @@ def aligned_models(
     fold_batchnorm(folded, record=exported.record)
     different = sorted(_norms(folded) ^ _norms(exported.twin))
     if different:
-        raise ValueError(f"in the float model BatchNorm can't be folded as in the quantized one: {', '.join(different)}. "
-                         "Are they the same network? fold=False compares without folding")
+        raise ValueError(f"in the float model BatchNorm is not folded as in the quantized one: {', '.join(different)}."
+                         " Are they the same network? fold=False compares without folding")
     return folded, exported.twin
 
 

@@ -61,8 +61,8 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     """Exports a prepared model, which stays as it is.
 
     With `fold`, BatchNorm is folded first, and the folded weights are quantized: the parameters are theirs. The bias
-    stays in float. Which BatchNorms can be folded is taken from the pass that prepare recorded, or from a pass on random
-    inputs like those of the model's first pass, or, where it had none, from the modules alone.
+    stays in float. Which BatchNorms can be folded is taken from the pass that prepare recorded, or from a pass on
+    random inputs like those of the model's first pass, or, where it had none, from the modules alone.
 
     Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
     evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
@@ -72,7 +72,7 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     twin = copy.deepcopy(model).eval()
     recorded = recorded_pass(twin) if fold else None
     folded = list(twin._gfpq.folded) if isinstance(twin, QuantizedModel) else []
-    unfolded = {}
+    unfolded: dict[str, str] = {}
     if fold:
         report = fold_batchnorm(twin, _few(example_of(twin)), record=recorded)
         folded += report.folded
@@ -135,8 +135,8 @@ def _check_ranges(without: list[str], rows: list[dict[str, Any]], recorded: Reco
             f"there is no range yet for the data of {', '.join(called or without)}: run batches in training, or "
             "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
         )
-    warnings.warn(f"no data was seen by {', '.join(without)}: exported without parameters for it. If the deployed network "
-                  "calls them, calibrate first; else pass skip=[...] to gfpq.torch.prepare", stacklevel=3)
+    warnings.warn(f"no data was seen by {', '.join(without)}: exported without parameters for it. If the deployed "
+                  "network calls them, calibrate first; else pass skip=[...] to gfpq.torch.prepare", stacklevel=3)
 
 
 def _drop_placed_by_hand(model: nn.Module) -> None:

@@ -7,7 +7,9 @@ from enum import Enum
 from typing import Any, Callable
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
+from torch.fx.proxy import Proxy
+from torch.jit._trace import is_tracing
 
 from ..errors import BadParametersError, NotInitializedError, NotSupportedError
 from ..param import Mode, Param
@@ -113,7 +115,7 @@ class FakeQuantize(nn.Module):
         """Returns the quantized tensor, with x's shape, type and device."""
         if not self.enabled:
             return x
-        if isinstance(x, fx.Proxy) or torch.jit.is_tracing():
+        if isinstance(x, Proxy) or is_tracing() or _is_compiling():
             raise self._no_tracing()
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
@@ -128,7 +130,8 @@ class FakeQuantize(nn.Module):
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
         groups = f", groups={self.groups}" if self.groups > 1 else ""
-        return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}" + ("" if self.enabled else ", disabled")
+        disabled = "" if self.enabled else ", disabled"
+        return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
     def _quantize(self, x: Tensor) -> Tensor:
         work = float_copy(x)
@@ -152,10 +155,10 @@ class FakeQuantize(nn.Module):
         learns = self.policy is Policy.TRAINING and (
             self.calibrating or (self.training and self.range_choice.learns)
         )
-        if parts[0].is_cuda and torch.cuda.is_current_stream_capturing():
+        if _capturing(parts[0]):
             if learns:
-                raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the model "
-                                        "in evaluation (model.eval())")
+                raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the "
+                                        "model in evaluation (model.eval())")
         elif learns or self.policy is Policy.ALWAYS_INIT:
             self._learn(parts)
             for part, param in zip(parts, self._params):
@@ -220,17 +223,20 @@ class FakeQuantize(nn.Module):
 
         Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
         """
-        if self.range is not None and (self._read is None or self._read != self._buffer_version()):
-            if self.range.is_cuda and torch.cuda.is_current_stream_capturing():
+        if self.range is None:
+            return self._params
+        capturing = _capturing(self.range)
+        if self._read is None or self._read != self._version_of() or not (self.range.is_cuda or capturing):
+            if capturing:
                 raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
                                         "CUDA graph, which can't read the range")
             self._take_rows(self.range.tolist())
-            self._read = self._buffer_version()
+            self._read = self._version_of()
         return self._params
 
-    def _buffer_version(self) -> tuple[int, int] | None:
-        """Tells a GPU's buffer and its content apart from others. None: to be read at each call."""
-        if self.range is None or not self.range.is_cuda or self.range.is_inference():
+    def _version_of(self) -> tuple[int, int] | None:
+        """Tells the buffer and its content apart from others. None where that can't be told."""
+        if self.range is None or self.range.is_inference():
             return None
         return id(self.range), self.range._version
 
@@ -245,7 +251,7 @@ class FakeQuantize(nn.Module):
         if rows != self._rows and self.range is not None:
             with torch.no_grad():
                 self.range.copy_(torch.tensor(rows, dtype=torch.float64))
-            self._read = self._buffer_version()
+            self._read = self._version_of()
         self._take_rows(rows)
 
     def _param_of(self, row: Row) -> Param:
@@ -258,14 +264,14 @@ class FakeQuantize(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> FakeQuantize:
         before = self.range
-        super()._apply(fn, *arguments, **keywords)
+        super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
         if before is not None and self.range is not None and self.range.dtype != before.dtype:  # half, float
             self.range = before.to(self.range.device)
         self._read = None
         return self
 
     def _load_from_state_dict(
-        self, state_dict: dict, prefix: str, local_metadata: dict, strict: bool, missing: list[str],
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool, missing: list[str],
         unexpected: list[str], errors: list[str],
     ) -> None:
         key = prefix + "range"
@@ -282,7 +288,9 @@ class FakeQuantize(nn.Module):
             warnings.warn("the state_dict lacks ranges of data, as that of a float model does: they stay as they are. "
                           "Find them with gfpq.torch.calibrate or in training.", stacklevel=2)
             return
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
+            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+        )
         if self.range is not None and self.range.dtype != torch.float64:  # load_state_dict(assign=True)
             self.range = self.range.double()
         self._read = None
@@ -317,7 +325,7 @@ def _param_of(exponent: float, bits: int) -> Param:
     return Param.from_delta(max(-width.delta_limit, min(width.delta_limit, delta)), bits)
 
 
-def _convert_blocks(state_dict: dict, prefix: str) -> None:
+def _convert_blocks(state_dict: dict[str, Any], prefix: str) -> None:
     """Turns the entries of version 1.2, blocks of 16 bytes, into `range`."""
     blocks, bits = state_dict.pop(prefix + "blocks", None), state_dict.pop(prefix + "bit_width", None)
     if blocks is None or bits is None:
@@ -325,6 +333,15 @@ def _convert_blocks(state_dict: dict, prefix: str) -> None:
     params = [Param.from_bytes(bytes(block), int(bits)) for block in blocks.tolist()]
     rows = [[_exponent_of(param), int(bits), 1.0] if param.initialized else _UNKNOWN for param in params]
     state_dict[prefix + "range"] = torch.tensor(rows, dtype=torch.float64)
+
+
+def _capturing(x: Tensor) -> bool:
+    """Whether work on this tensor goes into a CUDA graph."""
+    return x.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+# Since PyTorch 2.1: of torch.compile and torch.export.
+_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
 
 
 class _StraightThrough(torch.autograd.Function):

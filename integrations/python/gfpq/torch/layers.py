@@ -8,7 +8,7 @@ updates; `forward` quantizes it, and the layer's input.
 from __future__ import annotations
 
 import copyreg
-from typing import Any, Callable, Union
+from typing import Any, Callable, Union, cast
 
 import torch
 import torch.nn.functional as F
@@ -28,10 +28,10 @@ class Swapped(nn.Module):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Classes that were made on the fly are found again by what they were made of."""
-        constructor, arguments, *rest = super().__reduce_ex__(protocol)
-        if "_made_of" in vars(type(self)) and constructor is copyreg.__newobj__:
-            return (_new, made_of(type(self)), *rest)
-        return (constructor, arguments, *rest)
+        constructor, *rest = cast("tuple[Any, ...]", super().__reduce_ex__(protocol))
+        if "_made_of" in vars(type(self)) and constructor is copyreg.__newobj__:  # type: ignore[attr-defined]
+            return (_new, made_of(type(self)), *rest[1:])
+        return (constructor, *rest)
 
 
 class QuantizedLayer(Swapped):
@@ -48,13 +48,13 @@ class QuantizedLayer(Swapped):
         """The weight as `forward` uses it."""
         return self.weight if self.weight_quantizer is None else self.weight_quantizer(self.weight)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *arguments: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         """Takes checkpoints of version 1.2 too, in which the weight was parametrized."""
         old = prefix + "parametrizations.weight."
         for key in [key for key in state_dict if key.startswith(old)]:
             new = "weight" if key == old + "original" else "weight_quantizer." + key[len(old) :].partition(".")[2]
             state_dict[prefix + new] = state_dict.pop(key)
-        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        super()._load_from_state_dict(state_dict, prefix, *arguments)  # type: ignore[no-untyped-call]
 
 
 class _QuantizedConv(QuantizedLayer):
@@ -139,10 +139,11 @@ _FUNCTIONS = {torch.conv1d, torch.conv2d, torch.conv3d, F.conv_transpose1d, F.co
 
 class _QuantizeCall(TorchFunctionMode):
     def __init__(self, layer: QuantizedByCall) -> None:
-        super().__init__()
-        self.layer, self.weight, self.weights_passed = layer, layer.weight, []
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.layer, self.weight = layer, layer.weight
+        self.weights_passed: list[bool] = []
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _FUNCTIONS:
             named = dict(zip(("input", "weight"), args), **kwargs)
@@ -156,8 +157,9 @@ class _QuantizeCall(TorchFunctionMode):
     def check(self) -> None:
         if self.weights_passed != [True]:
             name = next((q.name.rpartition(" ")[0] for q in self.layer.children() if isinstance(q, FakeQuantize)), "")
-            raise not_supported(name, self.layer, "has a `forward` of its own that does not pass its weight, unchanged and "
-                                                  "once, to a convolution or linear function of torch.nn.functional")
+            reason = ("has a `forward` of its own that does not pass its weight, unchanged and once, to a convolution "
+                      "or linear function of torch.nn.functional")  # fmt: skip
+            raise not_supported(name, self.layer, reason)
 
 
 def not_supported(name: str, layer: nn.Module, reason: str) -> NotSupportedError:
@@ -187,10 +189,14 @@ def class_for(layer: nn.Module, name: str) -> type:
     if layer_kind(layer) == "Pooling":
         return made_class(QuantizedPooling, original)
     for plain, quantized in _STATIC.items():
-        if isinstance(layer, plain) and original.forward is plain.forward:
-            if getattr(original, "_conv_forward", None) is getattr(plain, "_conv_forward", None):
-                return made_class(quantized, original)
+        computing = ("forward", "_conv_forward", "_output_padding")
+        if isinstance(layer, plain) and all(_same(original, plain, name) for name in computing):
+            return made_class(quantized, original)
     return made_class(QuantizedByCall, original)
+
+
+def _same(a: type, b: type, name: str) -> bool:
+    return getattr(a, name, None) is getattr(b, name, None)
 
 
 def made_class(swapped: type, original: type) -> type:
@@ -218,7 +224,8 @@ def without(module: nn.Module, swapped: type) -> type:
 
 
 def _new(*classes: type) -> Any:
-    *outer, made = classes
+    *outer, last = classes
+    made: Any = last
     for swapped in reversed(outer):
         made = made_class(swapped, made)
     return made.__new__(made)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import NotSupportedError
-from .layers import QuantizedLayer, Swapped, made_class, original_class
+from .layers import QuantizedLayer, Swapped, made_class, without
 from .operations import layer_kind
-from .record import Record, assigned_forward
+from .recorded import Record
+from .running import assigned_forward
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]  # arguments and keyword arguments
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class State:
     quantized: list[str]  # names of layers
     unquantized: list[str]  # layers of NNIE's that were skipped
     record: Record | None = None  # of the pass in prepare
-    inputs: tuple[tuple, dict] | None = None  # of the first pass, with TensorSpecs for tensors
+    inputs: Call | None = None  # of the first pass, with TensorSpecs for tensors
     folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
 
 
@@ -46,12 +49,12 @@ class QuantizedModel(Swapped):
 
     _gfpq: State
 
-    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         check(self, self._gfpq)
         if self._gfpq.inputs is None:
             with suppress(TypeError):
                 self._gfpq.inputs = spec_of(arguments, keywords)
-        return super().forward(*arguments, **keywords)
+        return super().__call__(*arguments, **keywords)
 
 
 def enter(model: nn.Module, state: State) -> None:
@@ -64,7 +67,7 @@ def leave(model: nn.Module) -> None:
     """Undoes `enter`, for the model and any prepared part of it."""
     for module in model.modules():
         if isinstance(module, QuantizedModel):
-            module.__class__ = original_class(module)
+            module.__class__ = without(module, QuantizedModel)
             del module._gfpq
 
 
@@ -88,9 +91,9 @@ def check(model: nn.Module, state: State) -> None:
     ]
     if replaced:
         raise NotSupportedError(
-            f"layers were replaced after gfpq.torch.prepare and would run in float: {', '.join(replaced)}. If that is a "
-            "fuse() of the model's: leave it out, gfpq.torch.export folds BatchNorm, and prepare(model, example, "
-            "fold=True) does before training. If layers are to be new: gfpq.torch.remove(model), then prepare it again."
+            f"layers were replaced after gfpq.torch.prepare and would run in float: {', '.join(replaced)}. If a fuse() "
+            "of the model did that: leave it out, gfpq.torch.export folds BatchNorm, and prepare(..., fold=True) does "
+            "before training. If the layers are to be new: gfpq.torch.remove(model), then prepare it again."
         )
 
 
@@ -109,8 +112,7 @@ def example_of(model: nn.Module) -> Any:
         return None
     arguments, keywords = model._gfpq.inputs
     if arguments and keywords:
-        bound = inspect.signature(original_class(model).forward).bind(model, *arguments, **keywords)
-        arguments, keywords = (), dict(list(bound.arguments.items())[1:])
+        arguments, keywords = (), inspect.signature(model.forward).bind(*arguments, **keywords).arguments
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     return mapped(lambda item: item.make(device) if isinstance(item, TensorSpec) else item, keywords or arguments)
 
@@ -126,9 +128,9 @@ def mapped(function: Any, value: Any) -> Any:
     return function(value)
 
 
-def spec_of(arguments: tuple, keywords: dict) -> tuple[tuple, dict]:
+def spec_of(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
     """What a model was called with, without numbers. Raises TypeError for inputs that can't be made again."""
-    return mapped(_spec_of, (arguments, keywords))
+    return cast(Call, mapped(_spec_of, (arguments, keywords)))
 
 
 def _spec_of(value: Any) -> Any:

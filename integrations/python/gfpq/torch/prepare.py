@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +19,13 @@ from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .layers import QuantizedLayer, class_for, not_supported, original_class
-from .model import QuantizedModel, State, enter, leave, spec_of
+from .model import Call, QuantizedModel, State, enter, leave, spec_of
 from .operations import layer_kind
 from .ranges import Range, range_of
 from .record import record
 from .recorded import aligned
-from .running import assigned_forward
 from .report import Report, report_of
+from .running import assigned_forward
 
 _OWN = ("input_quantizer", "weight_quantizer")
 _RANGE = re.compile(r"(^|\.)(input_quantizer|call_quantizers\.[^.]+)\.range$")
@@ -40,7 +42,7 @@ class Placed:
     groups: int
 
 
-class Preparation(list):
+class Preparation(list[Placed]):
     """What `prepare` did, one Placed a quantizer; prints as a table. `report` has what it could not do, or not know."""
 
     def __init__(self, placed: Iterable[Placed] = (), report: Report | None = None) -> None:
@@ -48,7 +50,7 @@ class Preparation(list):
         self.report = report or Report()
 
     def __str__(self) -> str:
-        rows = [("layer", "kind", "tensor", "bits", "Params")]
+        rows: list[tuple[str, ...]] = [("layer", "kind", "tensor", "bits", "Params")]
         rows += [(row.layer or "(model)", row.kind, row.tensor, str(row.bits), str(row.groups)) for row in self]
         return aligned(rows)
 
@@ -64,7 +66,10 @@ def prepare(
     Every layer that NNIE quantizes (Conv, ConvTranspose, Linear, Pooling) becomes a layer of gfpq.torch.layers: the
     same object with the same parameters, whose `forward` quantizes its input with its submodule `input_quantizer` and
     its weight with `weight_quantizer`. The optimizer updates the weight, in float. A grouped convolution has one Param
-    a group. A depthwise one is a layer of its own on NNIE and has one Param, or, with `split_depthwise`, one a channel.
+    a group. A depthwise one is a layer of its own on NNIE and has one Param, or, with `split_depthwise`, one a channel:
+    that keeps numbers that lie more octaves below the tensor's largest than the width has, and nothing else becomes
+    finer, for GFPQ's steps are the same in all ranges. But a channel's range is found from fewer numbers, and what
+    comes later is clipped more, so that it is often worse, most of all after calibration with few samples.
 
     Parameters of BatchNorm are frozen (requires_grad False), as the guide says, unless `train_batchnorm`.
 
@@ -94,6 +99,10 @@ def prepare(
     for width in {bits, *layer_bits.values()}:
         width_of(width)
 
+    if split_depthwise and data:
+        warnings.warn("split_depthwise: a range for each channel is found from fewer numbers, and clips more of those that "
+                      "come later. It is seldom better, since the steps of a wide range are as fine as those of a narrow "
+                      "one: calibrate with many samples, and compare", stacklevel=2)
     done, classes = Preparation(), {}
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     placed: dict[str, dict[str, FakeQuantize]] = {}
@@ -136,7 +145,7 @@ def prepare(
     return done
 
 
-def _call_form(example_inputs: Any) -> tuple[tuple, dict]:
+def _call_form(example_inputs: Any) -> Call:
     """Example inputs as arguments and keyword arguments."""
     if isinstance(example_inputs, dict):
         return (), example_inputs
@@ -146,9 +155,10 @@ def _call_form(example_inputs: Any) -> tuple[tuple, dict]:
 def _check(name: str, layer: nn.Module) -> None:
     if any(hasattr(layer, key) for key in _OWN):
         raise not_supported(name, layer, f"has an attribute {' or '.join(_OWN)} of its own")
-    if hasattr(layer, "weight") and "weight" not in layer._parameters and not parametrize.is_parametrized(layer, "weight"):
-        raise not_supported(name, layer, "computes its weight in a hook (torch.nn.utils.weight_norm?): remove that first, "
-                                         "or use torch.nn.utils.parametrizations")
+    computed = hasattr(layer, "weight") and "weight" not in layer._parameters
+    if computed and not parametrize.is_parametrized(layer, "weight"):
+        raise not_supported(name, layer, "computes its weight in a hook (torch.nn.utils.weight_norm?): remove that "
+                                         "first, or use torch.nn.utils.parametrizations")
     if any(nn.parameter.is_lazy(parameter) for parameter in layer.parameters()):
         raise not_supported(name, layer, "is lazy and has no weight yet: run the model once first")
 
@@ -185,6 +195,7 @@ def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
 
     A FakeQuantize that was placed by hand stays.
     """
+    leave(model)
     quantized: dict[int, Tensor] = {}  # a weight that two layers share is quantized once
     for layer in [module for module in model.modules() if isinstance(module, QuantizedLayer)]:
         if keep_quantized and layer.weight_quantizer is not None:
@@ -200,7 +211,6 @@ def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
                 layer.weight.copy_(weight)
         for key in _OWN:
             delattr(layer, key)
-    leave(model)
 
 
 def _give_own_class(layer: nn.Module) -> None:

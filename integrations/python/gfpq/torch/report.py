@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Iterable
 
 from torch import nn
 
@@ -70,5 +70,6 @@ def report_of(model: nn.Module, record: Record | None, quantized: Iterable[str],
         rows.append(Remark(name, record.modules[name].kind or "", SHARED, f"called {count} times: one range for all"))
     for name in record.never_called:
         if record.modules[name].kind:
-            rows.append(Remark(name, record.modules[name].kind or "", NEVER_CALLED, "not in the recorded pass, in evaluation"))
+            kind = str(record.modules[name].kind)
+            rows.append(Remark(name, kind, NEVER_CALLED, "in the recorded pass, in evaluation"))
     return Report(rows)
