@@ -135,10 +135,7 @@ def arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[st
     """A call's arguments by name, or by number where the function's signature is not known here."""
     names = _SIGNATURES.get(name, "").split()
     bound = {names[i] if i < len(names) else str(i): value for i, value in enumerate(args)}
-    bound.update(kwargs)
-    if "self" in bound:
-        bound["input"] = bound.pop("self")
-    return bound
+    return bound | {"input" if role == "self" else role: value for role, value in kwargs.items()}
 
 
 def describe_function(name: str, given: dict[str, Any]) -> tuple[str | None, Attributes]:

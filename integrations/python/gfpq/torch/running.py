@@ -71,8 +71,9 @@ def _of_package(cls: type) -> bool:
 
 
 def is_quantizer(module: nn.Module) -> bool:
-    """Whether it is one of this package's own modules, such as a FakeQuantize or a list of them."""
-    return _of_package(type(module)) and next(cls for cls in type(module).__mro__ if not _of_package(cls)) is nn.Module
+    """Whether it is one of this package's own modules: a FakeQuantize, or a container of them."""
+    base = next(cls for cls in type(module).__mro__ if not _of_package(cls))
+    return _of_package(type(module)) and base in (nn.Module, nn.ModuleDict)
 
 
 @contextmanager
