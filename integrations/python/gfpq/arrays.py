@@ -41,28 +41,30 @@ def quantize_(
     Raises TypeError or ValueError for an array that can't be quantized in place (`quantize` copies those), a
     GfpqError for what the library refuses. Array and Param are then as they were.
     """
-    if _is_tensor(array):
-        from .torch import tensors
-
-        tensors.quantize_(cast("Tensor", array), bits, param, mode, stream=stream)
-        return array
-    bits, reference = call_arguments(bits, param, mode)
     if isinstance(array, np.ndarray):
+        bits, reference = call_arguments(bits, param, mode)
         dtype, flags = array.dtype, array.flags
         if dtype is not _FLOAT32 and dtype is not _FLOAT64:
             dtype = _native(dtype)
         if not flags.behaved or not flags.forc:
             _check_memory(array)
-        _check_mask(array)
+        if type(array) is not np.ndarray:
+            _check_mask(array)
         check_count(array.size)
         address = array.__array_interface__["data"][0]
         library.cpu().quantize(address, array.size, dtype is _FLOAT64, bits, reference)
-    elif hasattr(array, "__cuda_array_interface__"):
-        _quantize_cuda(array, bits, reference, stream)
-    elif hasattr(array, "__dlpack__"):
-        _quantize_dlpack(array, bits, reference, stream)
+    elif _is_tensor(array):
+        from .torch import tensors
+
+        tensors.quantize_(cast("Tensor", array), bits, param, mode, stream=stream)
     else:
-        raise TypeError(f"{type(array).__name__} can't be changed in place: use gfpq.quantize, which copies")
+        bits, reference = call_arguments(bits, param, mode)
+        if hasattr(array, "__cuda_array_interface__"):
+            _quantize_cuda(array, bits, reference, stream)
+        elif hasattr(array, "__dlpack__"):
+            _quantize_dlpack(array, bits, reference, stream)
+        else:
+            raise TypeError(f"{type(array).__name__} can't be changed in place: use gfpq.quantize, which copies")
     return array
 
 
