@@ -9,8 +9,9 @@ from pathlib import Path
 
 from support import FOLDER, needs_torch, run_python, torch
 
+import gfpq
+
 if torch is not None:
-    import detector
     from detector import Average, Detector, groups_by_attribute, groups_by_name, images, optimizer_of, train
     from torch import nn
 
@@ -88,9 +89,9 @@ class ParametersTest(unittest.TestCase):
         gq.prepare(model, example_inputs=images(1, EXAMPLE_SEED)[0])
         resumed = optimizer_of(model)
         resumed.load_state_dict(state)
-        momentum = [resumed.state[p]["momentum_buffer"].shape for group in resumed.param_groups for p in group["params"]]
-        shapes = [p.shape for group in resumed.param_groups for p in group["params"]]
-        self.assertEqual(momentum, shapes)
+        parameters = [parameter for group in resumed.param_groups for parameter in group["params"]]
+        shapes = [resumed.state[parameter]["momentum_buffer"].shape for parameter in parameters]
+        self.assertEqual(shapes, [parameter.shape for parameter in parameters])
         train(model, resumed, images(2, 2))
 
     def test_a_value_assigned_to_data_is_the_weight(self):
@@ -245,7 +246,7 @@ class CheckpointTest(unittest.TestCase):
         model.load_state_dict(floating.state_dict())
         for key, value in floating.state_dict().items():
             self.assertTrue(torch.equal(model.state_dict()[key], value), key)
-        with self.assertRaises(gq_error()):
+        with self.assertRaises(gfpq.NotInitializedError):
             outputs(model)  # weights there are, ranges there are none
         gq.calibrate(model, images(2, 1))
         self.assertTrue(torch.isfinite(outputs(model)).all())
@@ -254,9 +255,9 @@ class CheckpointTest(unittest.TestCase):
         """What fine-tuning from a checkpoint keeps: the entries whose name and shape are the model's."""
         model, _, _ = self.trained()
         floating = Detector()
-        state = model.state_dict()
-        common = {k: v for k, v in state.items() if k in floating.state_dict() and v.shape == floating.state_dict()[k].shape}
-        self.assertEqual(set(common), set(floating.state_dict()))
+        shapes = {key: value.shape for key, value in floating.state_dict().items()}
+        common = {key: value for key, value in model.state_dict().items() if shapes.get(key) == value.shape}
+        self.assertEqual(set(common), set(shapes))
         floating.load_state_dict(common)
         with gq.only(model, data=False, weights=False):
             self.assertTrue(torch.equal(outputs(floating), outputs(model)))
@@ -299,12 +300,6 @@ class FuseTest(unittest.TestCase):
         twin = gq.export(average.model).twin
         a, b = outputs(average.model).flatten(), outputs(twin).flatten()
         self.assertGreater(nn.functional.cosine_similarity(a, b, dim=0).item(), 0.9999)
-
-
-def gq_error():
-    import gfpq
-
-    return gfpq.NotInitializedError
 
 
 if __name__ == "__main__":

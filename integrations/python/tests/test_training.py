@@ -292,7 +292,7 @@ class CheckpointingTest(unittest.TestCase):
             epoch(model, sgd(model), batches(2))
             calls = []
             for _, _, quantizer in gq.quantizers(model.layer1):
-                quantizer.register_forward_hook(lambda *_: calls.append(1))
+                quantizer.register_forward_hook(lambda *_, calls=calls: calls.append(1))
             x, y = batches(1)[0]
             loss = nn.functional.cross_entropy(model(x), y)
             first = len(calls)
