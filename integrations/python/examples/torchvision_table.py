@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 import gfpq.torch as gq
 
-SIZE = 96  # of the pictures, in pixels
+SIZE = 64  # of the pictures, in pixels
 SIZES = {"vit_b_16": 224, "inception_v3": 112, "r3d_18": 48}  # where a network takes no smaller ones, or takes too long
 NAMES = (
     "alexnet", "vgg11_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "densenet121", "squeezenet1_1",

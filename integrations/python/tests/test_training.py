@@ -205,6 +205,13 @@ class ReferenceLoopTest(unittest.TestCase):
         self.assertEqual(ranges(resumed), ranges(model))
         self.assertTrue(torch.equal(evaluated(resumed), evaluated(model)))
 
+    def test_a_prepared_state_without_its_ranges_loads_strictly_into_the_float_class(self):
+        model, plain = prepared(), Residual()
+        epoch(model, sgd(model), batches(2))
+        plain.load_state_dict(gq.float_state(model.state_dict()))
+        with gq.only(model, data=False, weights=False):
+            self.assertTrue(torch.equal(evaluated(plain), evaluated(model)))
+
     def test_an_exported_model_loads_strictly_into_the_float_class_where_nothing_is_folded(self):
         model = prepared()
         epoch(model, sgd(model), batches(2))
@@ -343,6 +350,80 @@ class SharedWeightsTest(unittest.TestCase):
         self.assertEqual(len({id(quantizer) for _, _, quantizer in gq.quantizers(model)}),
                          len(list(gq.quantizers(model))))  # fmt: skip
         self.assertTrue(torch.isfinite(evaluated(model, x)).all())
+
+
+@needs_torch
+class LoraTest(unittest.TestCase):
+    """Low-rank adaptation: the weight stays, and a product of two thin matrices is trained beside it."""
+
+    def network(self):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 16), nn.Linear(16, 4))
+
+    def train(self, model, x):
+        model.train()
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.SGD(trained, lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        model.eval()
+
+    def test_as_a_parametrization_of_the_weight(self):
+        class Added(nn.Module):
+            def __init__(self, rows, columns):
+                super().__init__()
+                self.a, self.b = nn.Parameter(torch.randn(rows, 2)), nn.Parameter(torch.zeros(2, columns))
+
+            def forward(self, weight):
+                return weight + self.a @ self.b
+
+        x = torch.randn(4, 3, 8, 8)
+        for after in (False, True):
+            model = self.network()
+            if after:
+                gq.prepare(model, example_inputs=x)
+            for layer in (model[3], model[4]):
+                nn.utils.parametrize.register_parametrization(layer, "weight", Added(*layer.weight.shape))
+                layer.parametrizations.weight.original.requires_grad = False
+            if not after:
+                gq.prepare(model, example_inputs=x)
+            frozen = model[3].parametrizations.weight.original.clone()
+            self.train(model, x)
+            self.assertTrue(torch.equal(model[3].parametrizations.weight.original, frozen))
+            self.assertFalse(torch.equal(model[3].weight, frozen))
+            exported = gq.export(model)
+            self.assertTrue(torch.equal(exported.twin(x), model(x)))
+            for place in (3, 4):
+                expected = gq.quantize(model[place].weight.detach(), 8)
+                self.assertTrue(torch.equal(exported.model[place].weight, expected), f"{place}, after={after}")
+
+    def test_as_layers_beside_the_layer(self):
+        class Beside(nn.Module):
+            def __init__(self, base):
+                super().__init__()
+                self.base = base.requires_grad_(False)
+                self.a = nn.Linear(base.in_features, 2, bias=False)
+                self.b = nn.Linear(2, base.out_features, bias=False)
+
+            def forward(self, x):
+                return self.base(x) + self.b(self.a(x))
+
+        x = torch.randn(4, 3, 8, 8)
+        model = self.network()
+        model[3] = Beside(model[3])
+        gq.prepare(model, example_inputs=x)
+        before = model[3].base.weight.clone()
+        self.train(model, x)
+        self.assertTrue(torch.equal(model[3].base.weight, before))
+        self.assertTrue(torch.equal(gq.export(model).twin(x), model(x)))
+        # Put in after prepare they would run in float: that is said.
+        late = self.network()
+        gq.prepare(late, example_inputs=x)
+        late[3] = Beside(late[3])
+        with self.assertRaisesRegex(gfpq.NotSupportedError, "3.a, 3.b"):
+            late(x)
 
 
 @needs_torch
