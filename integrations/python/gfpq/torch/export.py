@@ -85,7 +85,10 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
             if tensor != DATA:
                 twin.get_submodule(name).quantized_weight()  # sets the Params
             if quantizer.initialized:
-                rows += [parameters.row_of(name, tensor, group, param) for group, param in enumerate(quantizer.params)]
+                rows += [
+                    parameters.row_of(name, tensor, group, param, quantizer.input_number)
+                    for group, param in enumerate(quantizer.params)
+                ]
             elif name not in without:
                 without.append(name)
     _check_ranges(without, rows, recorded)

@@ -84,6 +84,7 @@ class FakeQuantize(nn.Module):
         self.calibrating = False  # `calibrate` sets it: the range follows the batches in evaluation too
         self.nonfinite = 0
         self.name = ""  # for messages; `prepare` sets it
+        self.input_number = 0  # which input of a function with several, such as Concat
         buffer = None if self.policy is Policy.ALWAYS_INIT else torch.zeros(groups, 3, dtype=torch.float64)
         self.register_buffer("range", buffer)
         self._rows = [_UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for

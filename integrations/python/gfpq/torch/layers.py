@@ -112,8 +112,8 @@ class QuantizedLinear(QuantizedLayer, nn.Linear):
         return F.linear(self.quantized_input(input), self.quantized_weight(), self.bias)
 
 
-class QuantizedPooling(QuantizedLayer):
-    """A pooling layer of any class on quantized input."""
+class QuantizedInput(QuantizedLayer):
+    """A layer without weight, of any class, on quantized input: pooling, upsampling."""
 
     def forward(self, input: Tensor, *arguments: Any, **keywords: Any) -> Any:
         return super().forward(self.quantized_input(input), *arguments, **keywords)
@@ -186,8 +186,8 @@ def class_for(layer: nn.Module, name: str) -> type:
         raise not_supported(name, layer, "has a `forward` that was assigned to it: prepare the model before that")
     if original in _STATIC:
         return _STATIC[original]
-    if layer_kind(layer) == "Pooling":
-        return made_class(QuantizedPooling, original)
+    if layer_kind(layer) in ("Pooling", "Upsample"):
+        return made_class(QuantizedInput, original)
     for plain, quantized in _STATIC.items():
         computing = ("forward", "_conv_forward", "_output_padding")
         if isinstance(layer, plain) and all(_same(original, plain, name) for name in computing):

@@ -63,6 +63,8 @@ def layer_kind(module: nn.Module) -> str | None:
         return "Deconvolution" if isinstance(module, _ConvTransposeNd) else "Convolution"
     if isinstance(module, nn.Linear):
         return "InnerProduct"
+    if isinstance(module, nn.Upsample):
+        return "Upsample"
     return "Pooling" if isinstance(module, tuple(_POOLS)) else None
 
 

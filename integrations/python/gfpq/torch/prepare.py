@@ -18,9 +18,11 @@ from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
+from .functional import CallSite, CallSites, call_sites, place_calls, remove_calls
 from .layers import QuantizedLayer, class_for, not_supported, original_class
 from .model import Call, QuantizedModel, State, enter, leave, spec_of
 from .operations import layer_kind
+from .pairs import module_pairs, recorded_pairs
 from .ranges import Range, range_of
 from .record import record
 from .recorded import aligned
@@ -63,9 +65,11 @@ def prepare(
 ) -> Preparation:
     """Puts quantizers into a float model, in place, and lists them.
 
-    Every layer that NNIE quantizes (Conv, ConvTranspose, Linear, Pooling) becomes a layer of gfpq.torch.layers: the
-    same object with the same parameters, whose `forward` quantizes its input with its submodule `input_quantizer` and
-    its weight with `weight_quantizer`. The optimizer updates the weight, in float. A grouped convolution has one Param
+    Every layer that NNIE quantizes (Conv, ConvTranspose, Linear, pooling, Upsample) becomes a layer of
+    gfpq.torch.layers: the same object with the same parameters, whose `forward` quantizes its input with its submodule
+    `input_quantizer` and its weight with `weight_quantizer`. The optimizer updates the weight, in float. With
+    `example_inputs` the inputs of functions are quantized too: Concat, Eltwise, Upsample, pooling (see
+    gfpq.torch.functional); they have the names that the recorded pass gives them. A grouped convolution has one Param
     a group. A depthwise one is a layer of its own on NNIE and has one Param, or, with `split_depthwise`, one a channel:
     that keeps numbers that lie more octaves below the tensor's largest than the width has, and nothing else becomes
     finer, for GFPQ's steps are the same in all ranges. But a channel's range is found from fewer numbers, and what
@@ -78,7 +82,7 @@ def prepare(
         example_inputs: what the model is called with: a tuple of arguments, a dict of keyword arguments, or one
             argument. The model runs once with them, in evaluation, and is recorded (see gfpq.torch.record).
         data, weights: quantize them.
-        skip: names of layers to leave as they are.
+        skip: names of layers and calls to leave as they are.
         fold: fold BatchNorm now, and train the folded weights; else BatchNorm stays in float and `export` folds it.
         range, clip_gradient, process_group: see FakeQuantize.
 
@@ -93,16 +97,19 @@ def prepare(
         raise ValueError("the model's `forward` was replaced by assignment: prepare it before that")
     layers = {name: layer for name, layer in model.named_modules() if layer_kind(layer)}
     skip, layer_bits, choice = set(skip), dict(layer_bits or {}), range_of(range)
-    unknown = sorted((skip | set(layer_bits)) - set(layers))
-    if unknown:
-        raise ValueError(f"no layer of NNIE's has the name {', '.join(unknown)}; there are {', '.join(layers)}")
     for width in {bits, *layer_bits.values()}:
         width_of(width)
+    recorded = None if example_inputs is None else record(model, example_inputs)
+    calls = CallSites() if recorded is None or not data else call_sites(recorded, model)
+    names = [*layers, *(site.name for site in calls.found)]
+    unknown = sorted((skip | set(layer_bits)) - set(names))
+    if unknown:
+        raise ValueError(f"no layer of NNIE's has the name {', '.join(unknown)}; there are {', '.join(names)}")
 
     if split_depthwise and data:
-        warnings.warn("split_depthwise: a range for each channel is found from fewer numbers, and clips more of those that "
-                      "come later. It is seldom better, since the steps of a wide range are as fine as those of a narrow "
-                      "one: calibrate with many samples, and compare", stacklevel=2)
+        warnings.warn("split_depthwise: a range for each channel is found from fewer numbers, and clips more of those "
+                      "that come later. It is seldom better, since the steps of a wide range are as fine as those of a "
+                      "narrow one: calibrate with many samples, and compare", stacklevel=2)
     done, classes = Preparation(), {}
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     placed: dict[str, dict[str, FakeQuantize]] = {}
@@ -126,16 +133,30 @@ def prepare(
             placed[name][_OWN[1]] = _named(quantizer, name, WEIGHT, layer, layer.weight.device)
             done.append(Placed(name, kind, WEIGHT, width, groups))
 
-    state = State([name for name in layers if name in placed], sorted(skip))
-    if example_inputs is not None:
-        state.record = record(model, example_inputs)
+    def make(site: CallSite, number: int) -> FakeQuantize | None:
+        if site.name in skip or site.module in placed:  # a layer with a `forward` of its own quantizes its input itself
+            return None
+        width = layer_bits.get(site.name, bits)
+        quantizer = FakeQuantize(width, range=choice, clip_gradient=clip_gradient, process_group=process_group)
+        quantizer.input_number = number
+        done.append(Placed(site.name, site.kind, DATA, width, 1))
+        return _named(quantizer, site.name, DATA, model.get_submodule(site.module), device)
+
+    state = State(list(placed), sorted(skip & set(layers)), recorded)
+    if recorded is not None:
         with suppress(TypeError):
             state.inputs = spec_of(*_call_form(example_inputs))
-    done.report = report_of(model, state.record, state.quantized, skip)
-    if fold:
-        state.folded = fold_batchnorm(model, example_inputs, record=state.record).folded
-    for name, own in placed.items():
-        _place(layers[name], classes[name], own)
+    pairs = recorded_pairs(model, recorded) if recorded is not None else module_pairs(model)
+    try:
+        for name, own in placed.items():
+            _place(layers[name], classes[name], own)
+        place_calls(model, calls, make)
+        if fold:
+            state.folded = fold_batchnorm(model, example_inputs, record=recorded).folded
+    except BaseException:
+        remove(model)
+        raise
+    done.report = report_of(recorded, calls, pairs, {row.layer for row in done}, skip)
     enter(model, state)
     for name, module in model.named_modules():
         if isinstance(module, FakeQuantize) and not module.name:  # placed by hand
@@ -196,6 +217,7 @@ def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
     A FakeQuantize that was placed by hand stays.
     """
     leave(model)
+    remove_calls(model)
     quantized: dict[int, Tensor] = {}  # a weight that two layers share is quantized once
     for layer in [module for module in model.modules() if isinstance(module, QuantizedLayer)]:
         if keep_quantized and layer.weight_quantizer is not None:

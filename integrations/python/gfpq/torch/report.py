@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from torch import nn
-
+from .functional import CallSites
 from .operations import QUANTIZED_FUNCTIONS
-from .pairs import recorded_pairs
+from .pairs import Pairs
 from .recorded import Record, aligned
 
 NOT_QUANTIZED, NOT_FOLDED, SHARED, NEVER_CALLED = "not quantized", "not folded", "shared", "never called"
@@ -42,34 +41,36 @@ class Report:
         return aligned([("name", "kind", "remark", "reason"), *((r.name, r.kind, r.what, r.reason) for r in self.rows)])
 
 
-def report_of(model: nn.Module, record: Record | None, quantized: Iterable[str], skipped: Iterable[str]) -> Report:
+def report_of(
+    record: Record | None, calls: CallSites, pairs: Pairs, quantized: Collection[str], skipped: Collection[str]
+) -> Report:
     """The remarks on a float model.
 
     Args:
         record: of its pass, None where there was none.
+        calls, pairs: what was found of functions and BatchNorms.
         quantized: names of the layers and calls that get quantizers.
         skipped: names that the user left out.
     """
+    rows = [Remark(name, "BatchNorm", NOT_FOLDED, reason) for name, reason in pairs.reasons.items()]
     if record is None:
-        reason = "without example_inputs: functions (torch.cat, +, F.interpolate, F.max_pool2d, ...) can't be seen"
-        return Report([Remark("(model)", "", NOT_KNOWN, reason)])
-    quantized, skipped = set(quantized), set(skipped)
-    rows = []
+        reason = "without example_inputs functions (torch.cat, +, F.interpolate, F.max_pool2d) can't be seen"
+        return Report([Remark("(model)", "", NOT_KNOWN, reason), *rows])
+    unquantized = {}
     for operation in record.operations:
-        if operation.call or operation.kind not in (*_WITH_WEIGHTS, *QUANTIZED_FUNCTIONS):
-            continue
-        name = operation.place
-        if name in skipped:
-            rows.append(Remark(name, operation.kind, NOT_QUANTIZED, "skip"))
-        elif name not in quantized:
-            rows.append(Remark(name, operation.kind, NOT_QUANTIZED, f"a function, called at {operation.site}"))
-    for name, reason in recorded_pairs(model, record).reasons.items():
-        rows.append(Remark(name, "BatchNorm", NOT_FOLDED, reason))
+        name, kind = operation.place, operation.kind
+        if name in calls.reasons:
+            unquantized[name] = kind or "", calls.reasons[name]
+        elif kind in (*_WITH_WEIGHTS, *QUANTIZED_FUNCTIONS) and name not in quantized:
+            why = "skip" if {name, operation.layer} & set(skipped) else f"a function, called at {operation.site}"
+            unquantized[name] = kind, why
+    rows += [Remark(name, kind, NOT_QUANTIZED, reason) for name, (kind, reason) in unquantized.items()]
     for name in record.shared:
-        count = len(record.of_module(name))
-        rows.append(Remark(name, record.modules[name].kind or "", SHARED, f"called {count} times: one range for all"))
+        if name in quantized:
+            kind, times = str(record.modules[name].kind), len(record.of_module(name))
+            rows.append(Remark(name, kind, SHARED, f"called {times} times: one range for all"))
     for name in record.never_called:
-        if record.modules[name].kind:
+        if name in quantized:
             kind = str(record.modules[name].kind)
             rows.append(Remark(name, kind, NEVER_CALLED, "in the recorded pass, in evaluation"))
     return Report(rows)
