@@ -217,6 +217,23 @@ class LayerTest(unittest.TestCase):
         self.assertTrue(torch.equal(model(x), expected))
 
 
+    def test_a_parametrization_that_comes_after_prepare(self):
+        model, x = nn.Sequential(nn.Linear(4, 4)), torch.randn(3, 4)
+        gq.prepare(model)
+        parametrize.register_parametrization(model[0], "weight", Positive())
+        gq.calibrate(model, [x])
+        weight = model[0].parametrizations.weight.original.detach().abs()
+        expected = F.linear(gq.quantize(x), gq.quantize(weight), model[0].bias)
+        self.assertTrue(torch.equal(model.eval()(x), expected))
+        exported = gq.export(model).model
+        self.assertEqual(type(exported[0]), nn.Linear)
+        self.assertTrue(torch.equal(exported[0].weight, gq.quantize(weight)))
+        self.assertTrue(torch.equal(model(x), expected))
+        gq.remove(model)
+        self.assertTrue(torch.equal(model(x), F.linear(x, weight, model[0].bias)))
+        self.assertTrue(parametrize.is_parametrized(model[0], "weight"))
+
+
 @needs_torch
 class CheckpointTest(unittest.TestCase):
     def test_a_float_checkpoint_loads_strictly_and_the_missing_ranges_are_said_once(self):

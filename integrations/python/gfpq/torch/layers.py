@@ -233,7 +233,12 @@ def _new(*classes: type) -> Any:
 
 def original_class(module: nn.Module) -> type:
     """A module's class before it was swapped."""
-    made_of = vars(type(module)).get("_made_of")
+    return original_of(type(module))
+
+
+def original_of(cls: type) -> type:
+    """The class that a swapped one was made for; any other class itself."""
+    made_of = vars(cls).get("_made_of")
     if made_of is not None:
-        return made_of[1]
-    return next((plain for plain, quantized in _STATIC.items() if type(module) is quantized), type(module))
+        return cast(type, made_of[1])
+    return next((plain for plain, quantized in _STATIC.items() if cls is quantized), cls)

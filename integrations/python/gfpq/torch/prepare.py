@@ -19,7 +19,7 @@ from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .functional import CallSite, CallSites, call_sites, place_calls, remove_calls
-from .layers import QuantizedLayer, class_for, not_supported, original_class
+from .layers import QuantizedLayer, class_for, not_supported, original_class, original_of
 from .model import Call, QuantizedModel, State, enter, leave, spec_of
 from .operations import layer_kind
 from .pairs import module_pairs, recorded_pairs
@@ -218,32 +218,48 @@ def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
     """
     leave(model)
     remove_calls(model)
-    quantized: dict[int, Tensor] = {}  # a weight that two layers share is quantized once
-    for layer in [module for module in model.modules() if isinstance(module, QuantizedLayer)]:
-        if keep_quantized and layer.weight_quantizer is not None:
-            with torch.no_grad():
-                quantized.setdefault(id(layer.weight), layer.quantized_weight())
-                weight = quantized[id(layer.weight)]
-        layer.__class__ = original_class(layer)
-        if keep_quantized and layer.weight_quantizer is not None:
+    layers = [module for module in model.modules() if isinstance(module, QuantizedLayer)]
+    quantized: dict[Any, Tensor] = {}  # a weight that two layers share is quantized once
+    for layer in layers if keep_quantized else ():
+        with torch.no_grad():
+            if layer.weight_quantizer is not None and _weight_of(layer) not in quantized:
+                quantized[_weight_of(layer)] = layer.quantized_weight()
+    for layer in layers:
+        weight = quantized.get(_weight_of(layer))
+        layer.__class__ = _plain_class(layer)
+        for key in _OWN:
+            delattr(layer, key)
+        if weight is not None:
             if parametrize.is_parametrized(layer, "weight"):
-                _give_own_class(layer)
+                layer.__class__ = _class_of_its_own(layer, type(layer).__bases__)
                 parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
             with torch.no_grad():
                 layer.weight.copy_(weight)
-        for key in _OWN:
-            delattr(layer, key)
 
 
-def _give_own_class(layer: nn.Module) -> None:
-    """Parts a parametrized layer's class from that of its copies.
+def _weight_of(layer: nn.Module) -> Any:
+    """What two layers with one weight have in common. A parametrized weight is computed, and each layer's own."""
+    return layer._parameters.get("weight", layer)
+
+
+def _plain_class(layer: nn.Module) -> type:
+    """A quantized layer's class without this package's. PyTorch may have put one for a parametrization before it."""
+    base = type(layer).__bases__[0]
+    parametrized_since = parametrize.is_parametrized(layer) and original_class(layer) is type(layer)
+    if parametrized_since and issubclass(base, QuantizedLayer):
+        return _class_of_its_own(layer, (original_of(base),))
+    return original_class(layer)
+
+
+def _class_of_its_own(layer: nn.Module, bases: tuple[type, ...]) -> type:
+    """A copy of a parametrized layer's class.
 
     PyTorch makes a class for each parametrized layer, shares it with the layer's deep copies, and takes the property
     `weight` from it when one of them is no longer parametrized: the others would lose theirs.
     """
     shared = type(layer)
     content = {key: value for key, value in vars(shared).items() if key not in ("__dict__", "__weakref__")}
-    layer.__class__ = type(shared.__name__, shared.__bases__, content)
+    return type(shared.__name__, bases, content)
 
 
 def float_state(state_dict: Mapping[str, Any]) -> dict[str, Any]:
