@@ -394,6 +394,25 @@ class VerifiedTest(unittest.TestCase):
         model = Of(lambda self, x: self.n(self.c(x)) * torch.rand(1), c=conv(), n=nn.BatchNorm2d(3))
         self.assertEqual(len(fold_batchnorm(trained(model), images())), 1)
 
+    def test_a_model_that_writes_to_its_input(self):
+        model = Of(lambda self, x: F.conv2d(self.n(self.c(x.mul_(2))), torch.ones(1, 3, 1, 1)), c=conv(), n=nn.BatchNorm2d(3))
+        x = images()
+        report = fold_batchnorm(trained(model), x)
+        self.assertEqual((report.precision, len(report)), ("float32", 1))
+        self.assertTrue(torch.equal(x, images()))
+
+    def test_an_output_hidden_in_an_object(self):
+        class Hidden:
+            def __init__(self, tensor):
+                self.tensor = tensor
+
+        def forward(self, x):
+            y = self.c(x)
+            return Hidden(y), self.n(y)
+
+        report = fold_batchnorm(trained(Of(forward, c=conv(), n=nn.BatchNorm2d(3))), images())
+        self.assertEqual(report.folded, [])
+
     def test_integers_in_and_out(self):
         def forward(self, x):
             return self.n(self.c(self.e(x).permute(0, 2, 1))).argmax(1)

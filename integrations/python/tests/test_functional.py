@@ -40,6 +40,29 @@ if torch is not None:
             y = self.conv(x)
             return self.joins(x, y) * self.joins(y, x)
 
+    class Dense(nn.ModuleDict):  # as torchvision's DenseNet
+        def forward(self, x):
+            features = [x]
+            for _, layer in self.items():
+                features.append(layer(torch.cat(features, 1)))
+            return torch.cat(features, 1)
+
+    class Residual(nn.Sequential):
+        def forward(self, x):
+            for index in range(len(self)):
+                x = x + self[index](x)
+            return x + self[-1](x)
+
+    class Children(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.ReLU(), nn.Sigmoid()
+
+        def forward(self, x):
+            for child in self.children():
+                x = child(x) + x
+            return x
+
     class Twice(nn.Module):
         """Calls functions in the way that it is told."""
 
@@ -274,6 +297,26 @@ class QuantizedCallsTest(unittest.TestCase):
         model, x = Net().eval(), torch.rand(2, 3, 4, 4)
         place(model, x)
         self.assertTrue(torch.equal(copy.deepcopy(model.joins)(x, x), model.joins(x, x)))
+
+    def test_modules_that_go_through_their_children_do_not_meet_the_quantizers(self):
+        x = torch.rand(2, 2, 3, 3)
+        dense = Dense({"a": nn.Conv2d(2, 2, 1), "b": nn.Conv2d(4, 2, 1)})
+        for model in (dense, Residual(nn.ReLU(), nn.Sigmoid()), Children(), nn.Sequential(Children(), Children())):
+            with self.subTest(model=type(model).__name__):
+                count, state = len(list(model.named_modules())), list(model.state_dict())
+                kept = copy.deepcopy(model)
+                place(model, x)
+                result = model(x)
+                self.assertFalse(torch.equal(result, kept(x)))
+                for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+                    self.assertTrue(torch.equal(other(x), result))
+                    self.assertEqual(list(other.state_dict()), list(model.state_dict()))
+                self.assertGreater(len(model.state_dict()), len(state))
+                self.assertEqual({p.dtype for p in model.double().parameters()} - {torch.float64}, set())
+                remove_calls(model.float())
+                self.assertEqual(len(list(model.named_modules())), count)
+                self.assertTrue(torch.equal(model(x), kept(x)))
+                self.assertIs(type(model._modules), type(kept._modules))
 
     def test_replicas_of_data_parallel_use_their_own_quantizers(self):
         model, x = Net().eval(), torch.rand(2, 3, 4, 4)

@@ -124,9 +124,10 @@ class OperationsTest(unittest.TestCase):
         for conv in (nn.Conv2d(3, 6, (3, 1), 2, 1, groups=3), nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2),
                      nn.Conv2d(4, 6, 3, padding="same", dilation=2)):  # fmt: skip
             def forward(self, x):
-                if isinstance(conv, nn.ConvTranspose2d):
-                    return F.conv_transpose2d(x, self.c.weight, self.c.bias, 2, 1, 1, 2)
-                return F.conv2d(x, self.c.weight, self.c.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+                c = self.c
+                if isinstance(c, nn.ConvTranspose2d):
+                    return F.conv_transpose2d(x, c.weight, c.bias, 2, 1, 1, 2)
+                return F.conv2d(x, c.weight, c.bias, c.stride, c.padding, c.dilation, c.groups)
 
             x = images(1, conv.in_channels, 8, 8)
             recorded, module = record(Of(forward, c=conv), x), record(nn.Sequential(conv), x)
@@ -215,7 +216,7 @@ class ValuesTest(unittest.TestCase):
 
     def test_a_write_through_a_view_makes_a_new_value_of_the_whole(self):
         for write in (lambda y: y[:, 0].mul_(2), lambda y: y.detach().zero_(), lambda y: y.view(-1).relu_()):
-            def forward(self, x):
+            def forward(self, x, write=write):
                 y = self.a(x)
                 write(y)
                 return self.b(y)
@@ -283,7 +284,7 @@ class ValuesTest(unittest.TestCase):
             "list": lambda self, y: seen.append(y),
         }
         for name, store in stores.items():
-            def forward(self, x):
+            def forward(self, x, store=store):
                 y = self.a(x)
                 store(self, y)
                 return self.b(y)
@@ -300,6 +301,18 @@ class ValuesTest(unittest.TestCase):
         model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1))
         recorded = record(model, images())
         self.assertEqual([recorded.values[op.outputs[0]].kept for op in recorded.operations], [False, False])
+
+    def test_a_tensor_hidden_in_an_object_that_the_model_returns_is_kept(self):
+        class Hidden:
+            def __init__(self, tensor):
+                self.tensor = tensor
+
+        def forward(self, x):
+            y = self.a(x)
+            return Hidden(y), self.b(y)
+
+        recorded = record(Of(forward, a=nn.Conv2d(3, 4, 1), b=nn.Conv2d(4, 4, 1)), images())
+        self.assertEqual([recorded.values[op.outputs[0]].kept for op in recorded.operations], [True, False])
 
     def test_operations_that_return_their_input_pass_it_through(self):
         model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Identity(), nn.Dropout(), nn.Sequential(), nn.Conv2d(4, 4, 1))
@@ -427,6 +440,12 @@ class RestoredTest(unittest.TestCase):
             seed(1)
         record(Of(forward), images())
         self.assertEqual([torch.rand(1).item(), np.random.rand(), random.random()], expected)
+
+    def test_inputs_that_the_model_writes_to_stay(self):
+        x = images()
+        expected = x.clone()
+        record(Of(lambda self, x, y: x.mul_(2) + y[0].zero_()), {"x": x, "y": [x]})
+        self.assertTrue(torch.equal(x, expected))
 
     def test_hooks_run_as_always(self):
         seen = []

@@ -6,7 +6,7 @@ import math
 import random
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from ..errors import GfpqError
 from .pairs import module_pairs, recorded_pairs
 from .record import record as record_pass
 from .recorded import Record, aligned
-from .running import call, evaluate_in_float, own_forward, tensors_in, untouched
+from .running import call, copied, evaluate_in_float, mapped, own_forward, tensors_in, untouched
 
 # The largest difference that is put down to rounding, as a part of the largest number in the tensor.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -192,7 +192,7 @@ def _outputs(model: nn.Module, inputs: Any, pairs: list[tuple[str, str]], double
         with _in_float64(model) if double else nullcontext():
             for pair in pairs:
                 _put(model, pair, *_folded(*map(model.get_submodule, pair)))
-            given = _mapped(inputs, lambda x: x.double() if double and x.is_floating_point() else x)
+            given = _of_tensors(lambda x: x.double() if double and x.is_floating_point() else x, copied(inputs))
             return [tensor.clone() for _, tensor in tensors_in(call(model, given))]
 
 
@@ -206,19 +206,11 @@ def _like(inputs: Any, generator: torch.Generator) -> Any:
         order = torch.randperm(x.numel(), generator=generator).to(x.device)
         return x.flatten()[order].view(x.shape)
 
-    return _mapped(inputs, other)
+    return _of_tensors(other, inputs)
 
 
-def _mapped(inputs: Any, change: Any) -> Any:
-    if isinstance(inputs, Tensor):
-        return change(inputs)
-    if isinstance(inputs, tuple) and hasattr(inputs, "_fields"):
-        return type(inputs)(*(_mapped(item, change) for item in inputs))
-    if isinstance(inputs, (list, tuple)):
-        return type(inputs)(_mapped(item, change) for item in inputs)
-    if isinstance(inputs, dict):
-        return {key: _mapped(item, change) for key, item in inputs.items()}
-    return inputs
+def _of_tensors(function: Callable[[Tensor], Tensor], inputs: Any) -> Any:
+    return mapped(lambda item: function(item) if isinstance(item, Tensor) else item, inputs)
 
 
 def _difference(expected: list[Tensor], found: list[Tensor]) -> float:

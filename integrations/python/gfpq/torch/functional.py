@@ -12,10 +12,11 @@ import sys
 import threading
 import warnings
 from collections import Counter
+from collections.abc import ItemsView, KeysView, ValuesView
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Callable, ContextManager, Iterator, Tuple
+from typing import Any, Callable, ContextManager, Iterator, OrderedDict, Tuple, Union
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -161,6 +162,7 @@ def place_calls(
                 placed.append((site, number, quantizer))
     for name, module in callers.items():
         own = {site.quantizer_key(number): quantizer for site, number, quantizer in placed if site.module == name}
+        vars(module)["_modules"] = _Modules(module._modules)
         module.add_module(_QUANTIZERS, CallQuantizers(own))
         module._gfpq_calls = sites.tables[name]
         module.__class__ = made_class(QuantizedCalls, type(module))
@@ -173,6 +175,7 @@ def remove_calls(model: nn.Module) -> None:
         if isinstance(module, QuantizedCalls):
             module.__class__ = without(module, QuantizedCalls)
             delattr(module, _QUANTIZERS)
+            vars(module)["_modules"] = type(nn.Module()._modules)(module._modules)
             delattr(module, "_gfpq_calls")
 
 
@@ -216,6 +219,29 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
+
+
+class _Modules(OrderedDict[str, Union[nn.Module, None]]):
+    """A calling module's children. Code that goes through them in a pass, to call them, does not meet the quantizers."""
+
+    def __iter__(self) -> Any:
+        names = super().__iter__()
+        return (name for name in names if name != _QUANTIZERS) if _thread.watched else names
+
+    def __len__(self) -> int:
+        return super().__len__() - (_thread.watched and _QUANTIZERS in self)
+
+    def keys(self) -> Any:
+        return KeysView(self)
+
+    def values(self) -> Any:
+        return ValuesView(self)
+
+    def items(self) -> Any:
+        return ItemsView(self)
+
+    def copy(self) -> _Modules:
+        return _Modules(self)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from .operations import arguments, describe_function, describe_module, function_name
 from .recorded import Module, Operation, Record, Value
-from .running import assigned_forward, call, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
+from .running import assigned_forward, call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
 _PACKAGE = __name__.rpartition(".")[0]
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
@@ -134,6 +134,7 @@ class _Recorder:
 
     def run(self, example_inputs: Any) -> Record:
         function_mode, dispatch_mode = _Functions(self), _Dispatched(self)
+        example_inputs = copied(example_inputs)
         self.record.inputs = tuple(
             self._track(tensor, self._value(tensor, None, is_input=True)) for _, tensor in tensors_in(example_inputs)
         )
@@ -142,7 +143,6 @@ class _Recorder:
         self.record.outputs = tuple(
             self._value_of(tensor) for _, tensor in tensors_in(outputs) if id(tensor) not in self.parameters
         )
-        del outputs
         self._find_kept()
         return self.record
 
@@ -288,10 +288,11 @@ class _Recorder:
         return value
 
     def _find_kept(self) -> None:
-        """Which tensors outlive the pass? Somebody may read them, unseen."""
+        """Which tensors outlive the pass, and are no known outputs? Somebody may read them, unseen."""
         made = [(value, weakref.ref(tensor)) for tensor, value in self.tracked.values()]
         self.tracked.clear()
-        candidates = [(v, ref) for v, ref in made if self.record.values[v].producer is not None]
+        candidates = [(value, ref) for value, ref in made
+                      if self.record.values[value].producer is not None and value not in self.record.outputs]  # fmt: skip
         if any(ref() is not None for _, ref in candidates):
             gc.collect()
         for value, ref in candidates:

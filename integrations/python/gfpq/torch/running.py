@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import numpy as np
 import torch
@@ -32,6 +32,22 @@ def call(model: nn.Module, example_inputs: Any) -> Any:
     if isinstance(example_inputs, dict):
         return model(**example_inputs)
     return model(example_inputs)
+
+
+def mapped(function: Callable[[Any], Any], item: Any) -> Any:
+    """Applies a function to what a structure of tuples, lists and dicts holds."""
+    if isinstance(item, dict):
+        return {key: mapped(function, part) for key, part in item.items()}
+    if isinstance(item, tuple) and hasattr(item, "_fields"):
+        return type(item)(*(mapped(function, part) for part in item))
+    if isinstance(item, (tuple, list)):
+        return type(item)(mapped(function, part) for part in item)
+    return function(item)
+
+
+def copied(inputs: Any) -> Any:
+    """Example inputs for a model that may write to them."""
+    return mapped(lambda part: part.detach().clone() if isinstance(part, Tensor) else part, inputs)
 
 
 def tensors_in(item: Any, role: str = "") -> Iterator[tuple[str, Tensor]]:
