@@ -371,7 +371,7 @@ class VerifiedTest(unittest.TestCase):
         model = nn.Sequential(conv(), nn.BatchNorm2d(3)).eval()
         model[0].weight.data.fill_(1e38)
         model[1].running_var.fill_(1e-4)
-        with self.assertRaisesRegex(FoldError, "1 in 0 is beyond the range of torch.float32"):
+        with self.assertRaisesRegex(FoldError, "1 in 0 is beyond torch.float32's range"):
             fold_batchnorm(model, images() * 1e-30)
         self.assertIsInstance(model[1], nn.BatchNorm2d)
         self.assertEqual(model[0].weight.max(), torch.tensor(1e38))
@@ -395,7 +395,10 @@ class VerifiedTest(unittest.TestCase):
         self.assertEqual(len(fold_batchnorm(trained(model), images())), 1)
 
     def test_a_model_that_writes_to_its_input(self):
-        model = Of(lambda self, x: F.conv2d(self.n(self.c(x.mul_(2))), torch.ones(1, 3, 1, 1)), c=conv(), n=nn.BatchNorm2d(3))
+        def forward(self, x):
+            return F.conv2d(self.n(self.c(x.mul_(2))), torch.ones(1, 3, 1, 1))
+
+        model = Of(forward, c=conv(), n=nn.BatchNorm2d(3))
         x = images()
         report = fold_batchnorm(trained(model), x)
         self.assertEqual((report.precision, len(report)), ("float32", 1))
@@ -464,6 +467,12 @@ class WithoutExampleTest(unittest.TestCase):
 
         report = fold_batchnorm(Of(forward, m=nn.Sequential(conv(), nn.BatchNorm2d(3))))
         self.assertEqual((report.folded, list(report.unfolded)), ([], ["m.1"]))
+
+    def test_a_hook_of_a_module_around_the_layer(self):
+        model = Traceable(lambda self, x: self.n(self.around(x)), around=nn.Sequential(conv()), n=nn.BatchNorm2d(3))
+        self.assertEqual(len(fold_batchnorm(copy.deepcopy(model))), 1)
+        model.around.register_forward_hook(lambda *_: None)
+        self.assertRegex(fold_batchnorm(model).unfolded["n"], "a hook of around sees")
 
     def test_a_layer_in_two_places(self):
         c = conv()

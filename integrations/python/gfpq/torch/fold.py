@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from .running import call, copied, evaluate_in_float, mapped, own_forward, tenso
 # The largest difference that is put down to rounding, as a part of the largest number in the tensor.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
 _RANDOM_INPUTS = 2
+_AS_IT_WAS = "The model is as it was"
 
 
 class FoldError(GfpqError, ValueError):
@@ -52,7 +54,7 @@ class FoldReport:
         return len(self.folded)
 
     def __str__(self) -> str:
-        rows = [("BatchNorm", "folded into", "not folded because")]
+        rows: list[tuple[str, ...]] = [("BatchNorm", "folded into", "not folded because")]
         rows += [(norm, layer or "(model)", "") for layer, norm in self.folded]
         rows += [(norm, "-", reason) for norm, reason in self.unfolded.items()]
         lines = [aligned(rows), *self.unknown]
@@ -70,17 +72,17 @@ def fold_batchnorm(model: nn.Module, example_inputs: Any = None, *, record: Reco
 
     Folded is what a recorded pass proves: all calls of the layer are followed by this BatchNorm, which reads its very
     output; nothing else reads that, nor the weight; no hook sees either; running statistics are used. Then the float
-    outputs before and after are compared, on the example and on random inputs like it: in float64 (1e-9 of the largest
-    output), or where the model does not run in float64, in its own precision (1e-3). Each layer is compared by itself in
-    float64 as well, on random numbers.
+    outputs before and after are compared, on the example and on random inputs like it: in float64 (to 1e-9 of the
+    largest output), or where the model does not run in float64, in its own precision (to 1e-3). Each layer is compared
+    by itself in float64 as well, on random numbers.
 
     Args:
-        example_inputs: as for `record`. Without them BatchNorm is folded as far as torch.fx or plain nn.Sequentials tell
-            who follows whom, and the network's outputs are not compared.
+        example_inputs: as for `record`. Without them BatchNorm is folded as far as torch.fx or plain nn.Sequentials
+            tell who follows whom, and the network's outputs are not compared.
         record: of a pass on this model, where there is one already.
 
-    Returns what was folded, and for every other BatchNorm the reason. Raises FoldError, which names the pairs, where the
-    outputs differ: the model is then as it was.
+    Returns what was folded, and for every other BatchNorm the reason. Raises FoldError, which names the pairs, where
+    the outputs differ: the model is then as it was.
     """
     if record is None and example_inputs is not None:
         record = record_pass(model, example_inputs)
@@ -109,22 +111,23 @@ def _check_alone(model: nn.Module, pairs: list[tuple[str, str]]) -> None:
     """Each layer and its BatchNorm on random numbers in float64, against the folded layer."""
     wrong = []
     for pair in pairs:
-        layer, norm = (model.get_submodule(name) for name in pair)
+        layer: Any = model.get_submodule(pair[0])
+        norm: Any = model.get_submodule(pair[1])
         if own_forward(layer):
             continue
         with torch.no_grad(), untouched(layer), untouched(norm):
             evaluate_in_float(layer)
             with _in_float64(layer), _in_float64(norm):
                 x = torch.randn(_input_shape(layer), dtype=layer.weight.dtype, device=layer.weight.device)
-                expected = F.batch_norm(layer(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+                statistics = norm.running_mean, norm.running_var
+                expected = F.batch_norm(layer(x), *statistics, norm.weight, norm.bias, eps=norm.eps)
                 layer.weight.data, bias = _folded(layer, norm)
                 layer.bias = nn.Parameter(bias, requires_grad=False)
                 found = layer(x)
         if _difference([expected], [found]) > TOLERANCES[torch.float64]:
             wrong.append(pair)
     if wrong:
-        raise FoldError(f"folded, {_listed(wrong)} would compute something else on random numbers. The model is as it was",
-                        wrong)  # fmt: skip
+        raise FoldError(f"folded, {_listed(wrong)} would compute something else on random numbers. {_AS_IT_WAS}", wrong)
 
 
 def _input_shape(layer: Any) -> tuple[int, ...]:
@@ -144,14 +147,14 @@ def _check_network(model: nn.Module, example_inputs: Any, report: FoldReport) ->
         largest, inputs = _network_difference(model, report.folded, example_inputs, torch.float32)
         precision = torch.float32
     if largest > TOLERANCES[precision]:
-        wrong = [pair for pair in report.folded
-                 if _network_difference(model, [pair], example_inputs, precision)[0] > TOLERANCES[precision]]  # fmt: skip
-        wrong = wrong or report.folded
+        alone = {pair: _network_difference(model, [pair], example_inputs, precision)[0] for pair in report.folded}
+        wrong = [pair for pair, difference in alone.items() if difference > TOLERANCES[precision]] or report.folded
         raise FoldError(
-            f"folding {_listed(wrong)} changes the network's outputs by {largest:.1e} of the largest output, though in the "
-            "recorded pass nothing else read between the two: does the model decide by its data which layers it calls? "
-            "The model is as it was", wrong,
-        )  # fmt: skip
+            f"folding {_listed(wrong)} changes the network's outputs by {largest:.1e} of the largest output, though in "
+            "the recorded pass nothing else read between the two. Does the model decide by its data which layers it "
+            f"calls? {_AS_IT_WAS}",
+            wrong,
+        )
     if not inputs:
         report.unknown.append("the model returns no tensors: that it computes the same was not verified")
         return
@@ -214,7 +217,7 @@ def _of_tensors(function: Callable[[Tensor], Tensor], inputs: Any) -> Any:
 
 
 def _difference(expected: list[Tensor], found: list[Tensor]) -> float:
-    """The largest difference, as a part of the largest number of its tensor. Infinite where form or numbers don't fit."""
+    """The largest difference, as a part of the largest number of its tensor; infinite where the forms differ."""
     largest = 0.0
     if [x.shape for x in expected] != [x.shape for x in found]:
         return math.inf
@@ -242,8 +245,8 @@ def _rounded(model: nn.Module, pair: tuple[str, str]) -> tuple[Tensor, Tensor]:
     layer: Any = model.get_submodule(pair[0])
     weight, bias = (tensor.to(layer.weight.dtype) for tensor in _folded(layer, model.get_submodule(pair[1])))
     if not (weight.isfinite().all() and bias.isfinite().all()):
-        raise FoldError(f"folded, the weight or bias of {_listed([pair])} is beyond the range of {layer.weight.dtype}. The "
-                        "model is as it was", [pair])  # fmt: skip
+        text = f"folded, the weight or bias of {_listed([pair])} is beyond {layer.weight.dtype}'s range. {_AS_IT_WAS}"
+        raise FoldError(text, [pair])
     return weight, bias
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections import Counter
-from collections.abc import ItemsView, KeysView, ValuesView
-from contextlib import contextmanager, nullcontext
+from collections import Counter, OrderedDict
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Callable, ContextManager, Iterator, OrderedDict, Tuple, Union
+from typing import Any, Callable, Union
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -30,7 +30,7 @@ from .recorded import Operation, Record
 from .running import assigned_forward, own_forward, tensors_in
 
 _QUANTIZERS = "call_quantizers"
-_Key = Tuple[str, Tuple[str, int], int]  # function, code, passes: see CallSite
+_Key = tuple[str, tuple[str, int], int]  # function, code, passes: see CallSite
 # The functions that can be of these kinds.
 _NAMES = frozenset(
     ["cat", "add", "sub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
@@ -183,13 +183,14 @@ def call_quantizers(model: nn.Module) -> Iterator[tuple[str, int, FakeQuantize]]
     """The quantizers of calls: the call's place, the input's number, the module."""
     for name, module in model.named_modules():
         if isinstance(module, QuantizedCalls):
-            for key, quantizer in module.call_quantizers.items():
+            for key, quantizer in module.call_quantizers._modules.items():
                 place, _, number = key.rpartition(":")
+                assert isinstance(quantizer, FakeQuantize)
                 yield f"{name}.{place}" if name else place, int(number), quantizer
 
 
 class CallQuantizers(nn.ModuleDict):
-    """The quantizers of the functions that a module calls, by the function's place and the input's number: `cat_1:0`."""
+    """The quantizers of the functions that a module calls, by the function and the input's number: `cat_1:0`."""
 
 
 class QuantizedCalls(Swapped):
@@ -222,7 +223,7 @@ _thread = _Thread()
 
 
 class _Modules(OrderedDict[str, Union[nn.Module, None]]):
-    """A calling module's children. Code that goes through them in a pass, to call them, does not meet the quantizers."""
+    """A calling module's children. Code that goes through them in a pass does not meet the quantizers."""
 
     def __iter__(self) -> Any:
         names = super().__iter__()
@@ -259,7 +260,7 @@ def _running(module: QuantizedCalls) -> Iterator[None]:
         warnings.warn(f"gfpq.torch: {names}: called in the recorded pass, and not in this one", stacklevel=3)
 
 
-def watched() -> ContextManager[None]:
+def watched() -> AbstractContextManager[None]:
     """Within it the functions that this thread calls find their quantizers."""
     return nullcontext() if _thread.watched else _watch()
 
@@ -268,7 +269,7 @@ def watched() -> ContextManager[None]:
 def _watch() -> Iterator[None]:
     _thread.watched = True
     try:
-        with _Calls():
+        with _Calls():  # type: ignore[no-untyped-call, unused-ignore]
             yield
     finally:
         _thread.watched = False
@@ -330,8 +331,8 @@ def _on_quantized(func: Any, args: Any, kwargs: dict[str, Any], site: CallSite, 
         )
     keys = {position: site.quantizer_key(number) for number, position in enumerate(site.positions)}
     made = [
-        quantizers[keys[i]](tensor) if keys.get(i) in quantizers else tensor  # type: ignore[operator]
-        for i, tensor in enumerate(tensors)
+        quantizers[keys[position]](tensor) if keys.get(position, "") in quantizers else tensor
+        for position, tensor in enumerate(tensors)
     ]
     if is_in_place(func, kwargs) and made[0] is not tensors[0]:  # the function is to write to the very tensor
         made[0] = tensors[0].copy_(made[0])
@@ -358,6 +359,7 @@ def _warn_unknown(name: str, where: str, args: Any, kwargs: dict[str, Any], fram
     fits = all(tensor.is_floating_point() and tensor.dim() in (2, 4) for tensor in tensors)
     if tensors and fits and describe_function(name, given)[0] in QUANTIZED_FUNCTIONS:
         warnings.warn(
-            f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}, was not called in the recorded pass "
-            "and is not quantized: prepare the model with example_inputs that lead there", stacklevel=3,
-        )  # fmt: skip
+            f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}, was not called in the "
+            "recorded pass and is not quantized: prepare the model with example_inputs that lead there",
+            stacklevel=3,
+        )

@@ -1,19 +1,24 @@
 """What a module or a function is to NNIE: its kind, Caffe's name for the layer, and its attributes as plain data.
 
-Modules and functions that compute the same have the same kind and the same attributes. A kind of None: no layer of NNIE's.
+Modules and functions that compute the same have the same kind and the same attributes. Axes are as they were given:
+a negative one counts from the last. A kind of None: no layer of NNIE's.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable, Union
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.dropout import _DropoutNd
 
-Attributes = dict  # of str to None, bool, int, float, str, or tuples of them
+Attributes = dict[str, Any]  # None, bool, int, float, str, or tuples of them
+Given = dict[str, Any]  # arguments by name
+Described = Union[tuple[str, Attributes], None]
 
 # The kinds whose inputs NNIE quantizes, beside Convolution, DepthwiseConv, Deconvolution and InnerProduct.
 # One Pooling of these is global (a mean over the spatial axes); one public account leaves that one out.
@@ -73,10 +78,10 @@ def describe_module(module: nn.Module) -> tuple[str | None, Attributes]:
     m: Any = module
     kind = layer_kind(module)
     if isinstance(module, _ConvNd):
-        names = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"]
+        layer_names = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"]
         if isinstance(module, _ConvTransposeNd):
-            names.append("output_padding")
-        return kind, {name: plain(getattr(m, name)) for name in names} | {"padding_mode": m.padding_mode}
+            layer_names.append("output_padding")
+        return kind, {name: plain(getattr(m, name)) for name in layer_names} | {"padding_mode": m.padding_mode}
     if isinstance(module, nn.Linear):
         return kind, {"in_features": m.in_features, "out_features": m.out_features}
     if kind == "Pooling":
@@ -85,8 +90,8 @@ def describe_module(module: nn.Module) -> tuple[str | None, Attributes]:
         given = {name: getattr(m, name) for name in names if hasattr(m, name)}
         return kind, _adaptive(n, method, m.output_size) if adaptive else _pooling(n, method, given)
     if isinstance(module, _BatchNorm):
-        names = ("num_features", "eps", "momentum", "affine", "track_running_stats")
-        return "BatchNorm", {name: getattr(m, name) for name in names}
+        of_norm = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+        return "BatchNorm", {name: getattr(m, name) for name in of_norm}
     if isinstance(module, nn.Upsample):
         return "Upsample", _upsample(m.size, m.scale_factor, m.mode, m.align_corners)
     if isinstance(module, nn.Flatten):
@@ -150,8 +155,8 @@ def describe_function(name: str, given: dict[str, Any]) -> tuple[str | None, Att
     return None, {role: plain(value) for role, value in given.items() if role not in tensors}
 
 
-def _conv(n: int, transposed: bool) -> Callable[[dict], tuple[str, Attributes] | None]:
-    def describe(given: dict) -> tuple[str, Attributes] | None:
+def _conv(n: int, transposed: bool) -> Callable[[Given], Described]:
+    def describe(given: Given) -> Described:
         weight, groups = given.get("weight"), given.get("groups", 1)
         if not isinstance(weight, Tensor):
             return None
@@ -171,14 +176,14 @@ def _conv(n: int, transposed: bool) -> Callable[[dict], tuple[str, Attributes] |
     return describe
 
 
-def _linear(given: dict) -> tuple[str, Attributes] | None:
+def _linear(given: Given) -> Described:
     weight = given.get("weight")
     if not isinstance(weight, Tensor) or weight.dim() != 2:
         return None
     return "InnerProduct", {"in_features": weight.shape[1], "out_features": weight.shape[0]}
 
 
-def _pooling(n: int, method: str, given: dict) -> Attributes:
+def _pooling(n: int, method: str, given: Given) -> Attributes:
     kernel = each(given["kernel_size"], n)
     attributes = {
         "method": _METHODS[method], "global": False, "kernel_size": kernel,
@@ -200,10 +205,10 @@ def _upsample(size: Any, scale: Any, mode: str, align_corners: Any) -> Attribute
     return {"scale_factor": plain(scale), "size": plain(size), "mode": mode, "align_corners": align_corners}
 
 
-def _reduce(method: str) -> Callable[[dict], tuple[str, Attributes] | None]:
+def _reduce(method: str) -> Callable[[Given], Described]:
     """A mean or maximum over all spatial axes is a global pooling."""
 
-    def describe(given: dict) -> tuple[str, Attributes] | None:
+    def describe(given: Given) -> Described:
         x, dim = given["input"], given.get("dim", given.get("axis"))
         if x.dim() < 3 or dim is None or not isinstance(dim, (int, tuple, list)):
             return None
@@ -216,10 +221,10 @@ def _reduce(method: str) -> Callable[[dict], tuple[str, Attributes] | None]:
     return describe
 
 
-def _eltwise(operation: str, sign: int = 1) -> Callable[[dict], tuple[str, Attributes] | None]:
+def _eltwise(operation: str, sign: int = 1) -> Callable[[Given], Described]:
     """Of two tensors of one shape. With a number it is a Power, with a tensor of another shape a Scale or a Bias."""
 
-    def describe(given: dict) -> tuple[str, Attributes] | None:
+    def describe(given: Given) -> Described:
         x, other, factor = given["input"], given.get("other"), sign * given.get("alpha", 1)
         if isinstance(other, (bool, int, float)) and operation in ("sum", "product"):
             scale, shift = (1.0, float(factor * other)) if operation == "sum" else (float(other), 0.0)
@@ -237,22 +242,22 @@ def _eltwise(operation: str, sign: int = 1) -> Callable[[dict], tuple[str, Attri
     return describe
 
 
-def _concat(given: dict) -> tuple[str, Attributes]:
+def _concat(given: Given) -> tuple[str, Attributes]:
     return "Concat", {"axis": given.get("dim", given.get("axis", 0))}
 
 
-def _pool_function(n: int, method: str, adaptive: bool) -> Callable[[dict], tuple[str, Attributes] | None]:
+def _pool_function(n: int, method: str, adaptive: bool) -> Callable[[Given], Described]:
     if adaptive:
         return lambda given: ("Pooling", _adaptive(n, method, given.get("output_size", 1)))
     return lambda given: ("Pooling", _pooling(n, method, given))
 
 
-def _interpolate(given: dict) -> tuple[str, Attributes]:
+def _interpolate(given: Given) -> tuple[str, Attributes]:
     return "Upsample", _upsample(given.get("size"), given.get("scale_factor"), given.get("mode", "nearest"),
                                  given.get("align_corners"))  # fmt: skip
 
 
-_FUNCTIONS: dict[str, Callable[[dict], tuple[str, Attributes] | None]] = {
+_FUNCTIONS: dict[str, Callable[[Given], Described]] = {
     **{f"conv{n}d": _conv(n, False) for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": _conv(n, True) for n in (1, 2, 3)},
     **{f"{'adaptive_' if adaptive else ''}{method.lower()}_pool{n}d": _pool_function(n, method, adaptive)
@@ -281,7 +286,7 @@ _FUNCTIONS: dict[str, Callable[[dict], tuple[str, Attributes] | None]] = {
 }  # fmt: skip
 
 
-def _numbered(given: dict) -> tuple:
+def _numbered(given: Given) -> tuple[Any, ...]:
     """The numbers behind the input: `view(2, -1)` and `view((2, -1))` alike."""
     values = [value for role, value in given.items() if role != "input" and not isinstance(value, Tensor)]
     return tuple(plain(value) for value in (values[0] if values and isinstance(values[0], (tuple, list)) else values))
@@ -296,9 +301,11 @@ def each(value: Any, n: int) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value as data: numbers, words and tuples of them; slices as ("slice", start, stop, step); others by their text."""
+    """A value as data: numbers, words, tuples of them; ("slice", start, stop, step); others by their text."""
+    if isinstance(value, np.generic):
+        return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
-        return value.item() if hasattr(value, "item") else value
+        return value
     if isinstance(value, (tuple, list)):
         return tuple(plain(item) for item in value)
     if isinstance(value, slice):

@@ -1,6 +1,7 @@
 """One recorded pass of a network: every operation on tensors, in the order of the calls.
 
-Recorded is what ran, so networks that torch.fx can't trace are recorded too; what depends on the data is recorded as it went.
+Recorded is what ran, so networks that torch.fx can't trace are recorded too; what depends on the data is recorded as it
+went.
 Three observers work together: each module's `forward` is wrapped, a TorchFunctionMode sees the functions, and a
 TorchDispatchMode beneath them sees what those miss (scripted code, extensions) and every write to memory.
 """
@@ -11,9 +12,10 @@ import gc
 import sys
 import weakref
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -28,19 +30,21 @@ _PACKAGE = __name__.rpartition(".")[0]
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
 _FOLDER = str(Path(__file__).parent)
 # Python code of PyTorch between a caller and the function that a mode sees.
-_THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional", "torch._ops",
-         "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")  # fmt: skip
+_THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional",
+         "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")
 # They tell a tensor's form, not its numbers.
-_METADATA = frozenset(
-    "size dim ndimension numel nelement stride storage_offset element_size is_contiguous is_floating_point is_complex "
-    "is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook requires_grad "
-    "retain_grad hash result_type is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim".split()
-)
+_FORM = """size dim ndimension numel nelement stride storage_offset element_size is_contiguous is_floating_point
+is_complex is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook
+requires_grad retain_grad hash result_type is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim"""
+_METADATA = frozenset(_FORM.split())
+
+
 def record(model: nn.Module, example_inputs: Any) -> Record:
     """Runs the float model once, in evaluation and without gradient, and records every operation.
 
     Args:
-        example_inputs: what the model is called with: a tuple of arguments, a dict of keyword arguments, or one argument.
+        example_inputs: what the model is called with: a tuple of arguments, a dict of keyword arguments, or one
+            argument.
 
     In a prepared model the quantizers pass on what they get, and are not recorded.
 
@@ -115,7 +119,7 @@ class _Context:
 
     module: str
     call: int
-    counts: Counter = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class _Recorder:
@@ -127,7 +131,7 @@ class _Recorder:
         self.written: set[Any] = set()  # storages
         self.tracked: dict[int, tuple[Tensor, int]] = {}  # tensors are kept, so that no id is used twice
         self.aliases: dict[Any, list[int]] = {}  # tracked tensors by storage
-        self.calls: Counter = Counter()  # of places
+        self.calls: Counter[str] = Counter()  # of places
         self.parameters: dict[int, str] = {}
         self.held: list[Tensor] = []  # the parameters
         self._learn_modules()
@@ -153,8 +157,7 @@ class _Recorder:
         for name, module in self.model.named_modules():
             if not is_quantizer(module):
                 kind = describe_module(module)[0] if not own_forward(module) and _is_leaf(module) else None
-                first, *others = paths[id(module)]
-                self.record.modules[name] = Module(name, type(module).__name__, kind, tuple(others))
+                self.record.modules[name] = Module(name, type(module).__name__, kind, tuple(paths[id(module)][1:]))
             vars(module)["forward"] = _Recorded(self, module, name)
         named = []
         for name, module in self.model.named_modules(remove_duplicate=False):
@@ -188,7 +191,7 @@ class _Recorder:
             self.written.clear()
         return result
 
-    def _run_container(self, name: str, forward: Callable, args: Any, kwargs: Any) -> Any:
+    def _run_container(self, name: str, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         call_number = self.calls[name]
         self.calls[name] += 1
         self.contexts.append(_Context(name, call_number))
@@ -209,7 +212,8 @@ class _Recorder:
             if getattr(function, "__name__", "") == "__set__":  # such as `x.data = y`
                 self.written.add(storage_key(args[0]))
             if self.written or any(True for _ in tensors_in(result)) or self._reads_numbers(function, name, inputs):
-                self._add(None, name, (kind, getattr(function, "full_name", name), inputs.parameters, attributes), inputs, result, frame)
+                described = (kind, getattr(function, "full_name", name), inputs.parameters, attributes)
+                self._add(None, name, described, inputs, result, frame)
         finally:
             self.depth -= 1
             self.written.clear()
@@ -291,8 +295,8 @@ class _Recorder:
         """Which tensors outlive the pass, and are no known outputs? Somebody may read them, unseen."""
         made = [(value, weakref.ref(tensor)) for tensor, value in self.tracked.values()]
         self.tracked.clear()
-        candidates = [(value, ref) for value, ref in made
-                      if self.record.values[value].producer is not None and value not in self.record.outputs]  # fmt: skip
+        known = {value.index for value in self.record.values if value.producer is None} | set(self.record.outputs)
+        candidates = [(value, ref) for value, ref in made if value not in known]
         if any(ref() is not None for _, ref in candidates):
             gc.collect()
         for value, ref in candidates:
@@ -315,7 +319,7 @@ class _Recorded:
 
 class _Functions(TorchFunctionMode):
     def __init__(self, recorder: _Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.recorder = recorder
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -328,7 +332,7 @@ class _Dispatched(TorchDispatchMode):
     """Sees ATen's operations: for the writes of all, and those that no function told of."""
 
     def __init__(self, recorder: _Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.recorder = recorder
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

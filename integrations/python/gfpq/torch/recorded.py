@@ -29,8 +29,9 @@ class Operation:
     called again (its module is called several times in a pass) it ends in `:1`, `:2`, ...
 
     `inputs` are the values it reads, in the order of the arguments, `roles` their arguments' names, and `positions`
-    their places among all tensors of the call; parameters and buffers of the model are not among them but in `parameters`: argument's name to full name. `outputs` are the
-    values it returns, and those that it wrote to. `attributes` depend on the kind: see gfpq.torch.operations.
+    their places among all tensors of the call; parameters and buffers of the model are not among them but in
+    `parameters`: argument's name to full name. `outputs` are the values it returns, and those that it wrote to.
+    `attributes` depend on the kind: see gfpq.torch.operations.
     """
 
     index: int
@@ -60,7 +61,7 @@ class Operation:
 
     @property
     def passes_through(self) -> bool:
-        """It returned its very input, unchanged: Identity, Dropout in evaluation, `contiguous` of a contiguous tensor."""
+        """It returned its very input: Identity, Dropout in evaluation, `contiguous` of a contiguous tensor."""
         return bool(self.outputs) and set(self.outputs) <= set(self.inputs)
 
 
@@ -123,7 +124,7 @@ class Record:
 
     def table(self) -> list[tuple[str, ...]]:
         """One row an operation: name, kind, inputs, outputs, shape, site. The first row is the heading."""
-        rows = [("operation", "kind", "reads", "makes", "shape", "called from")]
+        rows: list[tuple[str, ...]] = [("operation", "kind", "reads", "makes", "shape", "called from")]
         for operation in self.operations:
             shapes = ", ".join("x".join(map(str, self.values[value].shape)) or "()" for value in operation.outputs)
             reads, makes = (" ".join(f"#{value}" for value in side) for side in (operation.inputs, operation.outputs))

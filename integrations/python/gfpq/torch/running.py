@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -13,16 +14,16 @@ from torch import Tensor, nn
 
 _PACKAGE = __name__.rpartition(".")[0]
 # What a subclass of a layer changes the computation with.
-_COMPUTING = frozenset("forward __call__ _call_impl _conv_forward _output_padding __getattr__ __iter__ weight bias "
-                       "running_mean running_var eps".split())  # fmt: skip
+_COMPUTING = {"forward", "__call__", "_call_impl", "_conv_forward", "_output_padding", "__getattr__", "__iter__",
+              "weight", "bias", "running_mean", "running_var", "eps"}  # fmt: skip
 
 
 def evaluate_in_float(model: nn.Module) -> None:
     """Puts a model into evaluation, and the quantizers in it out of work."""
     model.eval()
     for module in model.modules():
-        if is_quantizer(module) and hasattr(module, "enabled"):
-            module.enabled = False
+        if is_quantizer(module) and "enabled" in vars(module):
+            vars(module)["enabled"] = False
 
 
 def call(model: nn.Module, example_inputs: Any) -> Any:
@@ -113,8 +114,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for module, own, content in zip(modules, attributes, contents):
             vars(module).clear()
             vars(module).update(own)
-            for key, value in content.items():
-                _refill(own[key], value)
+            for name, value in content.items():
+                _refill(own[name], value)
         with torch.no_grad():
             for key, tensor in tensors.items():
                 if tensor.shape != copies[key].shape:
