@@ -56,7 +56,7 @@ class CallsTest(unittest.TestCase):
         self.assertEqual(kinds["up"], "Upsample")
 
     def test_bits_and_skip_work_on_them(self):
-        model, placed = prepared(skip=["add", "up"], layer_bits={"cat": 16})
+        _, placed = prepared(skip=["add", "up"], layer_bits={"cat": 16})
         self.assertNotIn("add", {row.layer for row in placed})
         self.assertNotIn("up", {row.layer for row in placed})
         self.assertEqual({row.bits for row in placed if row.layer == "cat"}, {16})

@@ -1,4 +1,4 @@
-"""Whatever makes a program of a prepared model would make a float network of it: it is refused; the export goes through."""
+"""What makes a program of a prepared model would make a float network of it, and is refused; exports go through."""
 
 import importlib.util
 import io
@@ -76,7 +76,7 @@ class TracingTest(unittest.TestCase):
 
 @needs_torch
 class CaptureTest(unittest.TestCase):
-    """In the capture of a CUDA graph nothing may be read from the device. Here without a GPU: nothing is read at all."""
+    """In the capture of a CUDA graph nothing may be read from the device. Without a GPU: nothing is read at all."""
 
     def setUp(self):
         def read(*_):

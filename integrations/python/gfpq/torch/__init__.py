@@ -14,6 +14,7 @@ from .compare import compare_layers
 from .export import Export, evaluate, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
+from .onnx import export_onnx
 from .prepare import Placed, Preparation, float_state, only, prepare, quantizers, remove
 from .tensors import quantize, quantize_
 
@@ -28,6 +29,7 @@ __all__ = [
     "compare_layers",
     "evaluate",
     "export",
+    "export_onnx",
     "float_state",
     "fold_batchnorm",
     "only",

@@ -16,7 +16,7 @@ from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
-from .model import QuantizedModel, check_all, example_of, mapped
+from .model import QuantizedModel, State, check_all, example_of, mapped
 from .prepare import quantizers, remove
 from .record import record
 from .recorded import Record
@@ -71,10 +71,13 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     check_all(model)
     twin = copy.deepcopy(model).eval()
     recorded = recorded_pass(twin) if fold else None
-    folded = list(twin._gfpq.folded) if isinstance(twin, QuantizedModel) else []
-    unfolded: dict[str, str] = {}
+    state = model._gfpq if isinstance(model, QuantizedModel) else State([], [])
+    folded, unfolded = list(state.folded), {}
     if fold:
-        report = fold_batchnorm(twin, _few(example_of(twin)), record=recorded)
+        # The network's outputs are compared in the first export, each layer's in all of them.
+        compared = state.compared and state.record is recorded
+        report = fold_batchnorm(twin, None if compared else _few(example_of(twin)), record=recorded)
+        state.record, state.compared = recorded, True
         folded += report.folded
         unfolded = report.unfolded
         if isinstance(twin, QuantizedModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -42,6 +42,10 @@ class State:
     record: Record | None = None  # of the pass in prepare
     inputs: Call | None = None  # of the first pass, with TensorSpecs for tensors
     folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
+    compared: bool = False  # an export folded as this record says, and compared the outputs
+
+    def __deepcopy__(self, _memo: Any) -> State:
+        return replace(self, folded=list(self.folded))  # a record never changes
 
 
 class QuantizedModel(Swapped):

@@ -218,23 +218,32 @@ def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
     """
     leave(model)
     remove_calls(model)
-    layers = [module for module in model.modules() if isinstance(module, QuantizedLayer)]
-    quantized: dict[Any, Tensor] = {}  # a weight that two layers share is quantized once
-    for layer in layers if keep_quantized else ():
-        with torch.no_grad():
-            if layer.weight_quantizer is not None and _weight_of(layer) not in quantized:
-                quantized[_weight_of(layer)] = layer.quantized_weight()
-    for layer in layers:
-        weight = quantized.get(_weight_of(layer))
+    if keep_quantized:
+        quantize_weights(model)
+    for layer in [module for module in model.modules() if isinstance(module, QuantizedLayer)]:
         layer.__class__ = _plain_class(layer)
         for key in _OWN:
             delattr(layer, key)
-        if weight is not None:
-            if parametrize.is_parametrized(layer, "weight"):
-                layer.__class__ = _class_of_its_own(layer, type(layer).__bases__)
-                parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
-            with torch.no_grad():
-                layer.weight.copy_(weight)
+
+
+@torch.no_grad()
+def quantize_weights(model: nn.Module) -> None:
+    """Puts the quantized weights in place of the float ones, and takes the quantizers of weights out."""
+    layers = [module for module in model.modules() if isinstance(module, QuantizedLayer)]
+    layers = [layer for layer in layers if layer.weight_quantizer is not None]
+    quantized: dict[Any, Tensor] = {}
+    for layer in layers:
+        if _weight_of(layer) not in quantized:  # one that two layers share is quantized once
+            quantized[_weight_of(layer)] = layer.quantized_weight()
+    for layer in layers:
+        weight = quantized[_weight_of(layer)]
+        if parametrize.is_parametrized(layer, "weight"):
+            layer.__class__ = _plain_class(layer)
+            layer.__class__ = _class_of_its_own(layer, type(layer).__bases__)
+            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+            layer.__class__ = class_for(layer, "")
+        layer.weight.copy_(weight)
+        layer.weight_quantizer = None
 
 
 def _weight_of(layer: nn.Module) -> Any:
