@@ -1,9 +1,9 @@
 """Training PyTorch networks for NNIE: the guide's chapter 3.
 
     import gfpq.torch as gq
-    gq.prepare(model, bits=8)       # quantizers before the layers, and in front of their weights
-    ...                             # fine-tune as usual
-    gq.export(model, "deployed")    # folded, quantized weights and the parameters
+    gq.prepare(model, bits=8, example_inputs=x)     # quantizers for the data and the weights of each layer
+    ...                                             # fine-tune as usual
+    gq.export(model, "deployed")                    # folded, quantized weights and the parameters
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .onnx import export_onnx
 from .prepare import Placed, Preparation, float_state, only, prepare, quantizers, remove
+from .record import record
 from .tensors import quantize, quantize_
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "quantize",
     "quantize_",
     "quantizers",
+    "record",
     "remove",
 ]
