@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .widths import WIDTHS
+
 LOW_SIMILARITY = 0.98  # the guide's: below it a layer is to be looked at
 
 
@@ -50,7 +52,8 @@ class Comparison(list[Layer]):
             f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error):",
             "1. Compare with data_only=True, then weights_only=True: which of them costs the similarity?",
             "2. Data: calibrate with batches of the real scene, or another range (\"percentile\", \"moving maximum\").",
-            f"   Weights, or both: fine-tune with a small learning rate, or give it more bits: layer_bits={{{name!r}: 16}}.",
+            "   Weights, or both: fine-tune with a small learning rate, or give it more bits: "
+            f"layer_bits={{{name!r}: {max(WIDTHS)}}}.",
             "3. In fine-tuning leave BatchNorm frozen (prepare does), or train folded: prepare(..., fold=True).",
         ]
 

@@ -14,9 +14,9 @@ Row = dict[str, Any]
 
 
 def row_of(layer: str, tensor: str, group: int, param: Param, input_number: int = 0) -> Row:
-    """A Param's row: `layer`, `tensor` (DATA, the layer's input; or WEIGHT), `input` (which one, of a layer with several,
-    such as Concat), `group`, `bits`, `delta`, `clip` (the largest value, 2^((delta+K)/S)), `block` (the 16 bytes in
-    hexadecimal).
+    """A Param's row: `layer`, `tensor` (DATA, the layer's input; or WEIGHT), `input` (which one, of a layer with
+    several, such as Concat), `group`, `bits`, `delta`, `clip` (the largest value, 2^((delta+K)/S)), `block` (the 16
+    bytes in hexadecimal).
 
     Raises NotInitializedError where the Param holds nothing.
     """
@@ -44,7 +44,10 @@ def param_of(row: Row) -> Param:
 
 
 def nnie_of(rows: list[Row]) -> dict[str, Any]:
-    """The clip values of each layer's data, one a group or an input, as {"nnie": {"gfpq_param_dict": {layer: [clip, ...]}}}."""
+    """The clip values of each layer's data, one a group or an input.
+
+    As {"nnie": {"gfpq_param_dict": {layer: [clip, ...]}}}.
+    """
     layers: dict[str, list[float]] = {}
     for row in rows:
         if row["tensor"] == DATA:

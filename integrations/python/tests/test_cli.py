@@ -193,8 +193,10 @@ class ParamCommandTest(CommandsTest):
     def test_what_export_wrote(self):
         rows = [{"layer": "conv", "tensor": "data", "group": 0, "bits": 16,
                  "block": bytes(gfpq.Param.from_delta(-1000, 16)).hex()}]  # fmt: skip
+        rows.append({**rows[0], "layer": "cat", "input": 1})
         file = self.write("p.json", json.dumps(rows).encode())
-        self.assertIn("conv data 0: Param(bits=16, delta=-1000", self.run_command("param", file)[1])
+        _, out, _ = self.run_command("param", file)
+        self.assertRegex(out, r"^conv data 0: Param\(bits=16, delta=-1000.*\ncat data of input 1 0: Param\(bits=16")
 
 
 class CompareTest(CommandsTest):
