@@ -184,6 +184,34 @@ class ReferenceLoopTest(unittest.TestCase):
 
         self.assertEqual(sorted_(model), sorted_(plain))
 
+    def test_evaluation_in_inference_mode_between_the_epochs(self):
+        """With the moving average, which copies the model while the learning rate warms up, and its checkpoint."""
+        model = prepared()
+        averaged = AveragedModel(model, avg_fn=lambda a, b, _: 0.9 * a + 0.1 * b, use_buffers=True)
+        optimizer = sgd(model)
+        for number in range(3):
+            epoch(model, optimizer, batches(2, number), averaged)
+            if number == 0:
+                averaged.n_averaged.fill_(0)
+            for one in (model, averaged):
+                one.eval()
+                with torch.inference_mode():
+                    found = one(batches(1, 9)[0][0])
+                self.assertTrue(torch.equal(found, evaluated(one)))
+        again = AveragedModel(prepared(1), use_buffers=True)
+        again.load_state_dict(averaged.state_dict())
+        self.assertTrue(torch.equal(evaluated(again), evaluated(averaged)))
+
+    def test_what_inference_mode_calibrated_trains(self):
+        model = prepared()
+        with torch.inference_mode():
+            gq.calibrate(model, [x for x, _ in batches(2)])
+        before = ranges(model)
+        epoch(model, sgd(model), [(3 * x, y) for x, y in batches(2)])
+        self.assertGreater(ranges(model)[0], before[0])
+        self.assertTrue(torch.isfinite(evaluated(model)).all())
+        copy.deepcopy(model)
+
     def test_a_checkpoint_resumes(self):
         """torchvision's: state_dicts of the model, the optimizer and the schedule."""
         def start(seed):
