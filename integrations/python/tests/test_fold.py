@@ -28,6 +28,10 @@ if torch is not None:
                     module.bias.data.normal_(generator=generator)
         return model
 
+    class Untraceable(nn.Module):
+        def forward(self, x):
+            return x * float(x.sum())
+
     def conv(**keywords):
         return nn.Conv2d(3, 3, 1, **keywords)
 
@@ -451,10 +455,6 @@ class WithoutExampleTest(unittest.TestCase):
             self.assertNotRegex(report.unfolded["n"], "trace")
 
     def test_a_chain_of_sequentials_that_fx_can_not_trace(self):
-        class Untraceable(nn.Module):
-            def forward(self, x):
-                return x * float(x.sum())
-
         inner = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
         model = trained(nn.Sequential(inner, Untraceable(), nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), Block(3, 3)))
         report = fold_batchnorm(model)
@@ -476,8 +476,9 @@ class WithoutExampleTest(unittest.TestCase):
 
     def test_a_layer_in_two_places(self):
         c = conv()
-        report = fold_batchnorm(nn.Sequential(c, nn.BatchNorm2d(3), nn.Sequential(c, nn.BatchNorm2d(3))))
-        self.assertEqual(report.folded, [])
+        for last in (nn.ReLU(), Untraceable()):
+            report = fold_batchnorm(nn.Sequential(c, nn.BatchNorm2d(3), nn.Sequential(c, nn.BatchNorm2d(3)), last))
+            self.assertEqual(report.folded, [])
 
     def test_with_a_record_alone(self):
         model = trained(Of(lambda self, x: self.b(x * float(x.sum())), b=Block(3, 4))).eval()

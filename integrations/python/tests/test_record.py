@@ -97,6 +97,13 @@ class OperationsTest(unittest.TestCase):
         self.assertEqual([op.attributes["scale"] for op in found[10:]], [2.0, 1.0])
         self.assertEqual(found[11].attributes["shift"], 1.5)
 
+    def test_operators_with_the_operands_the_other_way_round(self):
+        found = record(Of(lambda self, x: (1 - x, torch.rsub(x, x), 2 / x, 2**x)), images()).operations
+        self.assertEqual([op.name for op in found], ["rsub", "rsub_1", "rdiv", "rpow"])
+        self.assertEqual((found[0].kind, found[0].attributes), ("Power", {"power": 1.0, "scale": -1.0, "shift": 1.0}))
+        self.assertEqual((found[1].kind, found[1].attributes["coefficients"]), ("Eltwise", (-1.0, 1.0)))
+        self.assertEqual([op.kind for op in found[2:]], [None, None])
+
     def test_modules_and_functions_that_compute_the_same_have_the_same_attributes(self):
         pairs = [
             (nn.MaxPool2d(3, 2, 1), lambda self, x: F.max_pool2d(x, 3, 2, 1)),
@@ -136,6 +143,15 @@ class OperationsTest(unittest.TestCase):
             self.assertEqual(found.parameters, {"weight": "c.weight", "bias": "c.bias"})
             self.assertEqual((found.module, found.layer), (None, "c"))
             self.assertEqual(recorded.never_called, [])
+
+    def test_functions_that_only_look_like_a_layer_are_of_no_kind(self):
+        cases = [
+            lambda self, x: x.view(torch.int32), lambda self, x: x.clamp(x.min(), x.max()),
+            lambda self, x: F.dropout(x, 0.5, training=True), lambda self, x: torch.max(x, 1),
+            lambda self, x: x + torch.tensor(1.0),
+        ]  # fmt: skip
+        for forward in cases:
+            self.assertIsNone(record(Of(forward), images()).operations[-1].kind)
 
     def test_a_mean_over_all_spatial_axes_is_a_global_pooling_and_no_other(self):
         means = [lambda self, x: x.mean((2, 3)), lambda self, x: torch.mean(x, [-1, -2], keepdim=True),
@@ -223,6 +239,19 @@ class ValuesTest(unittest.TestCase):
 
             recorded = record(Of(forward, a=nn.Conv2d(3, 4, 1), b=nn.Conv2d(4, 4, 1)), images())
             self.assertEqual(recorded.producer(operation(recorded, "b").inputs[0]).name, recorded.operations[2].name)
+
+    def test_data_that_is_assigned_makes_a_new_value(self):
+        def forward(self, x):
+            y = self.a(x)
+            y.data = torch.zeros(2, 4, 8, 8)
+            return self.b(y)
+
+        recorded = record(Of(forward, a=nn.Conv2d(3, 4, 1), b=nn.Conv2d(4, 4, 1)), images())
+        self.assertEqual(recorded.producer(operation(recorded, "b").inputs[0]).name, "data")
+
+    def test_a_write_belongs_to_one_operation(self):
+        model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 1))
+        self.assertEqual([len(op.outputs) for op in record(model, images()).operations], [1, 1, 1])
 
     def test_a_write_in_inference_mode_is_seen(self):
         def forward(self, x):

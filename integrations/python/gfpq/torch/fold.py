@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -188,9 +186,6 @@ def _network_difference(
 def _outputs(model: nn.Module, inputs: Any, pairs: list[tuple[str, str]], double: bool) -> list[Tensor]:
     """What the network returns with these pairs folded. It is left as it was."""
     with torch.no_grad(), untouched(model):
-        torch.manual_seed(0)
-        random.seed(0)
-        np.random.seed(0)
         evaluate_in_float(model)
         with _in_float64(model) if double else nullcontext():
             for pair in pairs:

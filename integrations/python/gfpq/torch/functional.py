@@ -33,7 +33,7 @@ _QUANTIZERS = "call_quantizers"
 _Key = tuple[str, tuple[str, int], int]  # function, code, passes: see CallSite
 # The functions that can be of these kinds.
 _NAMES = frozenset(
-    ["cat", "add", "sub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
+    ["cat", "add", "sub", "rsub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
     + [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
 )
 

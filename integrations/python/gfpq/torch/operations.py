@@ -47,7 +47,8 @@ _SIGNATURES = {
     "prelu": "input weight", "elu": "input alpha inplace",
     "softmax": "input dim", "log_softmax": "input dim", "sigmoid": "input", "tanh": "input",
     "cat": "tensors dim", "stack": "tensors dim",
-    "add": "input other", "sub": "input other", "mul": "input other", "div": "input other", "pow": "input exponent",
+    "add": "input other", "sub": "input other", "rsub": "input other", "mul": "input other", "div": "input other",
+    "pow": "input exponent",
     "maximum": "input other", "minimum": "input other", "max": "input other", "min": "input other",
     "mean": "input dim keepdim", "amax": "input dim keepdim", "sum": "input dim keepdim",
     "flatten": "input start_dim end_dim", "squeeze": "input dim", "unsqueeze": "input dim",
@@ -57,7 +58,6 @@ _SIGNATURES = {
 }  # fmt: skip
 _ALIASES = {"concat": "cat", "concatenate": "cat", "multiply": "mul", "subtract": "sub", "divide": "div",
             "true_divide": "div", "truediv": "div"}  # fmt: skip
-_ARITHMETIC = ("add", "sub", "mul", "truediv", "div", "pow", "matmul", "floordiv", "mod")
 
 
 def layer_kind(module: nn.Module) -> str | None:
@@ -120,22 +120,22 @@ _MODULES: dict[type, Callable[[Any], tuple[str, Attributes]]] = {
 
 
 def function_name(function: Any) -> str:
-    """A function's plain name: `add` for torch.add, Tensor.add_, `+` and `+=`; for a property, the property's."""
+    """A function's plain name: `add` for torch.add, Tensor.add_, `+` and `+=`; for a property, the property's.
+
+    With the operands the other way round it begins with r: `rsub` for `1 - x`.
+    """
     name = getattr(function, "__name__", str(function)).split(".")[0]
     if name in ("__get__", "__set__"):
         name = getattr(getattr(function, "__self__", None), "__name__", name)
     bare = name.strip("_") or name
-    if name.startswith("__") and name.endswith("__") and bare[:1] in ("i", "r") and bare[1:] in _ARITHMETIC:
-        bare = bare[1:]
     return _ALIASES.get(bare, bare)
 
 
 def is_in_place(function: Any, kwargs: dict[str, Any]) -> bool:
     """Whether a call writes to its first argument or to `out`, by the function's name."""
     name = getattr(function, "__name__", "")
-    by_name = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__" or name == "__set__"
-    by_operator = name.startswith("__i") and name[3:-2] in _ARITHMETIC
-    return by_name or by_operator or kwargs.get("out") is not None or bool(kwargs.get("inplace"))
+    by_name = (name.endswith("_") and not name.endswith("__")) or name in ("__setitem__", "__set__")
+    return by_name or kwargs.get("out") is not None or bool(kwargs.get("inplace"))
 
 
 def arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -221,23 +221,26 @@ def _reduce(method: str) -> Callable[[Given], Described]:
     return describe
 
 
-def _eltwise(operation: str, sign: int = 1) -> Callable[[Given], Described]:
-    """Of two tensors of one shape. With a number it is a Power, with a tensor of another shape a Scale or a Bias."""
+def _eltwise(operation: str, coefficients: tuple[float, float] = (1.0, 1.0)) -> Callable[[Given], Described]:
+    """Of two tensors of one shape. With a number it is a Power, with a tensor of another shape a Scale or a Bias.
+
+    The coefficients are those of a sum. `alpha` goes with what is added or subtracted: the input where that is first.
+    """
 
     def describe(given: Given) -> Described:
-        x, other, factor = given["input"], given.get("other"), sign * given.get("alpha", 1)
+        x, other = given["input"], given.get("other")
+        alpha = given.get("alpha", 1)
+        a, b = (coefficients[0] * alpha, coefficients[1]) if coefficients[0] < 0 else (1.0, coefficients[1] * alpha)
         if isinstance(other, (bool, int, float)) and operation in ("sum", "product"):
-            scale, shift = (1.0, float(factor * other)) if operation == "sum" else (float(other), 0.0)
+            scale, shift = (a, b * other) if operation == "sum" else (float(other), 0.0)
             return "Power", {"power": 1.0, "scale": scale, "shift": shift}
-        if not isinstance(other, Tensor):
+        if not isinstance(other, Tensor) or not (x.dim() and other.dim()):
             return None
-        if x.shape == other.shape and x.dim():
-            attributes: Attributes = {"operation": operation}
-            return "Eltwise", attributes | ({"coefficients": (1.0, float(factor))} if operation == "sum" else {})
+        of_sum = {"coefficients": (a, b)} if operation == "sum" else {}
+        if x.shape == other.shape:
+            return "Eltwise", {"operation": operation} | of_sum
         kind = {"sum": "Bias", "product": "Scale"}.get(operation)
-        if kind is None or not (x.dim() and other.dim()):
-            return None
-        return kind, {"shapes": (tuple(x.shape), tuple(other.shape)), "factor": float(factor)}
+        return None if kind is None else (kind, {"shapes": (tuple(x.shape), tuple(other.shape))} | of_sum)
 
     return describe
 
@@ -257,6 +260,27 @@ def _interpolate(given: Given) -> tuple[str, Attributes]:
                                  given.get("align_corners"))  # fmt: skip
 
 
+def _clip(given: Given) -> Described:
+    limits = {"min": given.get("min"), "max": given.get("max")}
+    return None if any(isinstance(limit, Tensor) for limit in limits.values()) else ("Clip", limits)
+
+
+def _reshape(given: Given) -> Described:
+    shape = _numbered(given)
+    return ("Reshape", {"shape": shape}) if all(isinstance(length, int) for length in shape) else None
+
+
+def _dropout(given: Given) -> Described:
+    """None where it works in evaluation too."""
+    return None if given.get("training", True) else ("Dropout", {"ratio": given.get("p", 0.5)})
+
+
+def _numbered(given: Given) -> tuple[Any, ...]:
+    """The numbers behind the input: `view(2, -1)` and `view((2, -1))` alike."""
+    values = [value for role, value in given.items() if role != "input" and not isinstance(value, Tensor)]
+    return tuple(plain(value) for value in (values[0] if values and isinstance(values[0], (tuple, list)) else values))
+
+
 _FUNCTIONS: dict[str, Callable[[Given], Described]] = {
     **{f"conv{n}d": _conv(n, False) for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": _conv(n, True) for n in (1, 2, 3)},
@@ -266,30 +290,25 @@ _FUNCTIONS: dict[str, Callable[[Given], Described]] = {
     "batch_norm": lambda given: ("BatchNorm", {"eps": given.get("eps", 1e-5), "training": given.get("training")}),
     "interpolate": _interpolate, "upsample": _interpolate,
     "cat": _concat,
-    "add": _eltwise("sum"), "sub": _eltwise("sum", -1), "mul": _eltwise("product"), "maximum": _eltwise("maximum"),
+    "add": _eltwise("sum"), "sub": _eltwise("sum", (1.0, -1.0)),
+    "rsub": _eltwise("sum", (-1.0, 1.0)), "mul": _eltwise("product"), "maximum": _eltwise("maximum"),
     "max": _eltwise("maximum"),
     "mean": _reduce("Avg"), "amax": _reduce("Max"),
     "relu": lambda given: ("ReLU", {"negative_slope": 0.0}),
     "leaky_relu": lambda given: ("ReLU", {"negative_slope": given.get("negative_slope", 0.01)}),
     "relu6": lambda given: ("Clip", {"min": 0.0, "max": 6.0}),
     "hardtanh": lambda given: ("Clip", {"min": given.get("min_val", -1.0), "max": given.get("max_val", 1.0)}),
-    "clamp": lambda given: ("Clip", {"min": plain(given.get("min")), "max": plain(given.get("max"))}),
+    "clamp": _clip,
     "prelu": lambda given: ("PReLU", {"channel_shared": given["weight"].numel() == 1}),
     "elu": lambda given: ("ELU", {"alpha": given.get("alpha", 1.0)}),
     "sigmoid": lambda given: ("Sigmoid", {}),
     "tanh": lambda given: ("TanH", {}),
     "softmax": lambda given: ("Softmax", {"axis": given.get("dim")}),
     "flatten": lambda given: ("Flatten", {"axis": given.get("start_dim", 0), "end_axis": given.get("end_dim", -1)}),
-    **dict.fromkeys(("view", "reshape"), lambda given: ("Reshape", {"arguments": _numbered(given)})),
+    **dict.fromkeys(("view", "reshape"), _reshape),
     "permute": lambda given: ("Permute", {"order": _numbered(given)}),
-    **dict.fromkeys(("dropout", "dropout2d"), lambda given: ("Dropout", {"ratio": given.get("p", 0.5)})),
+    **dict.fromkeys(("dropout", "dropout2d"), _dropout),
 }  # fmt: skip
-
-
-def _numbered(given: Given) -> tuple[Any, ...]:
-    """The numbers behind the input: `view(2, -1)` and `view((2, -1))` alike."""
-    values = [value for role, value in given.items() if role != "input" and not isinstance(value, Tensor)]
-    return tuple(plain(value) for value in (values[0] if values and isinstance(values[0], (tuple, list)) else values))
 
 
 def each(value: Any, n: int) -> Any:

@@ -170,7 +170,7 @@ def module_pairs(model: nn.Module) -> Pairs:
 
 def _checked(model: nn.Module, candidates: dict[str, str], otherwise: str) -> Pairs:
     """`candidates`: BatchNorm's path to the layer's."""
-    pairs, modules = Pairs(), dict(model.named_modules())
+    pairs, modules = Pairs(), dict(model.named_modules(remove_duplicate=False))
     tied = sharing_memory(list(_tensors(model)))
     paths = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
     for name, norm in _norms(model):

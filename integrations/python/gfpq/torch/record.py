@@ -209,8 +209,8 @@ class _Recorder:
             kind, attributes = describe_function(name, given)  # before a write may change shapes
             inputs = self._inputs(given)
             result = function(*args, **kwargs)
-            if getattr(function, "__name__", "") == "__set__":  # such as `x.data = y`
-                self.written.add(storage_key(args[0]))
+            if name == "data" and getattr(function, "__name__", "") == "__set__":
+                self._move(args[0])
             if self.written or any(True for _ in tensors_in(result)) or self._reads_numbers(function, name, inputs):
                 described = (kind, getattr(function, "full_name", name), inputs.parameters, attributes)
                 self._add(None, name, described, inputs, result, frame)
@@ -221,7 +221,7 @@ class _Recorder:
 
     @staticmethod
     def _reads_numbers(function: Any, name: str, inputs: Any) -> bool:
-        is_property = getattr(function, "__name__", "") == "__get__"
+        is_property = getattr(function, "__name__", "") in ("__get__", "__set__")
         return bool(inputs.values or inputs.parameters) and name not in _METADATA and not is_property
 
     def _inputs(self, given: dict[str, Any]) -> _Inputs:
@@ -290,6 +290,12 @@ class _Recorder:
         self.tracked[id(tensor)] = (tensor, value)
         self.aliases.setdefault(storage_key(tensor), []).append(id(tensor))
         return value
+
+    def _move(self, tensor: Tensor) -> None:
+        """A tensor was given other memory, by `x.data = y`: that counts as a write to it."""
+        new = storage_key(tensor)
+        self.aliases.setdefault(new, []).append(id(tensor))
+        self.written.add(new)
 
     def _find_kept(self) -> None:
         """Which tensors outlive the pass, and are no known outputs? Somebody may read them, unseen."""
