@@ -202,6 +202,24 @@ class ReferenceLoopTest(unittest.TestCase):
         again.load_state_dict(averaged.state_dict())
         self.assertTrue(torch.equal(evaluated(again), evaluated(averaged)))
 
+    def test_nothing_but_training_draws_random_numbers(self):
+        """Who exports in the middle of a training goes on as who does not."""
+        torch.manual_seed(0)
+        plain, x = Residual().eval(), batches(1)[0][0]
+        model = copy.deepcopy(plain)
+        by_modules = copy.deepcopy(plain)
+        for name, action in (
+            ("prepare", lambda: gq.prepare(model, example_inputs=x)),
+            ("prepare without an example", lambda: gq.prepare(by_modules)),
+            ("calibrate", lambda: (gq.calibrate(model, [x]), gq.calibrate(by_modules, [x]))),
+            ("export", lambda: (gq.export(model), gq.export(by_modules))),
+            ("compare_layers", lambda: (gq.compare_layers(plain, model, [x]), gq.compare_layers(plain, by_modules, [x]))),
+            ("fold_batchnorm", lambda: (gq.fold_batchnorm(copy.deepcopy(plain), x), gq.fold_batchnorm(plain))),
+        ):
+            before = torch.get_rng_state()
+            action()
+            self.assertTrue(torch.equal(torch.get_rng_state(), before), name)
+
     def test_what_inference_mode_calibrated_trains(self):
         model = prepared()
         with torch.inference_mode():
