@@ -208,12 +208,13 @@ class ReferenceLoopTest(unittest.TestCase):
         plain, x = Residual().eval(), batches(1)[0][0]
         model = copy.deepcopy(plain)
         by_modules = copy.deepcopy(plain)
+        both = (model, by_modules)
         for name, action in (
             ("prepare", lambda: gq.prepare(model, example_inputs=x)),
             ("prepare without an example", lambda: gq.prepare(by_modules)),
-            ("calibrate", lambda: (gq.calibrate(model, [x]), gq.calibrate(by_modules, [x]))),
-            ("export", lambda: (gq.export(model), gq.export(by_modules))),
-            ("compare_layers", lambda: (gq.compare_layers(plain, model, [x]), gq.compare_layers(plain, by_modules, [x]))),
+            ("calibrate", lambda: [gq.calibrate(one, [x]) for one in both]),
+            ("export", lambda: [gq.export(one) for one in both]),
+            ("compare_layers", lambda: [gq.compare_layers(plain, one, [x]) for one in both]),
             ("fold_batchnorm", lambda: (gq.fold_batchnorm(copy.deepcopy(plain), x), gq.fold_batchnorm(plain))),
         ):
             before = torch.get_rng_state()
