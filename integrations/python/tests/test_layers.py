@@ -234,6 +234,33 @@ class LayerTest(unittest.TestCase):
         self.assertTrue(parametrize.is_parametrized(model[0], "weight"))
 
 
+    def test_a_checkpoint_takes_a_batch_into_the_range_once(self):
+        from torch.utils.checkpoint import checkpoint
+
+        class Net(nn.Module):
+            def __init__(self, reentrant):
+                super().__init__()
+                self.body, self.reentrant = nn.Linear(4, 4), reentrant
+
+            def forward(self, x):
+                if self.reentrant is None:
+                    return self.body(x)
+                return checkpoint(self.body, x, use_reentrant=self.reentrant)
+
+        found = []
+        for reentrant in (None, True, False):
+            torch.manual_seed(0)
+            model = Net(reentrant)
+            gq.prepare(model, range="moving maximum")
+            for scale in (1.0, 3.0):
+                x = (torch.ones(2, 4) * scale).requires_grad_()
+                model(x).square().sum().backward()
+            found.append((model.body.input_quantizer.range, model.body.weight.grad))
+        for ranges, gradient in found[1:]:
+            self.assertTrue(torch.equal(ranges, found[0][0]))
+            self.assertTrue(torch.equal(gradient, found[0][1]))
+
+
 @needs_torch
 class CheckpointTest(unittest.TestCase):
     def test_a_float_checkpoint_loads_strictly_and_the_missing_ranges_are_said_once(self):

@@ -169,6 +169,30 @@ class ReportTest(unittest.TestCase):
         self.assertRegex(text, r"max_pool2d +Pooling +not quantized +skip")
         self.assertRegex(text, r"linear +InnerProduct +not quantized +.*test_prepare_calls.py:\d+")
 
+    def test_layers_whose_weight_a_function_takes_stay_in_float_and_are_named(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.attention, self.a, self.b = nn.MultiheadAttention(4, 2), nn.Linear(4, 4), nn.Linear(4, 4)
+
+            def forward(self, x):
+                y = self.a(x)
+                return F.linear(self.attention(y, y, y)[0], self.b.weight)
+
+        model, x = Net(), torch.randn(3, 2, 4)
+        placed = gq.prepare(model, example_inputs=x)
+        self.assertEqual({row.layer for row in placed}, {"a"})
+        text = str(placed.report)
+        self.assertRegex(text, r"attention\S* +not quantized +multi_?head_?attention.* no layer of NNIE's")
+        self.assertRegex(text, r"linear +InnerProduct +not quantized +a function, called at")
+        gq.calibrate(model, [x])
+        exported = gq.export(model)
+        for name in ("attention.out_proj", "b"):
+            layer = model.get_submodule(name)
+            self.assertTrue(torch.equal(exported.model.get_submodule(name).weight, layer.weight))
+        with gq.only(exported.twin, data=False):
+            self.assertTrue(torch.equal(exported.model(x), exported.twin(x)))
+
     def test_without_an_example_it_says_what_it_cannot_know(self):
         placed = gq.prepare(Block())
         self.assertEqual(placed.report.names(report.NOT_KNOWN), ["(model)"])

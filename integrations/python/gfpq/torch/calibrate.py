@@ -25,7 +25,8 @@ def calibrate(
     """Finds the ranges of data for a network that is not to be trained, or before it is: post-training quantization.
 
     The quantizers see the batches as in training, everything else (BatchNorm, Dropout) as in evaluation; no gradient,
-    no weight changes. What was found before is dropped.
+    no weight changes. What was found before is dropped. Under torch.distributed all ranks have to call this, with the
+    same number of batches each.
 
     Args:
         batches: each a tensor, or a tuple or list whose first item is the input, or a dict of keyword arguments.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from enum import Enum
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,8 @@ class FakeQuantize(nn.Module):
 
     Under torch.distributed, in training, all ranks of `process_group` take part in every call, and use the range of
     their joined batch. (ALWAYS_INIT is for weights, which all ranks have alike, and does not ask the others.)
+
+    In backward, where a checkpoint computes a module again, ranges stay: they have seen this batch.
 
     A call in a CUDA graph's capture takes the ranges of the last call before it, and must be in evaluation.
 
@@ -154,7 +157,7 @@ class FakeQuantize(nn.Module):
 
     def _quantize_parts_(self, parts: list[Tensor]) -> None:
         learns = self.policy is Policy.TRAINING and (
-            self.calibrating or (self.training and self.range_choice.learns)
+            self.calibrating or (self.training and self.range_choice.learns and not _recomputing())
         )
         if _capturing(parts[0]):
             if learns:
@@ -339,6 +342,20 @@ def _convert_blocks(state_dict: dict[str, Any], prefix: str) -> None:
 def _capturing(x: Tensor) -> bool:
     """Whether work on this tensor goes into a CUDA graph."""
     return x.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+def _recomputing() -> bool:
+    """Whether a checkpoint runs the forward pass again, in backward: what it sees is in the range already."""
+    graph_task = getattr(cast(Any, torch)._C, "_current_graph_task_id", None)  # since PyTorch 2.0
+    if graph_task is not None:
+        return bool(graph_task() != -1)
+    frame = sys._getframe(1)
+    while frame is not None:
+        name, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if name == "torch.utils.checkpoint" and function in ("backward", "unpack"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 # Since PyTorch 2.1: of torch.compile and torch.export.

@@ -95,10 +95,14 @@ def check(model: nn.Module, state: State) -> None:
     ]
     if replaced:
         raise NotSupportedError(
-            f"layers were replaced after gfpq.torch.prepare and would run in float: {', '.join(replaced)}. If a fuse() "
+            f"layers were replaced after gfpq.torch.prepare and would run in float: {_some(replaced)}. If a fuse() "
             "of the model did that: leave it out, gfpq.torch.export folds BatchNorm, and prepare(..., fold=True) does "
             "before training. If the layers are to be new: gfpq.torch.remove(model), then prepare it again."
         )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _find(model: nn.Module, name: str) -> nn.Module | None:

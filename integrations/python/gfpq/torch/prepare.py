@@ -25,7 +25,7 @@ from .operations import layer_kind
 from .pairs import module_pairs, recorded_pairs
 from .ranges import Range, range_of
 from .record import record
-from .recorded import aligned
+from .recorded import Record, aligned
 from .report import Report, report_of
 from .running import assigned_forward
 
@@ -114,7 +114,7 @@ def prepare(
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     placed: dict[str, dict[str, FakeQuantize]] = {}
     for name, layer in layers.items():
-        if name in skip:
+        if name in skip or (recorded is not None and _is_bypassed(recorded, name)):
             continue
         _check(name, layer)
         kind, width = str(layer_kind(layer)), layer_bits.get(name, bits)
@@ -142,7 +142,7 @@ def prepare(
         done.append(Placed(site.name, site.kind, DATA, width, 1))
         return _named(quantizer, site.name, DATA, model.get_submodule(site.module), device)
 
-    state = State(list(placed), sorted(skip & set(layers)), recorded)
+    state = State(list(placed), sorted(set(layers) - set(placed)), recorded)
     if recorded is not None:
         with suppress(TypeError):
             state.inputs = spec_of(*_call_form(example_inputs))
@@ -164,6 +164,11 @@ def prepare(
         if isinstance(module, _BatchNorm) and not train_batchnorm:
             module.requires_grad_(False)
     return done
+
+
+def _is_bypassed(recorded: Record, name: str) -> bool:
+    """Whether a layer is not called, but a function is given its weight, as nn.MultiheadAttention does."""
+    return not recorded.modules[name].calls and bool(recorded.users(f"{name}.weight"))
 
 
 def _call_form(example_inputs: Any) -> Call:

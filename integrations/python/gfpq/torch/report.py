@@ -61,6 +61,8 @@ def report_of(
         name, kind = operation.place, operation.kind
         if name in calls.reasons:
             unquantized[name] = kind or "", calls.reasons[name]
+        elif kind is None and operation.parameters and operation.inputs:
+            unquantized[name] = "", f"{operation.function} is no layer of NNIE's: its parameters stay in float"
         elif kind in (*_WITH_WEIGHTS, *QUANTIZED_FUNCTIONS) and name not in quantized:
             why = "skip" if {name, operation.layer} & set(skipped) else f"a function, called at {operation.site}"
             unquantized[name] = kind, why
