@@ -119,6 +119,21 @@ class CallsTest(unittest.TestCase):
         self.assertTrue(torch.equal(model(x), plain.eval()(x)))
         self.assertFalse([m for m in gq.export(other).model.modules() if "gfpq" in type(m).__module__])
 
+    def test_what_makes_a_weight_is_no_data(self):
+        class Product(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Parameter(torch.randn(3, 4))
+
+            def forward(self, weight):
+                return weight + self.a.exp()
+
+        model, x = nn.Sequential(nn.Linear(4, 3)), torch.randn(3, 4)  # the weight looks like a batch of vectors
+        nn.utils.parametrize.register_parametrization(model[0], "weight", Product())
+        placed = gq.prepare(model, example_inputs=x)
+        self.assertEqual({row.layer for row in placed}, {"0"})
+        self.assertIn("do not depend on the network's inputs", str(placed.report))
+
     def test_calibration_sees_them(self):
         model, _ = prepared()
         gq.calibrate(model, [images()])

@@ -86,7 +86,7 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
     These are Concat, Eltwise, Upsample and Pooling (a mean over the spatial axes too) of feature maps, which have 4
     axes, and of vectors, with 2 axes, the first of them that of the network's input.
     """
-    sites, passes = CallSites(), Counter[Any]()
+    sites, passes, data = CallSites(), Counter[Any](), record.data
     batches = {record.values[value].shape[:1] for value in record.inputs}
     by_place: dict[str, CallSite] = {}
     for operation in record.operations:
@@ -104,6 +104,8 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
         table.passed += [set() for _ in range(record.modules[operation.caller].calls - len(table.passed))]
         if operation.kind in (*QUANTIZED_FUNCTIONS, "Scale", "Bias"):
             reason = _reason_against(record, model, operation, batches)
+            if not data.intersection(operation.inputs):
+                reason = "its tensors do not depend on the network's inputs"
             if by_place.setdefault(operation.place, site) != site:
                 reason = "its calls in the recorded pass come from different lines of code"
             if reason is not None:

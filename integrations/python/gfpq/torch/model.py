@@ -26,10 +26,10 @@ class TensorSpec:
     shape: tuple[int, ...]
     dtype: torch.dtype
 
-    def make(self, device: torch.device) -> Tensor:
+    def make(self, generator: torch.Generator, device: torch.device) -> Tensor:
         """A tensor of this kind: normal numbers, or zeros of integers."""
         if self.dtype.is_floating_point:
-            return torch.randn(self.shape, device=device).to(self.dtype)
+            return torch.randn(self.shape, generator=generator).to(device, self.dtype)
         return torch.zeros(self.shape, dtype=self.dtype, device=device)
 
 
@@ -122,7 +122,10 @@ def example_of(model: nn.Module) -> Any:
     if arguments and keywords:
         arguments, keywords = (), inspect.signature(model.forward).bind(*arguments, **keywords).arguments
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    return mapped(lambda item: item.make(device) if isinstance(item, TensorSpec) else item, keywords or arguments)
+    generator = torch.Generator().manual_seed(0)  # its own: nothing but training draws from PyTorch's
+    return mapped(
+        lambda item: item.make(generator, device) if isinstance(item, TensorSpec) else item, keywords or arguments
+    )
 
 
 def mapped(function: Any, value: Any) -> Any:

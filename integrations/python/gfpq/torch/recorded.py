@@ -104,6 +104,15 @@ class Record:
         index = self.values[value].producer
         return None if index is None else self.operations[index]
 
+    @property
+    def data(self) -> set[int]:
+        """The values that depend on the network's inputs, not on its parameters and constants alone."""
+        data = set(self.inputs)
+        for operation in self.operations:
+            if data.intersection(operation.inputs):
+                data.update(operation.outputs)
+        return data
+
     def users(self, parameter: str) -> list[Operation]:
         """The operations that read a parameter or buffer, under any of its names."""
         names = set(next((group for group in self.tied if parameter in group), (parameter,)))
