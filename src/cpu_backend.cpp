@@ -48,8 +48,6 @@ void CpuBackend::run_quantize(const Target& target, Float* data, std::size_t cou
   });
 }
 
-bool (*CpuBackend::is_device_memory)(const void*) = nullptr;
-
 int CpuBackend::fail_target() {
   char names[64] = ""; // room for all of them
   for (const Target* target : supported_targets())

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "device_memory.hpp"
 #include "errors.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "target_choice.hpp"
@@ -17,7 +18,7 @@ public:
     const Target* target = chosen_target();
     if (target == nullptr)
       return fail_target();
-    if (is_device_memory != nullptr && is_device_memory(data))
+    if (is_device_memory(data))
       return GFPQ_FAIL(errors::device_pointer);
     run_quantize<W>(*target, data, count, delta);
     return GFPQ_SUCCESS;
@@ -28,7 +29,7 @@ public:
     const Target* target = chosen_target();
     if (target == nullptr)
       return fail_target();
-    if (is_device_memory != nullptr && is_device_memory(data))
+    if (is_device_memory(data))
       return GFPQ_FAIL(errors::device_pointer);
     const int wanted = ladder<Float, W>.delta(run_max_abs(*target, data, count));
     delta = wanted > lowest_delta ? wanted : lowest_delta;
@@ -41,9 +42,6 @@ public:
   static typename Format<Float>::Bits run_max_abs(const Target& target, const Float* data, std::size_t count);
   template <class W, class Float>
   static void run_quantize(const Target& target, Float* data, std::size_t count, int delta);
-
-  /// The GPU library's way to tell memory that no CPU can work on; null in the CPU library.
-  static bool (*is_device_memory)(const void* data);
 
 private:
   static int fail_target();

@@ -1,12 +1,7 @@
 // The GPU entry points in the GPU library.
-#include "cpu_backend.hpp"
-#include "device_memory.hpp"
 #include "gfpq.hpp"
 #include "gpu_backend.hpp"
 #include "modes.hpp"
-
-/// As soon as the library is loaded, its CPU functions know of GPUs.
-static const bool cpu_functions_know = (gfpq::CpuBackend::is_device_memory = gfpq::is_device_memory) != nullptr;
 
 int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
                                 void* cuda_stream, void*) {
