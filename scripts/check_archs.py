@@ -35,12 +35,10 @@ WHEELS = ["nvidia-cuda-nvcc-cu11", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvrtc-c
 SOURCE = """#include "kernels/cuda/kernels.cuh"
 namespace gfpq {
 namespace cuda {
-#define INSTANTIATE(Float, Bits) \\
-  template __global__ void quantize<Float, Width8>(Float*, Size, Range<Bits>, const Range<Bits>*); \\
-  template __global__ void quantize<Float, Width16>(Float*, Size, Range<Bits>, const Range<Bits>*); \\
-  template __global__ void fit<Float>(Float*, Size, int, int, Workspace<Float>*);
-INSTANTIATE(float, unsigned)
-INSTANTIATE(double, unsigned long long)
+#define GFPQ_INSTANTIATE(Float, Width) \\
+  template __global__ void fake_quantize<Float, Width>(Float*, Size, Range<Float>, const Range<Float>*); \\
+  template __global__ void fit<Float, Width>(Float*, Size, int, Workspace<Float>*);
+GFPQ_INSTANTIATE_ALL
 } // namespace cuda
 } // namespace gfpq
 """
@@ -64,13 +62,10 @@ def version_of(program):
 
 
 def kernel_name(mangled):
-    """`quantize<float, 8 bit>` of the mangled name."""
+    """`fake_quantize<float, 8 bit>` of the mangled name."""
     types = {"f": "float", "d": "double"}
-    quantize = re.search(r"8quantizeI([fd])NS_5WidthILi(\d+)E", mangled)
-    if quantize:
-        return f"quantize<{types[quantize.group(1)]}, {quantize.group(2)} bit>"
-    fit = re.search(r"3fitI([fd])E", mangled)
-    return f"fit<{types[fit.group(1)]}>" if fit else None
+    found = re.search(r"\d+(fake_quantize|fit)I([fd])NS_8BitWidthILi(\d+)E", mangled)
+    return f"{found.group(1)}<{types[found.group(2)]}, {found.group(3)} bit>" if found else None
 
 
 def read_ptxas(output):
@@ -279,7 +274,7 @@ def table_of(table):
     """One line an architecture and compiler."""
     return [[build.architecture, build.code, build.compiler, build.span("registers"), build.span("spill_bytes"),
              build.span("shared_bytes"), build.span("constant_bytes"), build.span("load_bits"),
-             build.span("store_bits", "quantize")] for build in table.builds]
+             build.span("store_bits", "fake_quantize")] for build in table.builds]
 
 
 def as_text(lines):
@@ -340,7 +335,7 @@ def main():
     for row in rows:
         if row.spill_bytes:
             problems.append(f"{row.kernel} spills {row.spill_bytes} bytes on {row.architecture} with {row.compiler}")
-        if row.load_bits != 128 or (row.kernel.startswith("quantize") and row.store_bits != 128):
+        if row.load_bits != 128 or (row.kernel.startswith("fake_quantize") and row.store_bits != 128):
             problems.append(f"{row.kernel} loads {row.load_bits} and stores {row.store_bits} bits at once at most on "
                             f"{row.architecture} with {row.compiler}")
     if arguments.check:

@@ -5,15 +5,15 @@
 
 int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
                                 void* cuda_stream, void*) {
-  return gfpq::quantize_and_dequantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
+  return gfpq::fake_quantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
 }
 
 int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
                                 void* cuda_stream, void*) {
-  return gfpq::quantize_and_dequantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
+  return gfpq::fake_quantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
 }
 
 int HI_GFPQ_QuantAndDeQuant_GPU_PY(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
                                    void* cuda_stream, void*) {
-  return gfpq::quantize_and_dequantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
+  return gfpq::fake_quantize(gfpq::GpuBackend(cuda_stream), data, count, bit_width, param);
 }
