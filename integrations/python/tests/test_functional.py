@@ -19,7 +19,7 @@ if torch is not None:
     from torch.utils.checkpoint import checkpoint
 
     from gfpq.torch.fake_quantize import FakeQuantize
-    from gfpq.torch.functional import call_quantizers, call_sites, place_calls, remove_calls, watched
+    from gfpq.torch.functional import QuantizedCalls, call_quantizers, call_sites, place_calls, remove_calls, watched
     from gfpq.torch.record import record
 
     class Joins(nn.Module):
@@ -292,6 +292,16 @@ class QuantizedCallsTest(unittest.TestCase):
         fresh.load_state_dict(model.state_dict())
         self.assertTrue(torch.equal(fresh(x), expected))
         self.assertIn("joins.call_quantizers.cat_1:0.range", model.state_dict())
+
+    def test_a_model_prepared_in_all_ways_at_once_is_pickled(self):
+        model, x = Net().eval(), torch.rand(2, 3, 4, 4)
+        gfpq.torch.prepare(model, example_inputs=x)
+        gfpq.torch.calibrate(model, [x])
+        self.assertIsInstance(model, QuantizedCalls)
+        self.assertTrue(torch.equal(pickle.loads(pickle.dumps(model))(x), model(x)))
+        gfpq.torch.remove(model)
+        self.assertIs(type(model), Net)
+        self.assertTrue(torch.equal(pickle.loads(pickle.dumps(model))(x), model(x)))
 
     def test_a_copied_part_has_its_quantizers(self):
         model, x = Net().eval(), torch.rand(2, 3, 4, 4)
