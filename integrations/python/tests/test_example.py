@@ -67,8 +67,9 @@ class TorchvisionTest(unittest.TestCase):
         quantized, _, folded, unfolded = map(int, cells[1:5])
         self.assertGreater(quantized, 56)
         self.assertEqual((folded, unfolded), (56, 0))
-        difference, eight, sixteen = map(float, cells[5:])
+        difference, noise, eight, sixteen = map(float, cells[5:])
         self.assertLess(difference, 1e-4)
+        self.assertGreater(noise, 0.9)
         self.assertGreater(eight, 0.9)
         self.assertGreater(sixteen, 0.98)
 
