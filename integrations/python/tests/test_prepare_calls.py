@@ -209,9 +209,22 @@ class ReportTest(unittest.TestCase):
             self.assertTrue(torch.equal(exported.model(x), exported.twin(x)))
 
     def test_without_an_example_it_says_what_it_cannot_know(self):
-        placed = gq.prepare(Block())
+        model = Block()
+        placed = gq.prepare(model)
         self.assertEqual(placed.report.names(report.NOT_KNOWN), ["(model)"])
         self.assertIn("without example_inputs", str(placed.report))
+        gq.calibrate(model, [images()])
+        for _ in range(2):
+            with self.assertWarnsRegex(UserWarning, r"inputs of 5 functions .*cat, add, .*prepare .*example_inputs"):
+                exported = gq.export(model)
+        self.assertEqual(exported.report.names(report.NOT_QUANTIZED), CallsTest.NAMES[1:3] + CallsTest.NAMES[4:])
+        self.assertEqual(exported.folded, [("a", "norm")])
+
+    def test_an_export_has_a_report_too(self):
+        model, placed = prepared(skip=["mean"])
+        gq.calibrate(model, [images()])
+        exported = gq.export(model)
+        self.assertEqual(str(exported.report), str(placed.report))
 
 
 if __name__ == "__main__":

@@ -142,7 +142,8 @@ def prepare(
         done.append(Placed(site.name, site.kind, DATA, width, 1))
         return _named(quantizer, site.name, DATA, model.get_submodule(site.module), device)
 
-    state = State(list(placed), sorted(set(layers) - set(placed)), recorded)
+    state = State(list(placed), sorted(set(layers) - set(placed)), sorted(skip), recorded)
+    state.functions = recorded is not None or not data
     if recorded is not None:
         with suppress(TypeError):
             state.inputs = spec_of(*_call_form(example_inputs))
