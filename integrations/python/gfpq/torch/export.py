@@ -19,7 +19,7 @@ from .fold import fold_batchnorm
 from .functional import CallSites, call_sites
 from .model import QuantizedModel, State, check_all, example_of, mapped, some
 from .pairs import Pairs
-from .prepare import quantizers, remove
+from .placed import quantizers, remove
 from .record import record
 from .recorded import Record
 from .report import NOT_QUANTIZED, Report, report_of
