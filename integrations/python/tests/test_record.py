@@ -100,7 +100,8 @@ class OperationsTest(unittest.TestCase):
     def test_operators_with_the_operands_the_other_way_round(self):
         found = record(Of(lambda self, x: (1 - x, torch.rsub(x, x), 2 / x, 2**x)), images()).operations
         alpha = record(Of(lambda self, x: (x.add(x, alpha=3), x.sub(x, alpha=3), torch.rsub(x, x, alpha=3))), images())
-        self.assertEqual([op.attributes["coefficients"] for op in alpha.operations], [(1.0, 3.0), (1.0, -3.0), (-3.0, 1.0)])
+        coefficients = [op.attributes["coefficients"] for op in alpha.operations]
+        self.assertEqual(coefficients, [(1.0, 3.0), (1.0, -3.0), (-3.0, 1.0)])
         self.assertEqual([op.name for op in found], ["rsub", "rsub_1", "rdiv", "rpow"])
         self.assertEqual((found[0].kind, found[0].attributes), ("Power", {"power": 1.0, "scale": -1.0, "shift": 1.0}))
         self.assertEqual((found[1].kind, found[1].attributes["coefficients"]), ("Eltwise", (-1.0, 1.0)))
