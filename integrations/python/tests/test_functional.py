@@ -481,6 +481,18 @@ class OtherPassesTest(unittest.TestCase):
         _, texts = self.warned(model.train(), x)
         self.assertTrue(any("cat in Joins" in text and "was not called in the recorded pass" in text for text in texts))
 
+    def test_a_head_that_only_training_calls_is_named_in_a_prepared_model(self):
+        head = Of(lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1)), fc=nn.Linear(3, 2))
+        model = Of(lambda self, x: (self.conv(x), self.head(x)) if self.training else self.conv(x),
+                   conv=nn.Conv2d(3, 3, 1), head=head)  # fmt: skip
+        x = torch.rand(2, 3, 4, 4)
+        plain = copy.deepcopy(model)
+        gfpq.torch.prepare(model, example_inputs=x)
+        _, texts = self.warned(model.train(), x)
+        self.assertTrue(any("adaptive_avg_pool2d in Of" in text for text in texts), texts)
+        gfpq.torch.prepare(plain, example_inputs=x, data=False)
+        self.assertEqual(self.warned(plain.train(), x)[1], [])
+
     def test_a_module_without_the_others(self):
         model, x = Of(lambda self, x: self.a(x, x), a=Joins()), torch.rand(1, 2, 3, 3)
         with watched():

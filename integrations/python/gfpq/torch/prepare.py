@@ -141,6 +141,7 @@ def prepare(
 
     state = State(list(placed), sorted(set(layers) - set(placed)), sorted(skip), recorded)
     state.functions = recorded is not None or not data
+    state.calls = recorded is not None and data
     if recorded is not None:
         with suppress(TypeError):
             state.inputs = spec_of(*_call_form(example_inputs))
