@@ -154,6 +154,15 @@ class CallsTest(unittest.TestCase):
         self.assertTrue(torch.equal(gq.evaluate(model, lambda twin: twin(x)), model(x)))
         self.assertTrue(torch.equal(gq.evaluate(exported, lambda twin: twin(x)), model(x)))
 
+    def test_a_call_without_a_range_is_named(self):
+        model, _ = prepared()
+        gq.calibrate(model, [images()])
+        for name, _, quantizer in gq.quantizers(model):
+            if name == "add":
+                quantizer.forget()
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "data of add: run batches"):
+            gq.export(model)
+
     def test_a_failed_prepare_leaves_the_model_as_it_was(self):
         model = Block()
         model.call_quantizers = 3

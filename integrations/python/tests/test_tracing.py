@@ -69,9 +69,13 @@ class TracingTest(unittest.TestCase):
         self.assertNotIn(b"BatchNormalization", written)
 
     @unittest.skipUnless(hasattr(torch, "compile"), "PyTorch 1 has no torch.compile")
-    def test_torch_compile_computes_the_same(self):
+    def test_torch_compile_is_refused_too(self):
         model, x = calibrated(), images()
-        self.assertTrue(torch.equal(torch.compile(model, backend="eager")(x), model(x)))
+        for full in (False, True):
+            with self.assertRaisesRegex(Exception, r"gfpq\.torch\.export"):
+                torch.compile(model, backend="eager", fullgraph=full)(x)
+        exported = gq.export(model).model
+        self.assertTrue(torch.equal(torch.compile(exported, backend="eager")(x), exported(x)))
 
 
 @needs_torch

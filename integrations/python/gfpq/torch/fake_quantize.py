@@ -61,7 +61,7 @@ class FakeQuantize(nn.Module):
         process_group: torch.distributed's; None is the default group. Not copied or pickled with the module.
 
     Raises NotInitializedError when called in evaluation before any batch in training; ValueError where `groups` does
-    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced or scripted.
+    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced, scripted or compiled.
     """
 
     range: Tensor | None
@@ -295,8 +295,10 @@ class FakeQuantize(nn.Module):
         raise self._no_tracing()
 
     def _no_tracing(self) -> NotSupportedError:
-        return NotSupportedError(f"{self._label()} can't be traced, scripted or exported: the result would be a float "
-                                 "network. Take the model that gfpq.torch.export(model) returns.")
+        return NotSupportedError(
+            f"{self._label()} can't be traced, scripted, compiled or exported by PyTorch: the result would be a float "
+            "network. Take what gfpq.torch.export(model) returns."
+        )
 
     def _label(self) -> str:
         return f"FakeQuantize of {self.name}" if self.name else "FakeQuantize"
