@@ -189,6 +189,8 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(placed.report.names(report.SHARED), ["tower"])
         self.assertEqual(placed.report.names(report.NOT_FOLDED), ["norm"])
         self.assertEqual(set(placed.report.names(report.NOT_QUANTIZED)), {"max_pool2d", "linear"})
+        remarks = "remarks: 1 not folded, 2 not quantized, 1 shared, 1 never called (see report)"
+        self.assertEqual(str(placed).splitlines()[-1], remarks)
         self.assertRegex(text, r"tower +Convolution +shared +called 2 times")
         self.assertRegex(text, r"max_pool2d +Pooling +not quantized +skip")
         self.assertRegex(text, r"linear +InnerProduct +not quantized +.*test_prepare_calls.py:\d+")

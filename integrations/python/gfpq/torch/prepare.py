@@ -51,7 +51,7 @@ class Preparation(list[Placed]):
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("layer", "kind", "tensor", "bits", "Params")]
         rows += [(row.layer or "(model)", row.kind, row.tensor, str(row.bits), str(row.groups)) for row in self]
-        return aligned(rows)
+        return "\n".join(filter(None, [aligned(rows), self.report.summary]))
 
 
 def prepare(
