@@ -39,16 +39,14 @@ class Settings:
         self.folder = file.parent
         self.runner: str = self._settings["runner"]
         self._binary = pathlib.Path(self._settings["binary"])
-        self._commands = {}
-        for entry in json.loads((self._binary / "compile_commands.json").read_text()):
-            command = shlex.split(entry["command"])
-            file = pathlib.Path(entry["directory"]) / command[command.index("-o") + 1]
-            self._commands[file] = {**entry, "command": command}
+        self._commands = json.loads((self._binary / "compile_commands.json").read_text())
 
     def units(self, mutant: mutants.Mutant) -> list[Unit]:
         """What a mutant's library, or test program, is made of."""
         if mutant.program:
             targets = [mutant.program]
+            if mutant.program == "gfpq_unit":
+                targets += ["gfpq_core", "gfpq_kernels"]
         else:
             targets = ["gfpq_core", "gfpq_shared", "gfpq_kernels" if mutant.targets else "gfpq_mutant_scalar"]
         return [self._unit(pathlib.Path(file)) for target in targets for file in self._settings["objects"][target]]
@@ -58,8 +56,9 @@ class Settings:
         return self._settings["gtest"]
 
     def _unit(self, file: pathlib.Path) -> Unit:
-        entry = self._commands[file]
-        arguments = iter(entry["command"])
+        option = f" -o {file.relative_to(self._binary)} "
+        entry = next(entry for entry in self._commands if option in entry["command"])
+        arguments = iter(shlex.split(entry["command"]))
         kept: list[str] = []
         for argument in arguments:
             if argument in ("-o", "-MF", "-MT", "-MQ", "-c"):

@@ -85,7 +85,7 @@ def main() -> None:
 
     mutant = mutants.load()[arguments.name]
     originals = mutants.read_texts()
-    settings = builds.Settings(arguments.settings)
+    settings = builds.Settings(arguments.settings.resolve())
     output = settings.folder / ("bin" if mutant.program else "lib") / f"{mutant.name}{'' if mutant.program else '.so'}"
     try:
         texts = mutant.texts(originals)
