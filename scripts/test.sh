@@ -17,7 +17,7 @@ done
 
 # Clang's build runs the tests of what is compiled; mutants and scripts are the same for both.
 ctest --preset clang -j "$jobs" -L 'unit|conformance'
-ctest --preset fuzz -j "$jobs"
+ctest --preset fuzz -j "$jobs" -LE long
 ctest --preset windows -j "$jobs" -LE long
 ctest --preset arm -j "$jobs" -LE long
 ctest --preset dev -j "$jobs" -LE long "$@"
