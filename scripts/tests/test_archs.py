@@ -33,7 +33,7 @@ class Compilers(unittest.TestCase):
     def setUp(self):
         self.script = fixtures.script("check_archs.py")
 
-    def test_ptxas(self):
+    def test_what_ptxas_prints_is_read(self):
         facts = self.script.read_ptxas(PTXAS)
         self.assertEqual(
             facts["fit<float>"], dict(registers=26, spill_bytes=12, shared_bytes=1024, constant_bytes=400)
@@ -43,7 +43,7 @@ class Compilers(unittest.TestCase):
             dict(registers=64, spill_bytes=0, shared_bytes=None, constant_bytes=None),
         )
 
-    def test_ptx(self):
+    def test_what_ptx_says_is_read(self):
         widths = self.script.read_ptx(PTX)
         self.assertEqual(widths["fit<double>"], dict(load_bits=128, store_bits=32))
         self.assertEqual(widths["quantize<float, 8 bit>"], dict(load_bits=32, store_bits=128))
