@@ -86,7 +86,8 @@ class DescriptionsTest(unittest.TestCase):
     def test_each_names_what_finds_it(self):
         for mutant in mutants.load().values():
             self.assertTrue(mutant.fault, mutant.name)
-            self.assertTrue(mutant is mutants.CONTROL or mutant.requirement or mutant.found_by, mutant.name)
+            self.assertTrue(mutant is mutants.CONTROL or mutant.requirement or mutant.found_by or mutant.proof,
+                            mutant.name)
         with self.assertRaises(ValueError):
             mutants.Mutant("both", "", (mutants.Edit("a", "b", replace="c"),), requirement="R", program="p", found_by="t")
 

@@ -175,4 +175,4 @@ def _key(texts: dict[str, str], stale: list[Unit], shared: list[Unit]) -> str:
 def _run(command: list[str], folder: str, text: str = "") -> None:
     run = subprocess.run(command, cwd=folder, input=text, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise BuildError(f"{shlex.join(command)}\n{run.stderr[-4000:]}")
+        raise BuildError(f"{shlex.join(command)}\n{run.stderr}")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Builds a mutant and requires that it is found out, under the requirement that it breaks or by the tests it names."""
+"""Builds a mutant and requires that it is found out: by the build, under the requirement that it breaks, or by tests."""
 
 from __future__ import annotations
 
@@ -76,6 +76,11 @@ def test(mutant: mutants.Mutant, program: pathlib.Path) -> None:
     print(f"Found out by {', '.join(failed)}")
 
 
+def is_disproved(error: str, proof: str) -> bool:
+    """Whether a compiler's output says that a static assertion with these words failed."""
+    return any(("static assertion failed" in line or "static_assert" in line) and proof in line for line in error.splitlines())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", type=pathlib.Path, help="what CMake wrote of the build")
@@ -89,12 +94,18 @@ def main() -> None:
     output = settings.folder / ("bin" if mutant.program else "lib") / f"{mutant.name}{'' if mutant.program else '.so'}"
     try:
         texts = mutant.texts(originals)
+        print(mutant.fault, mutants.difference(originals, texts), sep="\n", flush=True)
         builds.build(settings, mutant, originals, texts, output)
-    except (anchors.AnchorError, builds.BuildError) as error:
+    except anchors.AnchorError as error:
         sys.exit(f"mutant {mutant.name}: {error}")
+    except builds.BuildError as error:
+        if mutant.proof and is_disproved(str(error), mutant.proof):
+            return print(f"Found out by the build: {mutant.proof}")
+        sys.exit(f"mutant {mutant.name}: {str(error)[-6000:]}")
     if arguments.build_only:
         return
-    print(mutant.fault, mutants.difference(originals, texts), sep="\n", flush=True)
+    if mutant.proof:
+        sys.exit(f"mutant {mutant.name} compiles; what should not hold: {mutant.proof}")
     try:
         if mutant.program:
             test(mutant, output)

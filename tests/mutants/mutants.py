@@ -71,14 +71,16 @@ class Mutant:
     targets: tuple[str, ...] = ()  # CPU targets that have the fault; without any it is built and run as scalar code
     program: str = ""  # a test program, instead of the runner, compiled with the mutant's texts...
     found_by: str = ""  # ...and its tests of which one at least must fail
+    proof: str = ""  # the words of the static assertion that fails: the mutant must not compile
     whole: bool = False  # run all cases
     arguments: tuple[str, ...] = ()  # of the runner
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     timeout: int = 120  # seconds
 
     def __post_init__(self):
-        if self.edits and bool(self.requirement) == bool(self.program and self.found_by):
-            raise ValueError("a mutant names a requirement, or a program and the tests that find it")
+        finders = bool(self.requirement) + bool(self.program and self.found_by) + bool(self.proof)
+        if self.edits and finders != 1:
+            raise ValueError("a mutant names a requirement, or a program and the tests that find it, or a proof")
 
     def texts(self, originals: dict[str, str]) -> dict[str, str]:
         """The project's texts with the mutant's edits."""
