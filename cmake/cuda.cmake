@@ -1,5 +1,6 @@
 # Enables CUDA where nvcc is found: GFPQ_HAS_CUDA says so. By default for every architecture that this nvcc can compile,
 # machine code for each and PTX of the newest, which later ones can run; CMAKE_CUDA_ARCHITECTURES overrides that.
+option(GFPQ_FEW_GPU_ARCHITECTURES "Build the GPU library for the oldest and newest architecture and for 90: for developers" OFF)
 set(GFPQ_HAS_CUDA OFF)
 if(NOT CMAKE_CUDA_COMPILER)
   if(DEFINED ENV{CUDACXX})
@@ -31,7 +32,11 @@ if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   if(NOT architectures)
     message(FATAL_ERROR "${CMAKE_CUDA_COMPILER} names no architectures: if it is CUDA's nvcc, set CMAKE_CUDA_ARCHITECTURES")
   endif()
+  list(GET architectures 0 oldest)
   list(GET architectures -1 newest)
+  if(GFPQ_FEW_GPU_ARCHITECTURES)
+    list(FILTER architectures INCLUDE REGEX "^(${oldest}|90|${newest})$")
+  endif()
   list(TRANSFORM architectures APPEND "-real")
   set(CMAKE_CUDA_ARCHITECTURES ${architectures} ${newest}-virtual CACHE STRING "Architectures of the GPU library")
 endif()

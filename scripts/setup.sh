@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  ca-certificates git cmake ninja-build g++ clang-14 clang-format-14 libomp-14-dev lld-14 llvm-14 binutils
+  ca-certificates git cmake ninja-build g++ clang-14 clang-format-14 clang-tidy-14 libomp-14-dev lld-14 llvm-14 binutils
   libhwy-dev libgtest-dev googletest libbenchmark-dev libcli11-dev nlohmann-json3-dev
   libfuzzer-14-dev libclang-rt-14-dev valgrind openmpi-bin libopenmpi-dev
   pkgconf dpkg-dev file
