@@ -42,6 +42,9 @@ public:
   template <class W, class Float>
   static void run_quantize(const Target& target, Float* data, std::size_t count, int delta);
 
+  /// As OMP_NUM_THREADS says, else one for each CPU that the caller may run on.
+  static std::size_t allowed_threads();
+
   /// The GPU library's way to tell memory that no CPU can work on; null in the CPU library.
   static bool (*is_device_memory)(const void* data);
 
