@@ -1,66 +1,113 @@
-"""python -m gfpq: quantize and compare .npy files, read parameters.
-
-    python -m gfpq info
-    python -m gfpq quantize in.npy out.npy --bits 8 --save-param in.param
-    python -m gfpq param in.param --bits 8
-    python -m gfpq compare in.npy out.npy
-
-Exit status: 0 for success, 1 where `compare` finds a difference, 2 for an error.
-"""
+"""python -m gfpq: quantize and compare .npy files, read parameters."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 import gfpq
-from gfpq.library import BLOCK_LENGTH
+from gfpq import files, parameters
 from gfpq.similarity import Similarity
+from gfpq.widths import DEFAULT_BITS, WIDTHS
 
 _PART = 1 << 24  # numbers read at a time: 128 MiB as float64
+
+_STATUS = """\
+exit status:
+  0 success, 1 where `compare` finds a difference, 2 for wrong arguments or an error of the library, 3 for a file that
+  can't be read, written or used
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command line. Returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
-    except (gfpq.GfpqError, OSError, TypeError, ValueError) as error:
+        return int(options.run(options))
+    except files.FileError as error:
         print(f"gfpq: {error}", file=sys.stderr)
+        return 3
+    except (gfpq.GfpqError, OSError) as error:
+        print(f"gfpq: {error}", file=sys.stderr)
+        return 2
+    except Exception:  # Python's own exit status for it is that of a difference
+        traceback.print_exc()
         return 2
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        try:
+            print(f"gfpq {gfpq.info().version}")
+        except gfpq.GfpqError as error:
+            parser.error(str(error))
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m gfpq", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    def described(text: str, *examples: str) -> dict[str, Any]:
+        lines = "".join(f"  python -m gfpq {example}\n" for example in examples)
+        return {
+            "description": text,
+            "epilog": f"examples:\n{lines}\n{_STATUS}",
+            "formatter_class": argparse.RawDescriptionHelpFormatter,
+        }
+
+    parser = argparse.ArgumentParser(prog="python -m gfpq", **described(
+        "Quantize and compare .npy files, read parameters.",
+        "info", "quantize in.npy out.npy --save-param in.json", "param in.json", "compare in.npy out.npy",
+    ))  # fmt: skip
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the library's version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, *examples: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, **described(f"{text[0].upper()}{text[1:]}.", *examples))
         added.set_defaults(run=run)
         return added
 
-    command("info", _info, "the library's version and file")
+    command("info", _info, "the library's version and file", "info")
 
-    quantize = command("quantize", _quantize, "quantize and dequantize an array")
+    quantize = command(
+        "quantize", _quantize, "quantize and dequantize an array",
+        "quantize in.npy out.npy --bits 16 --save-param in.json",
+        "quantize in.npy out.npy --param in.json",
+        "quantize in.npy out.npy --bits 16 --save-param in.param",
+        "quantize in.npy out.npy --bits 16 --param in.param",
+    )  # fmt: skip
     quantize.add_argument("input", type=Path, metavar="IN.npy")
     quantize.add_argument("output", type=Path, metavar="OUT.npy", help="float32 or float64, as gfpq.quantize says")
-    quantize.add_argument("--bits", type=int, choices=(8, 16), default=8)
-    quantize.add_argument("--param", type=Path, help="use the parameter in this file; default: from the data")
-    quantize.add_argument("--save-param", type=Path, metavar="FILE", help="write the parameter's 16 bytes")
+    quantize.add_argument(
+        "--bits", type=int, choices=tuple(WIDTHS), help=f"default: the width that PARAM tells, else {DEFAULT_BITS}"
+    )
+    quantize.add_argument(
+        "--param", type=Path,
+        help="use the parameter in this file, .json or 16 bytes, which don't tell their --bits; default: from the data",
+    )  # fmt: skip
+    quantize.add_argument(
+        "--save-param", type=Path, metavar="FILE", help="write the parameter: with its width to .json, else 16 bytes"
+    )
 
-    param = command("param", _param, "show the parameter in a file: 16 bytes, or what gfpq.torch's export wrote")
+    param = command(
+        "param", _param, "show the parameter in a file: 16 bytes, or .json as gfpq.torch's export writes it",
+        "param in.json", "param in.param --bits 16",
+    )  # fmt: skip
     param.add_argument("file", type=Path)
-    param.add_argument("--bits", type=int, choices=(8, 16), default=8, help="what the 16 bytes are for")
+    param.add_argument("--bits", type=int, choices=tuple(WIDTHS), help="what the 16 bytes are for; default: show each")
 
-    compare = command("compare", _compare, "cosine similarity and SQNR of two arrays; B is the quantized one")
+    compare = command(
+        "compare", _compare, "cosine similarity and SQNR of two arrays; B is the quantized one",
+        "compare in.npy out.npy",
+    )  # fmt: skip
     compare.add_argument("a", type=Path, metavar="A.npy")
     compare.add_argument("b", type=Path, metavar="B.npy")
     return parser
@@ -74,63 +121,107 @@ def _info(_options: argparse.Namespace) -> int:
 
 
 def _quantize(options: argparse.Namespace) -> int:
-    source = np.load(options.input, mmap_mode="r")
-    if options.output.exists() and options.output.samefile(options.input):
-        raise ValueError("input and output are the same file")
+    source = files.load_array(options.input)
+    outputs = [options.output, *([options.save_param] if options.save_param else [])]
+    files.check_outputs(outputs, [options.input])
+    given = _given_param(options.param, options.bits) if options.param else None
     flat = source.reshape(-1, order="A")
-    # An empty array's result says what type the whole result has.
-    kind = gfpq.quantize(flat[:0], options.bits).dtype
-    if options.param:
-        param = _read_block(options.param, options.bits)
-    else:
-        param = gfpq.Param(options.bits)
-        for part in _parts(flat.size, "range"):
-            gfpq.quantize(flat[part], param=param, mode=gfpq.Mode.UPDATE if param.initialized else gfpq.Mode.INIT)
-        if not param.initialized:
-            gfpq.quantize(flat, param=param)
-    in_fortran_order = not source.flags.c_contiguous and source.flags.f_contiguous
-    result = np.lib.format.open_memmap(
-        options.output, mode="w+", dtype=kind, shape=source.shape, fortran_order=in_fortran_order
-    )
-    written = result.reshape(-1, order="A")
-    for part in _parts(flat.size, "quantize"):
-        written[part] = gfpq.quantize(flat[part], param=param, mode=gfpq.Mode.APPLY)
-    result.flush()
-    if options.save_param:
-        options.save_param.write_bytes(bytes(param))
+    largest = 0.0
+    with files.replacing(outputs) as opened:
+        param = given or _range(flat, options.bits or DEFAULT_BITS)
+        with files.naming(options.output):
+            # An empty array's result says what type the whole result has.
+            files.write_header(opened[0], source, gfpq.quantize(flat[:0], param.bits).dtype)
+            for part in _parts(flat.size, "quantize"):
+                files.write_array(opened[0], gfpq.quantize(flat[part], param=param, mode=gfpq.Mode.APPLY))
+                if given:
+                    largest = max(largest, _largest(flat[part]))
+        if options.save_param:
+            with files.naming(options.save_param):
+                opened[1].write(_saved(param, options.save_param, options.input.stem))
+    if given and not _is_json(options.param):
+        _warn_of_width(options.param, param, largest)
     print(param)
     return 0
 
 
+def _range(flat: NDArray[Any], bits: int) -> gfpq.Param:
+    param = gfpq.Param(bits)
+    for part in _parts(flat.size, "range"):
+        gfpq.quantize(flat[part], param=param, mode=gfpq.Mode.UPDATE if param.initialized else gfpq.Mode.INIT)
+    if not param.initialized:
+        gfpq.quantize(flat, param=param)
+    return param
+
+
+def _largest(part: NDArray[Any]) -> float:
+    """The largest finite |x|."""
+    return float(np.abs(part[np.isfinite(part)].astype("f8")).max(initial=0.0))
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix == ".json"
+
+
+def _saved(param: gfpq.Param, path: Path, name: str) -> bytes:
+    if _is_json(path):
+        return parameters.text_of([parameters.row_of(name, parameters.DATA, 0, param)]).encode()
+    return bytes(param)
+
+
+def _given_param(path: Path, bits: int | None) -> gfpq.Param:
+    if _is_json(path):
+        rows = files.load_rows(path)
+        if len(rows) != 1:
+            raise files.FileError(path, f"holds {len(rows)} parameters, where one is needed")
+        param = rows[0][1]
+        if bits not in (None, param.bits):
+            raise files.FileError(path, f"made for {param.bits} bit, and {bits} bit are asked for")
+    else:
+        if bits is None:
+            files.block_params(path)  # says what is wrong with the file first
+            raise files.FileError(path, "16 bytes do not tell the bit width: give --bits, or use a .json file")
+        param = files.block_param(path, bits)
+    if not param.initialized:
+        raise files.FileError(path, "the parameter holds no range")
+    return param
+
+
+def _warn_of_width(path: Path, param: gfpq.Param, largest: float) -> None:
+    """Says where 16 bytes fit the data much better as a parameter for another width."""
+
+    def octaves(candidate: gfpq.Param) -> float:
+        return abs(math.log2(candidate.largest / largest)) if largest else 0.0
+
+    for other in files.block_params(path):
+        if octaves(other) < 1 and octaves(param) > 3:
+            print(f"gfpq: warning: {path}: its range ends at {param.largest:.6g} with {param.bits} bit, at "
+                  f"{other.largest:.6g} with {other.bits} bit, and the data's largest number is {largest:.6g}: "
+                  f"was it made for {other.bits} bit?", file=sys.stderr)
+
+
 def _param(options: argparse.Namespace) -> int:
-    if options.file.suffix == ".json":
-        for row in json.loads(options.file.read_text()):
-            param = gfpq.Param.from_bytes(bytes.fromhex(row["block"]), row["bits"])
+    path: Path = options.file
+    if _is_json(path):
+        for row, param in files.load_rows(path):
             print(f"{row['layer']} {row['tensor']} {row['group']}: {param}")
     else:
-        param = _read_block(options.file, options.bits)
-        print(param)
+        found = files.block_params(path) if options.bits is None else [files.block_param(path, options.bits)]
+        for param in found:
+            print(param)
         # Signed, as the guide's samples print them.
-        print("GFPQ PARAM:", *(f"{byte - (byte & 0x80) * 2:#x}" for byte in bytes(param)))
+        print("GFPQ PARAM:", *(f"{byte - (byte & 0x80) * 2:#x}" for byte in bytes(found[0])))
     return 0
 
 
-def _read_block(path: Path, bits: int) -> gfpq.Param:
-    content = path.read_bytes()
-    if len(content) == BLOCK_LENGTH + 4:  # a whole GFPQ_PARAM_ST, which starts with the mode
-        content = content[4:]
-    return gfpq.Param.from_bytes(content, bits)
-
-
 def _compare(options: argparse.Namespace) -> int:
-    a, b = (np.load(path, mmap_mode="r") for path in (options.a, options.b))
+    a, b = files.load_array(options.a), files.load_array(options.b)
     if a.shape != b.shape:
-        raise ValueError(f"{options.a} has the shape {a.shape}, {options.b} has {b.shape}")
+        raise files.FileError(options.b, f"has the shape {b.shape}, and {options.a} has {a.shape}")
     similarity = Similarity()
-    order = "F" if a.flags.f_contiguous and not a.flags.c_contiguous else "C"
-    a, b = a.reshape(-1, order=order), b.reshape(-1, order=order)
+    flat = [array.reshape(-1, order="F" if np.isfortran(a) else "C") for array in (a, b)]
     for part in _parts(a.size, "compare"):
-        similarity.add(a[part], b[part])
+        similarity.add(flat[0][part], flat[1][part])
     print(f"cosine similarity {similarity.cosine:.6f}, SQNR {similarity.sqnr:.2f} dB, "
           f"largest difference {similarity.largest_error:.6g}, {similarity.different} of {similarity.count} differ")
     return 1 if similarity.different else 0

@@ -17,7 +17,7 @@ class GenericError(GfpqError):
 
 
 class BadFormatError(GfpqError, ValueError):
-    """GFPQ_ERR_BAD_FORMAT, 0xFFFF0005: the bit width is neither 8 nor 16."""
+    """GFPQ_ERR_BAD_FORMAT, 0xFFFF0005: there is no such bit width."""
 
 
 class BadParametersError(GfpqError, ValueError):

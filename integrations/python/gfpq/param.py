@@ -6,10 +6,10 @@ import ctypes
 import struct
 from decimal import Decimal, localcontext
 from enum import IntEnum
-from typing import NamedTuple
 
 from . import library
-from .errors import BadFormatError, BadParametersError, NotInitializedError
+from .errors import BadParametersError, NotInitializedError
+from .widths import DEFAULT_BITS, WIDTHS, width_of
 
 
 class Mode(IntEnum):
@@ -20,26 +20,8 @@ class Mode(IntEnum):
     APPLY = 2  # the Param, which stays as it is
 
 
-class Width(NamedTuple):
-    """A bit width's constants: S steps an octave, K the largest code, delta within [-R, R]."""
-
-    steps: int
-    largest_code: int
-    delta_limit: int
-
-
-WIDTHS = {8: Width(16, 127, 511), 16: Width(128, 1407, 4095)}
-
-
-def width_of(bits: int) -> Width:
-    """The constants of a bit width. Raises BadFormatError for any but 8 and 16."""
-    if bits not in WIDTHS:
-        raise BadFormatError(f"Invalid bit width[{bits}]: use 8 or 16")
-    return WIDTHS[bits]
-
-
 class Param:
-    """The quantization parameter of one tensor: the integer delta, for 8 or for 16 bits.
+    """The quantization parameter of one tensor: the integer delta, for one bit width.
 
     With it the tensor's numbers become +2^((delta+k)/S) for k = 0 ... K, -2^((delta+k)/S) for k = 1 ... K, or +0.
     A new Param holds nothing; a call with Mode.INIT or Mode.UPDATE writes to it. `bits` is the width that it was made
@@ -51,14 +33,14 @@ class Param:
 
     __slots__ = ("_bits", "_reference", "_struct")
 
-    def __init__(self, bits: int = 8) -> None:
+    def __init__(self, bits: int = DEFAULT_BITS) -> None:
         width_of(bits)
         self._bits = bits
         self._struct = library.ParamStruct()
         self._reference = ctypes.byref(self._struct)
 
     @classmethod
-    def from_delta(cls, delta: int, bits: int = 8) -> Param:
+    def from_delta(cls, delta: int, bits: int = DEFAULT_BITS) -> Param:
         """The Param that holds this delta. Raises BadParametersError where it lies beyond the width's range."""
         limit = width_of(bits).delta_limit
         if not -limit <= delta <= limit:
@@ -66,7 +48,7 @@ class Param:
         return cls.from_bytes(_encode(delta), bits)
 
     @classmethod
-    def from_bytes(cls, block: bytes, bits: int = 8) -> Param:
+    def from_bytes(cls, block: bytes, bits: int = DEFAULT_BITS) -> Param:
         """The Param of 16 bytes: valid ones, or 16 zeros for one that holds nothing.
 
         Raises BadParametersError for any others, and for a delta beyond the width's range.
@@ -92,7 +74,7 @@ class Param:
 
     @property
     def bits(self) -> int:
-        """The bit width: 8 or 16."""
+        """The bit width."""
         return self._bits
 
     @property

@@ -30,6 +30,17 @@ def row_of(layer: str, tensor: str, group: int, param: Param) -> Row:
     }
 
 
+def param_of(row: Row) -> Param:
+    """A row's Param, from `bits` and `block`. Raises ValueError where the row has no valid ones, or another delta."""
+    try:
+        param = Param.from_bytes(bytes.fromhex(row["block"]), row["bits"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a parameter's row lacks its bits or block: {error!r}") from error
+    if row.get("delta", param.delta) != param.delta:
+        raise ValueError(f"a parameter's row has the delta {row['delta']} and a block for {param.delta}")
+    return param
+
+
 def nnie_of(rows: list[Row]) -> dict[str, Any]:
     """The clip values of each layer's data, one a group, as {"nnie": {"gfpq_param_dict": {layer: [clip, ...]}}}."""
     layers: dict[str, list[float]] = {}
@@ -39,7 +50,24 @@ def nnie_of(rows: list[Row]) -> dict[str, Any]:
     return {"nnie": {"gfpq_param_dict": layers}}
 
 
+def text_of(content: Any) -> str:
+    """Rows, or what nnie_of returns, as they are written to files."""
+    return json.dumps(content, indent=2) + "\n"
+
+
 def save(rows: list[Row], folder: Path) -> None:
     """Writes parameters.json and nnie.json. Raises OSError."""
-    (folder / "parameters.json").write_text(json.dumps(rows, indent=2) + "\n")
-    (folder / "nnie.json").write_text(json.dumps(nnie_of(rows), indent=2) + "\n")
+    (folder / "parameters.json").write_text(text_of(rows))
+    (folder / "nnie.json").write_text(text_of(nnie_of(rows)))
+
+
+def load(file: Path) -> list[tuple[Row, Param]]:
+    """Reads rows that `save` wrote. Raises OSError, and ValueError for a file that holds something else."""
+    rows = json.loads(file.read_text())
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("no list of parameters, as parameters.json has it")
+    for row in rows:
+        for key in ("layer", "tensor", "group"):
+            if key not in row:
+                raise ValueError(f"a parameter's row lacks {key!r}")
+    return [(row, param_of(row)) for row in rows]

@@ -31,7 +31,7 @@ class Similarity:
         self.other_squares += float(b @ b)
         self.error_squares += float(error @ error)
         self.largest_error = max(self.largest_error, float(np.abs(error).max(initial=0.0)))
-        self.different += int(np.count_nonzero(a != b))
+        self.different += int(np.count_nonzero(reference != other))  # float64 may not tell two integers apart
         self.count += a.size
 
     @property

@@ -101,6 +101,10 @@ class InPlaceTest(unittest.TestCase):
             (np.arange(10, dtype=">f4"), TypeError, "native"),
             (np.arange(10, dtype="f2"), TypeError, "float32 or float64"),
             (np.arange(10), TypeError, "float32 or float64"),
+            (np.arange(10, dtype=">f8"), TypeError, "native"),
+            (np.broadcast_to(np.arange(10, dtype="f4"), (2, 10)), ValueError, "read-only"),
+            (np.float32(3), TypeError, "in place"),
+            (np.ma.masked_array(np.arange(10, dtype="f4"), np.arange(10) > 8), ValueError, "mask"),
             ([1.0, 2.0], TypeError, "in place"),
         ):
             before = np.array(data)
@@ -164,6 +168,17 @@ class CopyTest(unittest.TestCase):
         for data in (np.ones(3, "c8"), np.ones(3, "g"), np.array(["a"]), np.array([None])):
             with self.assertRaisesRegex(TypeError, "can't be quantized"):
                 gfpq.quantize(data)
+
+    def test_masked_numbers_are_not_part_of_the_range(self):
+        """Beneath a mask there may be any number."""
+        masked = np.ma.masked_array(np.array([*range(10), 1e30], "f4"), [False] * 10 + [True])
+        param = Param()
+        with self.assertRaisesRegex(ValueError, "mask.*compressed"):
+            gfpq.quantize(masked, param=param)
+        self.assertFalse(param.initialized)
+        np.testing.assert_allclose(gfpq.quantize(masked.compressed()), GUIDE, rtol=1e-6)
+        nothing_masked = np.ma.masked_array(np.arange(10, dtype="f4"), False)
+        np.testing.assert_allclose(gfpq.quantize(nothing_masked), GUIDE, rtol=1e-6)
 
     def test_special_numbers(self):
         param = Param.from_delta(-77)

@@ -2,56 +2,86 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .. import arrays, library
+from .. import library
+from ..checks import call_arguments, check_count, check_dense
 from ..param import Mode, Param
 
 HALVES = (torch.float16, torch.bfloat16)
+_SMALL_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16)  # float32 holds each of their numbers
 
 
-def quantize_(tensor: Tensor, bits: int | None = None, param: Param | None = None, mode: Mode | None = None) -> Tensor:
+def quantize_(
+    tensor: Tensor, bits: int | None = None, param: Param | None = None, mode: Mode | None = None, *,
+    stream: int | None = None,
+) -> Tensor:
     """Quantizes and dequantizes a float32 or float64 tensor in place, on CPU or CUDA, and returns it.
 
-    On CUDA the work is queued on the current stream of the tensor's device. The tensor may have its axes in any order,
-    but no gaps. Arguments and errors are those of `gfpq.quantize_`.
+    On CUDA the work is queued on `stream` (a cudaStream_t's number), by default the current one of the tensor's device.
+    The tensor may have its axes in any order, but no gaps. As after an in-place operation of PyTorch, autograd raises
+    where it needs the numbers from before. Other arguments and errors are those of `gfpq.quantize_`.
     """
-    bits, reference = arrays._arguments(bits, param, mode)
+    bits, reference = call_arguments(bits, param, mode)
     if tensor.dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"a tensor of {tensor.dtype} can't be quantized in place: use gfpq.torch.quantize")
-    if tensor.requires_grad:
-        raise ValueError("the tensor requires a gradient: use FakeQuantize, or quantize tensor.detach()")
+        raise TypeError(f"a tensor of {tensor.dtype} can't be quantized in place: use quantize, which copies")
+    if tensor.layout is not torch.strided:
+        raise TypeError(f"a tensor of layout {tensor.layout} can't be quantized: use tensor.to_dense()")
+    _check_gradient(tensor)
+    if tensor.is_neg():
+        raise ValueError("the tensor is a view whose negation is still to be done: use quantize, which copies")
     if not tensor.is_contiguous():
         size = tensor.element_size()
-        arrays._check_dense(tuple(tensor.shape), tuple(stride * size for stride in tensor.stride()), size)
+        check_dense(tuple(tensor.shape), tuple(stride * size for stride in tensor.stride()), size)
     count = tensor.numel()
     if count == 0:  # PyTorch gives an empty tensor no address
         return tensor
-    arrays._check_count(count)
+    check_count(count)
     is_double = tensor.dtype == torch.float64
     if tensor.is_cuda:
         with torch.cuda.device(tensor.device):
-            stream = torch.cuda.current_stream().cuda_stream
-            library.gpu().quantize_gpu(tensor.data_ptr(), count, is_double, bits, reference, stream)
+            queue = torch.cuda.current_stream().cuda_stream if stream is None else stream
+            library.gpu().quantize_gpu(tensor.data_ptr(), count, is_double, bits, reference, queue)
     elif tensor.device.type == "cpu":
         library.cpu().quantize(tensor.data_ptr(), count, is_double, bits, reference)
     else:
         raise TypeError(f"tensors on {tensor.device} can't be quantized: use CPU or CUDA")
+    if not tensor.is_inference():
+        # An in-place operation on none of its numbers raises the version that the tensor shares with all its views.
+        tensor.detach().as_strided((0,), (1,)).zero_()
     return tensor
 
 
-def quantize(tensor: Tensor, bits: int | None = None, param: Param | None = None, mode: Mode | None = None) -> Tensor:
-    """As `quantize_`, but returns a new tensor. float16 and bfloat16 go by way of float32 and are rounded back."""
-    return quantize_(float_copy(tensor), bits, param, mode).to(tensor.dtype)
+def quantize(
+    tensor: Tensor, bits: int | None = None, param: Param | None = None, mode: Mode | None = None, *,
+    stream: int | None = None,
+) -> Tensor:
+    """As `quantize_`, but returns a new tensor, without gaps, and takes those with gaps.
+
+    float16 and bfloat16 go by way of float32 and are rounded back; integers give float32 where it holds all of their
+    type, else float64. With `stream` the copy is queued there too.
+    """
+    if stream is not None and tensor.is_cuda:
+        with torch.cuda.stream(torch.cuda.ExternalStream(stream, device=tensor.device)):
+            return quantize(tensor, bits, param, mode)
+    _check_gradient(tensor)
+    result = quantize_(float_copy(tensor), bits, param, mode)
+    return result.to(tensor.dtype) if tensor.is_floating_point() else result
 
 
 def float_copy(tensor: Tensor) -> Tensor:
-    """A copy without gaps and without gradient: float32, or float64 for float64."""
+    """A copy without gaps and without gradient: float32, or float64 for what float32 does not hold.
+
+    Raises TypeError for a tensor that holds no real numbers.
+    """
     tensor = tensor.detach()
-    if tensor.dtype in HALVES:
+    if tensor.dtype in HALVES or tensor.dtype in _SMALL_INTEGERS:
         return tensor.float()
+    if tensor.dtype in (torch.int32, torch.int64):
+        return tensor.double()
+    if tensor.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"a tensor of {tensor.dtype} can't be quantized: use float32 or float64")
     return tensor.clone(memory_format=torch.preserve_format)
 
 
@@ -61,6 +91,12 @@ def delta_of(tensor: Tensor, bits: int) -> int:
     if largest.isnan():  # NaN counts for nothing; infinities stay
         largest = tensor.detach().nan_to_num(0.0, float("inf"), float("-inf")).abs().amax()
     param = Param(bits)
-    number = np.array([largest.item()], "f8" if tensor.dtype == torch.float64 else "f4")
-    arrays.quantize_(number, param=param, mode=Mode.INIT)
+    quantize_(float_copy(largest.cpu()), param=param, mode=Mode.INIT)
     return param.delta
+
+
+def _check_gradient(tensor: Tensor) -> None:
+    if tensor.requires_grad and torch.is_grad_enabled():
+        raise ValueError(
+            "the tensor requires a gradient, which quantization cuts off: use FakeQuantize, or quantize tensor.detach()"
+        )
