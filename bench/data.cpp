@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <random>
+#include <stdexcept>
 
 #include "kernels/ladder.hpp"
 
@@ -50,9 +51,9 @@ private:
   std::mt19937 generator_;
 };
 
-template <class W, class Float>
+template <class Width, class Float>
 void apply_rule(const std::vector<Float>& source, Expected<Float>& expected) {
-  constexpr auto& rule = gfpq::ladder<Float, W>;
+  constexpr auto& rule = gfpq::ladder<Float, Width>;
   Bits<Float> maximum = 0;
   for (const Float number : source) {
     const Bits<Float> magnitude = bits_of(number) & ~gfpq::Format<Float>::sign;
@@ -66,7 +67,7 @@ void apply_rule(const std::vector<Float>& source, Expected<Float>& expected) {
 #pragma omp parallel for if (count > 100000)
 #endif
   for (std::ptrdiff_t i = 0; i < count; ++i) {
-    const Bits<Float> bits = rule.quantize(bits_of(source[i]), delta);
+    const Bits<Float> bits = rule.fake_quantize(bits_of(source[i]), delta);
     std::memcpy(&expected.data[i], &bits, sizeof bits);
   }
 }
@@ -93,10 +94,8 @@ std::vector<Float> make_data(Data data, std::size_t count) {
 template <class Float>
 Expected<Float> expect(const std::vector<Float>& source, unsigned bits) {
   Expected<Float> expected;
-  if (bits == GFPQ_BIT_WIDTH_8BIT)
-    apply_rule<gfpq::Width8>(source, expected);
-  else
-    apply_rule<gfpq::Width16>(source, expected);
+  if (!gfpq::with_width(bits, [&](auto width) { apply_rule<decltype(width)>(source, expected); }))
+    throw std::invalid_argument("there is no rule for " + std::to_string(bits) + " bit");
   return expected;
 }
 

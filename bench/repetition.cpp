@@ -7,6 +7,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "block.hpp"
 #include "library.hpp"
 #include "timing.hpp"
 
@@ -26,18 +27,11 @@ struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The block's delta, its second word.
-int delta_of(const GFPQ_PARAM_ST& param) {
-  const unsigned char* byte = param.buf + 4;
-  return static_cast<std::int32_t>(byte[0] | std::uint32_t{byte[1]} << 8 | std::uint32_t{byte[2]} << 16 |
-                                   std::uint32_t{byte[3]} << 24);
-}
-
 void check_status(int status) {
   if (status == GFPQ_SUCCESS)
     return;
   char text[40];
-  std::snprintf(text, sizeof text, "the call answers 0x%08x ", static_cast<unsigned>(status));
+  std::snprintf(text, sizeof text, "the call returns 0x%08x ", static_cast<unsigned>(status));
   throw Failure(text + Library::last_message());
 }
 

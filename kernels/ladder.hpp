@@ -6,6 +6,7 @@
 #define GFPQ_KERNELS_LADDER_HPP
 
 #include "ladder_table.hpp"
+#include "widths.hpp"
 
 #if defined(__CUDACC__) || defined(__CUDA__)
 #define GFPQ_HOST_DEVICE __host__ __device__
@@ -14,17 +15,6 @@
 #endif
 
 namespace gfpq {
-
-/// A bit width: S, K and R of the specification.
-template <int bits_, int steps_, int max_code_, int delta_limit_>
-struct Width {
-  static constexpr int bits = bits_;
-  static constexpr int steps = steps_;             ///< values an octave (S)
-  static constexpr int max_code = max_code_;       ///< the largest code (K)
-  static constexpr int delta_limit = delta_limit_; ///< delta lies in [-delta_limit, delta_limit] (R)
-};
-using Width8 = Width<8, 16, 127, 511>;
-using Width16 = Width<16, 128, 1407, 4095>;
 
 /// A binary floating-point format, by the fields of its bit pattern.
 template <class Float>
@@ -51,20 +41,24 @@ struct Format<double> {
 };
 
 /// The fraction fields of one octave [1, 2); every other octave has the same.
-template <class Float, class W>
+template <class Float, class Width>
 struct Octave {
   using F = Format<Float>;
   using Bits = typename F::Bits;
 
-  Bits value[W::steps];  ///< 2^(i/S), rounded to nearest
-  Bits power[W::steps];  ///< 2^(i/S), rounded down; exact for i = 0 alone
-  Bits middle[W::steps]; ///< 2^((i+1/2)/S), rounded down, never exact: from the next number on, i+1 is nearer than i
+  Bits value[Width::steps]; ///< 2^(i/S), rounded to nearest
+  Bits power[Width::steps]; ///< 2^(i/S), rounded down; exact for i = 0 alone
+  Bits
+      middle[Width::steps]; ///< 2^((i+1/2)/S), rounded down, never exact: from the next number on, i+1 is nearer than i
+
+  static_assert(power_of_two_steps % (2 * Width::steps) == 0,
+                "the ladder table holds each value and each middle of two: 2S divides its steps");
 
   constexpr Octave() : value(), power(), middle() {
     constexpr int dropped = 63 - F::fraction_bits;
     constexpr Bits fraction = (Bits(1) << F::fraction_bits) - 1;
-    constexpr int stride = power_of_two_steps / W::steps;
-    for (int i = 0; i < W::steps; ++i) {
+    constexpr int stride = power_of_two_steps / Width::steps;
+    for (int i = 0; i < Width::steps; ++i) {
       const unsigned long long exact = power_of_two[i * stride];
       power[i] = Bits(exact >> dropped) & fraction;
       middle[i] = Bits(power_of_two[i * stride + stride / 2] >> dropped) & fraction;
@@ -85,7 +79,7 @@ GFPQ_HOST_DEVICE constexpr int count_below(const Bits (&entries)[size], Bits fie
 }
 
 /// The rule for one format and width. Numbers come and go as bit patterns.
-template <class Float, class W>
+template <class Float, class Width>
 class Ladder {
 public:
   using F = Format<Float>;
@@ -95,42 +89,51 @@ public:
   GFPQ_HOST_DEVICE constexpr Bits value(int exponent) const { return power_bits(octave_.value, exponent); }
 
   /// The largest magnitude that becomes zero where `lowest` is the smallest exponent: 2^(lowest/S) / 2, rounded down.
-  GFPQ_HOST_DEVICE constexpr Bits zero_limit(int lowest) const { return power_bits(octave_.power, lowest - W::steps); }
+  GFPQ_HOST_DEVICE constexpr Bits zero_limit(int lowest) const {
+    return power_bits(octave_.power, lowest - Width::steps);
+  }
 
   /// The integer nearest to S*log2(magnitude), of a normal number or infinity.
   GFPQ_HOST_DEVICE constexpr int nearest_exponent(Bits magnitude) const {
     return octave_exponent(magnitude) + count_below(octave_.middle, fraction(magnitude));
   }
 
-  /// The delta that the largest magnitude of a tensor asks for; 0 stands for a tensor of zeros.
-  GFPQ_HOST_DEVICE constexpr int delta(Bits maximum) const {
+  /// The delta that the largest magnitude of a tensor asks for, but no less than `lowest_delta`; 0 stands for a tensor
+  /// of zeros.
+  GFPQ_HOST_DEVICE constexpr int delta(Bits maximum, int lowest_delta = -Width::delta_limit) const {
     if (maximum == 0)
       maximum = F::one_millionth;
     // Denormal numbers come out far too low, and end at the limit as they should.
     const Bits field = fraction(maximum);
     const int exponent = octave_exponent(maximum) + count_below(octave_.power, field) - (field != 0);
-    return clamp(exponent - W::max_code, -W::delta_limit, W::delta_limit);
+    return clamp(exponent - Width::max_code, lowest_delta, Width::delta_limit);
   }
 
-  /// Quantizes and dequantizes one number.
-  GFPQ_HOST_DEVICE constexpr Bits quantize(Bits number, int delta) const {
+  /// Fake-quantizes one number.
+  GFPQ_HOST_DEVICE constexpr Bits fake_quantize(Bits number, int delta) const {
     const Bits sign = number & F::sign;
     const Bits magnitude = number ^ sign;
     const int lowest = delta + (sign != 0); // the code of "minus 0" is taken by zero
     const bool is_nan = magnitude > F::infinity;
     if (is_nan || magnitude <= zero_limit(lowest))
       return 0;
-    return sign | value(clamp(nearest_exponent(magnitude), lowest, delta + W::max_code));
+    return sign | value(clamp(nearest_exponent(magnitude), lowest, delta + Width::max_code));
   }
 
 private:
+  // From half of the lowest value to the highest.
+  static constexpr int lowest_octave = -((Width::delta_limit + 2 * Width::steps - 1) / Width::steps);
+  static constexpr int highest_octave = (Width::delta_limit + Width::max_code) / Width::steps;
+  static_assert(lowest_octave > -F::bias && highest_octave <= F::bias,
+                "every delta's ladder, down to half of its lowest value, is one of normal numbers");
+
   static constexpr Bits fraction_mask = (Bits(1) << F::fraction_bits) - 1;
 
   GFPQ_HOST_DEVICE static constexpr Bits fraction(Bits magnitude) { return magnitude & fraction_mask; }
 
   /// S*log2 of the power of two at or below a normal magnitude.
   GFPQ_HOST_DEVICE static constexpr int octave_exponent(Bits magnitude) {
-    return (int(magnitude >> F::fraction_bits) - F::bias) * W::steps;
+    return (int(magnitude >> F::fraction_bits) - F::bias) * Width::steps;
   }
 
   GFPQ_HOST_DEVICE static constexpr int clamp(int number, int low, int high) {
@@ -138,16 +141,16 @@ private:
   }
 
   /// The magnitude with the exponent's octave and its entry of `fields`. The ladder stays within the normal numbers.
-  GFPQ_HOST_DEVICE static constexpr Bits power_bits(const Bits (&fields)[W::steps], int exponent) {
-    const unsigned biased = unsigned(exponent + F::bias * W::steps);
-    return Bits(biased / W::steps) << F::fraction_bits | fields[biased % W::steps];
+  GFPQ_HOST_DEVICE static constexpr Bits power_bits(const Bits (&fields)[Width::steps], int exponent) {
+    const unsigned biased = unsigned(exponent + F::bias * Width::steps);
+    return Bits(biased / Width::steps) << F::fraction_bits | fields[biased % Width::steps];
   }
 
-  Octave<Float, W> octave_;
+  Octave<Float, Width> octave_;
 };
 
-template <class Float, class W>
-inline constexpr Ladder<Float, W> ladder{};
+template <class Float, class Width>
+inline constexpr Ladder<Float, Width> ladder{};
 
 } // namespace gfpq
 

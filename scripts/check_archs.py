@@ -38,7 +38,7 @@ def table_of(table):
     """One line an architecture and compiler."""
     return [[build.architecture, build.code, build.compiler, build.span("registers"), build.span("spill_bytes"),
              build.span("shared_bytes"), build.span("constant_bytes"), build.span("load_bits"),
-             build.span("store_bits", "quantize")] for build in table.builds]
+             build.span("store_bits", "fake_quantize")] for build in table.builds]
 
 
 def as_text(lines):
@@ -99,7 +99,7 @@ def main():
     for row in rows:
         if row.spill_bytes:
             problems.append(f"{row.kernel} spills {row.spill_bytes} bytes on {row.architecture} with {row.compiler}")
-        if row.load_bits != 128 or (row.kernel.startswith("quantize") and row.store_bits != 128):
+        if row.load_bits != 128 or (row.kernel.startswith("fake_quantize") and row.store_bits != 128):
             problems.append(f"{row.kernel} loads {row.load_bits} and stores {row.store_bits} bits at once at most on "
                             f"{row.architecture} with {row.compiler}")
     if arguments.check:

@@ -40,17 +40,15 @@ typename Format<Float>::Bits CpuBackend::run_max_abs(const Target& target, const
   return maximum;
 }
 
-template <class W, class Float>
-void CpuBackend::run_quantize(const Target& target, Float* data, std::size_t count, int delta) {
+template <class Width, class Float>
+void CpuBackend::run_fake_quantize(const Target& target, Float* data, std::size_t count, int delta) {
   for_each_part(data, count, threads_for(count * sizeof(Float)), [&](Float* part, std::size_t size) {
-    target.kernels<Float>().template quantize<W>(part, size, delta);
+    target.kernels<Float>().template fake_quantize<Width>(part, size, delta);
   });
 }
 
-bool (*CpuBackend::is_device_memory)(const void*) = nullptr;
-
 int CpuBackend::fail_target() {
-  char names[64] = ""; // room for all of them
+  char names[16 * Targets::capacity] = "";
   for (const Target* target : supported_targets())
     std::snprintf(names + std::strlen(names), sizeof names - std::strlen(names), "%s%s", *names != '\0' ? ", " : "",
                   target->name);
@@ -59,9 +57,8 @@ int CpuBackend::fail_target() {
 
 template unsigned int CpuBackend::run_max_abs(const Target&, const float*, std::size_t);
 template unsigned long long CpuBackend::run_max_abs(const Target&, const double*, std::size_t);
-template void CpuBackend::run_quantize<Width8>(const Target&, float*, std::size_t, int);
-template void CpuBackend::run_quantize<Width16>(const Target&, float*, std::size_t, int);
-template void CpuBackend::run_quantize<Width8>(const Target&, double*, std::size_t, int);
-template void CpuBackend::run_quantize<Width16>(const Target&, double*, std::size_t, int);
+#define GFPQ_INSTANTIATE(Float, Width)                                                                                 \
+  template void CpuBackend::run_fake_quantize<Width>(const Target&, Float*, std::size_t, int);
+GFPQ_INSTANTIATE_ALL
 
 } // namespace gfpq

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "device_memory.hpp"
 #include "errors.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "target_choice.hpp"
@@ -12,41 +13,37 @@ namespace gfpq {
 
 class CpuBackend {
 public:
-  template <class W, class Float>
-  int quantize(Float* data, std::size_t count, int delta) {
+  template <class Width, class Float>
+  int fake_quantize(Float* data, std::size_t count, int delta) {
     const Target* target = chosen_target();
     if (target == nullptr)
       return fail_target();
-    if (is_device_memory != nullptr && is_device_memory(data))
+    if (is_device_memory(data))
       return GFPQ_FAIL(errors::device_pointer);
-    run_quantize<W>(*target, data, count, delta);
+    run_fake_quantize<Width>(*target, data, count, delta);
     return GFPQ_SUCCESS;
   }
 
-  template <class W, class Float>
-  int fit_and_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
+  template <class Width, class Float>
+  int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
     const Target* target = chosen_target();
     if (target == nullptr)
       return fail_target();
-    if (is_device_memory != nullptr && is_device_memory(data))
+    if (is_device_memory(data))
       return GFPQ_FAIL(errors::device_pointer);
-    const int wanted = ladder<Float, W>.delta(run_max_abs(*target, data, count));
-    delta = wanted > lowest_delta ? wanted : lowest_delta;
-    run_quantize<W>(*target, data, count, delta);
+    delta = ladder<Float, Width>.delta(run_max_abs(*target, data, count), lowest_delta);
+    run_fake_quantize<Width>(*target, data, count, delta);
     return GFPQ_SUCCESS;
   }
 
   /// The passes. What they return and write does not depend on the number of threads.
   template <class Float>
   static typename Format<Float>::Bits run_max_abs(const Target& target, const Float* data, std::size_t count);
-  template <class W, class Float>
-  static void run_quantize(const Target& target, Float* data, std::size_t count, int delta);
+  template <class Width, class Float>
+  static void run_fake_quantize(const Target& target, Float* data, std::size_t count, int delta);
 
   /// As OMP_NUM_THREADS says, else one for each CPU that the caller may run on.
   static std::size_t allowed_threads();
-
-  /// The GPU library's way to tell memory that no CPU can work on; null in the CPU library.
-  static bool (*is_device_memory)(const void* data);
 
 private:
   static int fail_target();

@@ -8,8 +8,6 @@
 
 namespace gfpq {
 
-const char* gpu_architectures = nullptr;
-
 namespace {
 
 /// Appends to a text what is left of room for. Without memory of its own, so that no call can fail for want of it.
@@ -52,7 +50,7 @@ int GFPQ_Describe(char* text, unsigned int size) {
     (writer << separator).quoted(target->name);
     separator = ", ";
   }
-  (writer << "], \"threads\": " << threads << ", \"gpu_architectures\": ").quoted(gfpq::gpu_architectures) << "}";
+  (writer << "], \"threads\": " << threads << ", \"gpu_architectures\": ").quoted(gfpq::gpu_architectures()) << "}";
   return writer.needed() <= size
              ? GFPQ_SUCCESS
              : GFPQ_FAIL(gfpq::errors::short_buffer, size, static_cast<unsigned int>(writer.needed()));

@@ -5,7 +5,7 @@
 namespace gfpq {
 
 /// The GPU library's -gencode options; null in the CPU library.
-extern const char* gpu_architectures;
+const char* gpu_architectures();
 
 } // namespace gfpq
 

@@ -1,4 +1,4 @@
-// Tells memory of a GPU, for the CPU functions of the GPU library.
+// Tells memory of a GPU. Each library defines this once: for the CPU library (gpu_unsupported.cpp), there is none.
 #ifndef GFPQ_SRC_DEVICE_MEMORY_HPP
 #define GFPQ_SRC_DEVICE_MEMORY_HPP
 

@@ -84,6 +84,14 @@ void GFPQ_SetMessageSink(GFPQ_MESSAGE_SINK sink, void* user) {
 
 namespace gfpq {
 
+WidthNames::WidthNames() {
+  for (int i = 0; i < width_count; ++i) {
+    const std::size_t length = std::strlen(text);
+    const char* const before = i == 0 ? "" : i == width_count - 1 ? " or " : ", ";
+    std::snprintf(text + length, sizeof text - length, "%s%d", before, width_bits[i]);
+  }
+}
+
 int report(const Error& error, const char* function, int line, ...) {
   char message[1024]; // longer ones are cut; an error path takes no memory
   const int prefix = std::snprintf(message, sizeof message, "[ERR][%s][%d] ", function, line);

@@ -1,8 +1,9 @@
-// Every error that a call can answer with, and the one way to report it.
+// Every error that a call can return, and the one way to report it.
 #ifndef GFPQ_SRC_ERRORS_HPP
 #define GFPQ_SRC_ERRORS_HPP
 
 #include "gfpq.hpp"
+#include "kernels/widths.hpp"
 
 namespace gfpq {
 
@@ -13,7 +14,7 @@ struct Error {
 
 namespace errors {
 inline constexpr Error empty_pointer{GFPQ_ERR_BAD_PARAMETERS, "Empty pointer"};
-inline constexpr Error bit_width{GFPQ_ERR_BAD_FORMAT, "Invalid bit width[%u]: use 8 or 16"};
+inline constexpr Error bit_width{GFPQ_ERR_BAD_FORMAT, "Invalid bit width[%u]: use %s"};
 inline constexpr Error mode{
     GFPQ_ERR_BAD_PARAMETERS,
     "Invalid mode[%u]: use GFPQ_MODE_INIT (0), GFPQ_MODE_UPDATE (1) or GFPQ_MODE_APPLY_ONLY (2)"};
@@ -22,7 +23,7 @@ inline constexpr Error block{GFPQ_ERR_BAD_PARAMETERS,
                              "damaged; call with GFPQ_MODE_INIT first, and keep the block's 16 bytes as they are"};
 inline constexpr Error block_delta{GFPQ_ERR_BAD_PARAMETERS,
                                    "Get quantization param failed(0x%x): the parameter block's delta %d lies outside "
-                                   "-%d to %d, the range for %d bit; was the block made for the other bit width?"};
+                                   "-%d to %d, the range for %d bit; was the block made for another bit width?"};
 inline constexpr Error short_buffer{GFPQ_ERR_SHORT_BUFFER, "The buffer of %u bytes is too short: %u are needed"};
 inline constexpr Error target{GFPQ_ERR_NOT_SUPPORT, "GFPQ_TARGET=%s: this machine has %s"};
 inline constexpr Error no_gpu_in_library{GFPQ_ERR_NOT_SUPPORT,
@@ -47,6 +48,12 @@ inline constexpr Error captured{
     GFPQ_ERR_NOT_SUPPORT, "A stream that is being captured takes GFPQ_MODE_APPLY_ONLY alone: the other modes wait "
                           "for the GPU to tell delta"};
 } // namespace errors
+
+/// The bit widths as a text, such as `8 or 16`.
+struct WidthNames {
+  WidthNames();
+  char text[8 * width_count] = "";
+};
 
 /// Reports an error as the line `[ERR][function][line] text`. \return the error's status.
 int report(const Error& error, const char* function, int line, ...);

@@ -8,16 +8,16 @@
 #include "version.hpp"
 
 int HI_GFPQ_QuantAndDeQuant(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param) {
-  return gfpq::quantize_and_dequantize(gfpq::CpuBackend(), data, count, bit_width, param);
+  return gfpq::fake_quantize(gfpq::CpuBackend(), data, count, bit_width, param);
 }
 
 int HI_GFPQ_QuantAndDeQuant(double* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param) {
-  return gfpq::quantize_and_dequantize(gfpq::CpuBackend(), data, count, bit_width, param);
+  return gfpq::fake_quantize(gfpq::CpuBackend(), data, count, bit_width, param);
 }
 
 int HI_GFPQ_QuantAndDeQuant_PY(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param) {
   // Not by HI_GFPQ_QuantAndDeQuant: where two libraries are loaded, that may be the other's.
-  return gfpq::quantize_and_dequantize(gfpq::CpuBackend(), data, count, bit_width, param);
+  return gfpq::fake_quantize(gfpq::CpuBackend(), data, count, bit_width, param);
 }
 
 int HI_GFPQ_GetInfo(GFPQ_INFO_ST* info) {

@@ -47,23 +47,22 @@ int check_place(const Float* data) {
 
 } // namespace
 
-template <class W, class Float>
-int GpuBackend::quantize(Float* data, std::size_t count, int delta) {
+template <class Width, class Float>
+int GpuBackend::fake_quantize(Float* data, std::size_t count, int delta) {
   if (count == 0)
     return GFPQ_SUCCESS;
   const CaptureTolerance tolerance;
   if (const int status = check_place(data); status != GFPQ_SUCCESS)
     return status;
-  const auto range = cuda::range_of(ladder<Float, W>, delta);
-  const cudaError_t error = cuda::launch_quantize<Float, W>(data, count, range, stream_);
+  const auto range = range_of(ladder<Float, Width>, delta);
+  const cudaError_t error = cuda::launch_fake_quantize<Float, Width>(data, count, range, stream_);
   return error == cudaSuccess ? GFPQ_SUCCESS : fail_by_cuda(error);
 }
 
-template <class W, class Float>
-int GpuBackend::fit_and_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
+template <class Width, class Float>
+int GpuBackend::fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
   if (count == 0) {
-    const int wanted = ladder<Float, W>.delta(0);
-    delta = wanted > lowest_delta ? wanted : lowest_delta;
+    delta = ladder<Float, Width>.delta(0, lowest_delta);
     return GFPQ_SUCCESS;
   }
   const CaptureTolerance tolerance;
@@ -77,8 +76,8 @@ int GpuBackend::fit_and_quantize(Float* data, std::size_t count, int lowest_delt
 
   const GpuWorkspace workspace;
   int fitted_delta = 0;
-  const cudaError_t error =
-      cuda::launch_fit_and_quantize<Float, W>(data, count, lowest_delta, workspace.number(), &fitted_delta, stream_);
+  const cudaError_t error = cuda::launch_fit_and_fake_quantize<Float, Width>(
+      data, count, lowest_delta, workspace.number(), &fitted_delta, stream_);
   const cudaError_t waited = cudaStreamSynchronize(stream_);
   if (error != cudaSuccess || waited != cudaSuccess)
     return fail_by_cuda(error != cudaSuccess ? error : waited);
@@ -86,12 +85,9 @@ int GpuBackend::fit_and_quantize(Float* data, std::size_t count, int lowest_delt
   return GFPQ_SUCCESS;
 }
 
-#define GFPQ_INSTANTIATE(Float, W)                                                                                     \
-  template int GpuBackend::quantize<W, Float>(Float*, std::size_t, int);                                               \
-  template int GpuBackend::fit_and_quantize<W, Float>(Float*, std::size_t, int, int&);
-GFPQ_INSTANTIATE(float, Width8)
-GFPQ_INSTANTIATE(float, Width16)
-GFPQ_INSTANTIATE(double, Width8)
-GFPQ_INSTANTIATE(double, Width16)
+#define GFPQ_INSTANTIATE(Float, Width)                                                                                 \
+  template int GpuBackend::fake_quantize<Width, Float>(Float*, std::size_t, int);                                      \
+  template int GpuBackend::fit_and_fake_quantize<Width, Float>(Float*, std::size_t, int, int&);
+GFPQ_INSTANTIATE_ALL
 
 } // namespace gfpq

@@ -13,12 +13,12 @@ public:
   explicit GpuBackend(void* stream) : stream_(static_cast<cudaStream_t>(stream)) {}
 
   /// Queues one kernel and nothing else, so that a CUDA graph can capture it.
-  template <class W, class Float>
-  int quantize(Float* data, std::size_t count, int delta);
+  template <class Width, class Float>
+  int fake_quantize(Float* data, std::size_t count, int delta);
 
   /// Queues both passes and waits until they are done.
-  template <class W, class Float>
-  int fit_and_quantize(Float* data, std::size_t count, int lowest_delta, int& delta);
+  template <class Width, class Float>
+  int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta);
 
 private:
   cudaStream_t stream_;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <functional>
 
+#include "block.hpp"
 #include "gpu/kernels.hpp"
 #include "timing.hpp"
 
@@ -54,12 +54,6 @@ public:
 private:
   cudaEvent_t event_ = nullptr;
 };
-
-int delta_of(const GFPQ_PARAM_ST& param) {
-  int delta;
-  std::memcpy(&delta, param.buf + 4, sizeof delta);
-  return delta;
-}
 
 std::size_t padded(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 

@@ -71,22 +71,22 @@ struct Larger {
 };
 
 #ifdef GFPQ_BENCH_CUB_TRANSFORM
-template <class Float, class W>
+template <class Float, class Width>
 struct Rule {
   using Bits = typename gfpq::Format<Float>::Bits;
-  gfpq::cuda::Range<Bits> range;
+  gfpq::Range<Float> range;
 
   __device__ Bits operator()(Bits number) const {
-    constexpr auto& tables = gfpq::cuda::device_tables<Float, W>;
-    return gfpq::cuda::Quantizer<Float, W>(range, tables.carry, tables.value)(number);
+    constexpr auto& tables = gfpq::cuda::device_tables<Float, Width>;
+    return gfpq::cuda::FakeQuantizer<Float, Width>(range, tables.carry, tables.value)(number);
   }
 };
 
-template <class W, class Float>
+template <class Width, class Float>
 cudaError_t transform(Float* data, std::size_t count, int delta, cudaStream_t stream) {
   using Bits = typename gfpq::Format<Float>::Bits;
   Bits* const bits = reinterpret_cast<Bits*>(data);
-  const Rule<Float, W> rule{gfpq::cuda::range_of(gfpq::ladder<Float, W>, delta)};
+  const Rule<Float, Width> rule{gfpq::range_of(gfpq::ladder<Float, Width>, delta)};
   return cub::DeviceTransform::Transform(bits, bits, static_cast<long long>(count), rule, stream);
 }
 #endif
@@ -144,8 +144,10 @@ std::string cub_version() {
 template <class Float>
 cudaError_t cub_transform(Float* data, std::size_t count, unsigned bits, int delta, cudaStream_t stream) {
 #ifdef GFPQ_BENCH_CUB_TRANSFORM
-  return bits == gfpq::Width8::bits ? transform<gfpq::Width8>(data, count, delta, stream)
-                                    : transform<gfpq::Width16>(data, count, delta, stream);
+  cudaError_t error = cudaErrorInvalidValue;
+  const auto run = [&](auto width) { error = transform<decltype(width)>(data, count, delta, stream); };
+  static_cast<void>(gfpq::with_width(bits, run));
+  return error;
 #else
   static_cast<void>(data), static_cast<void>(count), static_cast<void>(bits), static_cast<void>(delta);
   static_cast<void>(stream);

@@ -3,6 +3,7 @@
 //   2: right, but forgets the parameter block.       3: refuses double.
 #include <cstring>
 
+#include "bench/block.hpp"
 #include "gfpq.hpp"
 #include "kernels/ladder.hpp"
 
@@ -15,22 +16,22 @@ unsigned long long magnitude(Float number) {
   return bits & ~gfpq::Format<Float>::sign;
 }
 
-template <class W, class Float>
-int quantize(Float* data, unsigned count, GFPQ_PARAM_ST* param) {
+template <class Width, class Float>
+int fake_quantize(Float* data, unsigned count, GFPQ_PARAM_ST* param) {
   using Bits = typename gfpq::Format<Float>::Bits;
-  constexpr auto& rule = gfpq::ladder<Float, W>;
+  constexpr auto& rule = gfpq::ladder<Float, Width>;
   unsigned long long maximum = 0;
   for (unsigned i = 0; i < count; ++i)
     maximum = magnitude(data[i]) > maximum ? magnitude(data[i]) : maximum;
   int delta = rule.delta(static_cast<Bits>(maximum));
   if (param->mode == GFPQ_MODE_APPLY_ONLY)
-    std::memcpy(&delta, param->buf + 4, sizeof delta);
+    delta = bench::delta_of(*param);
   else if (FAULT != 2)
-    std::memcpy(param->buf + 4, &delta, sizeof delta);
+    bench::set_delta(*param, delta);
   for (unsigned i = 0; i < count; ++i) {
     Bits bits;
     std::memcpy(&bits, data + i, sizeof bits);
-    bits = rule.quantize(bits, delta);
+    bits = rule.fake_quantize(bits, delta);
     if (FAULT == 1 && count > 64 && i == count - 1)
       bits ^= 1;
     std::memcpy(data + i, &bits, sizeof bits);
@@ -44,8 +45,10 @@ int call(Float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) {
     return GFPQ_SUCCESS;
   if (FAULT == 3 && sizeof(Float) == sizeof(double))
     return GFPQ_ERR_NOT_SUPPORT;
-  return bits == gfpq::Width8::bits ? quantize<gfpq::Width8>(data, count, param)
-                                    : quantize<gfpq::Width16>(data, count, param);
+  int status = GFPQ_ERR_BAD_FORMAT;
+  const auto run = [&](auto width) { status = fake_quantize<decltype(width)>(data, count, param); };
+  static_cast<void>(gfpq::with_width(bits, run));
+  return status;
 }
 
 } // namespace

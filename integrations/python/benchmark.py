@@ -11,6 +11,7 @@ import ctypes
 import statistics
 import sys
 import tracemalloc
+from functools import partial
 from time import perf_counter
 from typing import Callable
 
@@ -89,7 +90,7 @@ def torch_overhead(runs: int) -> None:
             data = x.detach().numpy().copy()
             gfpq.quantize_(data, 8, param)
             c, clone, module = medians(
-                runs, compiled(data, param, mode), lambda: x.detach().clone(), lambda: quantizer(x)
+                runs, compiled(data, param, mode), lambda: x.detach().clone(), partial(quantizer, x)
             )
             print(f"  {mode.name:6} {'with' if gradient else 'no'} gradient: C {c * 1e3:.2f} ms + clone "
                   f"{clone * 1e3:.2f} ms, FakeQuantize {module * 1e3:.2f} ms: ratio {module / (c + clone):.2f}")

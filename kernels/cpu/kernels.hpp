@@ -2,51 +2,73 @@
 #ifndef GFPQ_KERNELS_CPU_KERNELS_HPP
 #define GFPQ_KERNELS_CPU_KERNELS_HPP
 
+#include <cassert>
 #include <cstddef>
-#include <type_traits>
+#include <tuple>
 
 #include "../ladder.hpp"
+#include "targets.hpp"
 
 namespace gfpq {
 
-/// One instruction set's kernels for one type. They run on the calling thread, and take no memory and no lock.
+/// One instruction set's kernels for one element type. They run on the calling thread, allocate no memory and take no
+/// lock.
 template <class Float>
-struct Kernels {
+class Kernels {
+public:
   using Bits = typename Format<Float>::Bits;
 
+  /// `Functions` has all of them as static members: one that it lacks is a compiler's error. So is one that is
+  /// forgotten here, since all are const.
+#define GFPQ_FAKE_QUANTIZE(bits, ...) Functions::template fake_quantize<Float, Width##bits>,
+  template <class Functions>
+  constexpr explicit Kernels(Functions)
+      : max_abs(Functions::template max_abs<Float>), fake_quantize_{GFPQ_FOR_EACH_WIDTH(GFPQ_FAKE_QUANTIZE)} {}
+#undef GFPQ_FAKE_QUANTIZE
+
   /// The bits of the largest |x|, NaN left out; 0 where there is none.
-  Bits (*max_abs)(const Float* data, std::size_t count);
+  Bits (*const max_abs)(const Float* data, std::size_t count);
 
-  /// Quantizes and dequantizes in place.
-  void (*quantize8)(Float* data, std::size_t count, int delta);
-  void (*quantize16)(Float* data, std::size_t count, int delta);
-
-  template <class W>
-  void quantize(Float* data, std::size_t count, int delta) const {
-    (std::is_same_v<W, Width8> ? quantize8 : quantize16)(data, count, delta);
+  /// Fake-quantizes in place.
+  template <class Width>
+  void fake_quantize(Float* data, std::size_t count, int delta) const {
+    fake_quantize_[width_index<Width>](data, count, delta);
   }
+
+private:
+  using FakeQuantize = void (*)(Float* data, std::size_t count, int delta);
+  const FakeQuantize fake_quantize_[width_count];
 };
 
 /// One instruction set.
-struct Target {
+class Target {
+public:
+  template <class Functions>
+  constexpr Target(const char* target_name, bool (*has_features)(), Functions functions)
+      : name(target_name), is_supported(has_features), kernels_(Kernels<float>(functions), Kernels<double>(functions)) {
+  }
+
   const char* name; ///< as in GFPQ_TARGET: lower case, `scalar` for the rule itself
   bool (*is_supported)();
-  Kernels<float> f32;
-  Kernels<double> f64;
 
   template <class Float>
   const Kernels<Float>& kernels() const {
-    if constexpr (std::is_same_v<Float, float>)
-      return f32;
-    else
-      return f64;
+    return std::get<Kernels<Float>>(kernels_);
   }
+
+private:
+  std::tuple<Kernels<float>, Kernels<double>> kernels_;
 };
 
-/// A few targets, in order. Takes no memory: a call must not fail where there is none.
+/// Targets in order. Allocates no memory: a call must not fail where there is none.
 class Targets {
 public:
-  void add(const Target& target) { list_[size_++] = &target; }
+  static constexpr std::size_t capacity = simd_target_count + 1; // the scalar one
+
+  void add(const Target& target) {
+    assert(size_ < capacity);
+    list_[size_++] = &target;
+  }
 
   bool empty() const { return size_ == 0; }
   const Target* front() const { return list_[0]; }
@@ -55,7 +77,7 @@ public:
   const Target* const* end() const { return list_ + size_; }
 
 private:
-  const Target* list_[4] = {}; // no machine has more
+  const Target* list_[capacity] = {};
   std::size_t size_ = 0;
 };
 

@@ -7,61 +7,21 @@
 #define GFPQ_KERNELS_CPU_LOOKUP_INL_HPP
 #endif
 
+#include "kernels/cpu/target-inl.hpp"
+#include "kernels/widths.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace gfpq {
 namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-template <class V>
-HWY_INLINE auto as_floats(V bits) {
-  return hn::BitCast(hn::RebindToFloat<hn::DFromV<V>>(), bits);
-}
-
-template <class V>
-HWY_INLINE V if_negative(V number, V yes, V no) {
-#if HWY_TARGET == HWY_AVX3
-  return hn::IfVecThenElse(hn::BroadcastSignBit(number), yes, no); // a mask register would take longer
-#else
-  return hn::BitCast(hn::DFromV<V>(), hn::IfNegativeThenElse(as_floats(number), as_floats(yes), as_floats(no)));
-#endif
-}
-
-// What picks lanes out of one register, or two, by the last bits of `index`. Highway's TableLookupLanes wants the other
-// bits cleared, and its TwoTablesLookupLanes is younger than the version that we support.
-#if HWY_TARGET == HWY_AVX3
-using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
-using Int64s = hn::VFromD<hn::ScalableTag<int64_t>>;
-HWY_INLINE Int32s pick(Int32s index, Int32s a) { return Int32s{_mm512_permutexvar_epi32(index.raw, a.raw)}; }
-HWY_INLINE Int64s pick(Int64s index, Int64s a) { return Int64s{_mm512_permutexvar_epi64(index.raw, a.raw)}; }
-HWY_INLINE Int32s pick(Int32s index, Int32s a, Int32s b) {
-  return Int32s{_mm512_permutex2var_epi32(a.raw, index.raw, b.raw)};
-}
-HWY_INLINE Int64s pick(Int64s index, Int64s a, Int64s b) {
-  return Int64s{_mm512_permutex2var_epi64(a.raw, index.raw, b.raw)};
-}
-template <class D>
-constexpr int max_registers = 4;
-#elif HWY_TARGET == HWY_AVX2
-using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
-HWY_INLINE Int32s pick(Int32s index, Int32s a) { return Int32s{_mm256_permutevar8x32_epi32(a.raw, index.raw)}; }
-HWY_INLINE Int32s pick(Int32s index, Int32s a, Int32s b) {
-  return if_negative(hn::ShiftLeft<28>(index), pick(index, b), pick(index, a));
-}
-template <class D>
-constexpr int max_registers = sizeof(hn::TFromD<D>) == 4 ? 4 : 0;
-#else
-template <class D>
-constexpr int max_registers = 0;
-#endif
-
-/// How many registers hold a table; 0 where it stays in memory.
+/// How many registers hold a table of `size` entries, a power of two; 0 where it stays in memory.
 template <class D, int size>
 constexpr int registers_for() {
   constexpr int lanes = hn::MaxLanes(D());
-  constexpr int registers = size < lanes ? 1 : size / lanes;
-  return registers <= max_registers<D> ? registers : 0;
+  constexpr bool repeats = 2 * size == lanes || size * sizeof(hn::TFromD<D>) == 16;
+  constexpr int registers = size >= lanes ? size / lanes : repeats ? 1 : 0;
+  return registers <= Traits::max_registers<hn::TFromD<D>> ? registers : 0;
 }
 
 /// A table of `size` entries, a power of two, for the lanes of D.
@@ -76,14 +36,15 @@ public:
   HWY_INLINE explicit Lookup(const Entry (&entries)[length]) {
     static_assert(sizeof(Entry) == sizeof(Lane) && length >= size);
     constexpr int lanes = hn::MaxLanes(D());
-    if constexpr (size < lanes) {
-      const hn::Half<D> half;
-      const auto entries_once = hn::LoadU(half, reinterpret_cast<const Lane*>(entries));
-      static_assert(2 * size == lanes);
+    const Lane* const lanes_from = reinterpret_cast<const Lane*>(entries);
+    if constexpr (2 * size == lanes) {
+      const auto entries_once = hn::LoadU(hn::Half<D>(), lanes_from);
       table_[0] = hn::Combine(D(), entries_once, entries_once);
+    } else if constexpr (size < lanes) {
+      table_[0] = hn::LoadDup128(D(), lanes_from);
     } else {
       for (int i = 0; i < registers; ++i)
-        table_[i] = hn::LoadU(D(), reinterpret_cast<const Lane*>(entries) + i * lanes);
+        table_[i] = hn::LoadU(D(), lanes_from + i * lanes);
     }
   }
 

@@ -2,8 +2,8 @@
 //
 // A magnitude m in [1, 2) is guessed to be `guess` steps above 1, by a line in each of 8 pieces of the octave. The
 // lines are good to half a step: the nearest step is the guess or the one after it, and one exact comparison with the
-// threshold between them tells. Cut the guess into 16 coarse and 8 fine steps: threshold and values are products of a
-// coarse and a fine power, and the fine ones are the same in each coarse step. They are formed as
+// threshold between them tells. Cut the guess into 16 coarse and S/16 fine steps: threshold and values are products of
+// a coarse and a fine power, and the fine ones are the same in each coarse step. They are formed as
 //
 //     base + (base * fine + rest)
 //
@@ -20,7 +20,7 @@
 
 namespace gfpq {
 
-template <class Float, class W>
+template <class Float, class Width>
 class ProductTables {
   using F = Format<Float>;
   using Bits = typename F::Bits;
@@ -28,9 +28,9 @@ class ProductTables {
 public:
   static constexpr int pieces = 8;
   static constexpr int piece_shift = F::fraction_bits - 3;
-  static constexpr int fine_shift = 3;
-  static constexpr int fine_steps = 1 << fine_shift;
-  static constexpr int coarse_steps = W::steps / fine_steps;
+  static constexpr int coarse_steps = Width::steps < 16 ? Width::steps : 16;
+  static constexpr int fine_steps = Width::steps / coarse_steps;
+  static constexpr int fine_shift = floor_log2(fine_steps);
 
   alignas(64) Float slope[pieces];
   alignas(64) Float offset[pieces]; ///< above 2^fraction_bits, so that the last bits of the line's number are the guess
@@ -66,14 +66,14 @@ private:
   static constexpr Fixed last_place = Fixed(1) << fine_bits;
   static constexpr int rest_unit = 1 << 10; // of the last place; a rest has few bits
   static constexpr Float one = Float(Bits(1) << F::fraction_bits);
-  static constexpr Octave<Float, W> octave{};
+  static constexpr Octave<Float, Width> octave{};
 
   /// S*log2 of a number in [1, 2], to a thousandth of a step: a chord between two powers.
   static constexpr double steps(double number) {
     const double field = (number - 1) * double(one);
     const int step = field > 0 ? count_below(octave.power, Bits(field)) - 1 : 0;
     const double low = double(octave.power[step]);
-    const double high = step + 1 < W::steps ? double(octave.power[step + 1]) : double(one);
+    const double high = step + 1 < Width::steps ? double(octave.power[step + 1]) : double(one);
     return step + (field - low) / (high - low);
   }
 
@@ -81,11 +81,11 @@ private:
   /// integer, so half a step less is wanted; a bit more near 1 and less near 2 keep the guess from 0 to S-1.
   constexpr void set_line(int piece) {
     constexpr double inset = 0.15;
-    constexpr int bias = 4 * W::steps; // an offset of the first pieces would be negative
+    constexpr int bias = 4 * Width::steps; // an offset of the first pieces would be negative
     const double left = 1 + double(piece) / pieces, right = left + 1.0 / pieces, middle = (left + right) / 2;
     const double rise = steps(right) - steps(left);
     const double chord = steps(left) + rise / 2;
-    const double wanted = (chord + steps(middle)) / 2 * (1 - 2 * inset / W::steps) + inset - 0.5;
+    const double wanted = (chord + steps(middle)) / 2 * (1 - 2 * inset / Width::steps) + inset - 0.5;
     // An offset has no digits after the point: the slope makes up for them at the middle.
     const int start = int(wanted - rise * pieces * middle + bias);
     offset[piece] = one + Float(start);
@@ -105,7 +105,7 @@ private:
 
   /// 2^(half/2S - half a coarse step) - 1, rounded to a Float, in units of 2^-fine_bits.
   static constexpr long long fine_power(int half) {
-    constexpr int stride = power_of_two_steps / (2 * W::steps);
+    constexpr int stride = power_of_two_steps / (2 * Width::steps);
     constexpr unsigned long long one_exact = 1ull << 63;
     const int i = (half - fine_steps) * stride;
     const long long power = i < 0 ? -(long long)(one_exact - power_of_two[power_of_two_steps + i] / 2)
@@ -126,7 +126,7 @@ private:
       const Fixed middle = (Fixed(octave.middle[step]) - Fixed(base_field)) * last_place;
       return {middle - 1, middle + last_place};
     }
-    const Bits field = step < W::steps ? octave.value[step] : Bits(1) << F::fraction_bits;
+    const Bits field = step < Width::steps ? octave.value[step] : Bits(1) << F::fraction_bits;
     const Fixed value = (Fixed(field) - Fixed(base_field)) * last_place;
     return {value - last_place / 2, value + last_place / 2};
   }
@@ -161,8 +161,8 @@ private:
   }
 };
 
-template <class Float, class W>
-inline constexpr ProductTables<Float, W> product_tables{};
+template <class Float, class Width>
+inline constexpr ProductTables<Float, Width> product_tables{};
 
 } // namespace gfpq
 

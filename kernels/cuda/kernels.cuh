@@ -1,5 +1,5 @@
-// The kernels: quantize, and fit, which finds delta. No headers of CUDA or of the standard library, and nothing that a
-// GPU of 2012 lacks, so that nvcc, NVRTC and Clang compile them for every architecture.
+// The kernels: fake_quantize, and fit, which finds delta. No headers of CUDA or of the standard library, and nothing
+// that a GPU of 2012 lacks, so that nvcc, NVRTC and Clang compile them for every architecture.
 #ifndef GFPQ_KERNELS_CUDA_KERNELS_CUH
 #define GFPQ_KERNELS_CUDA_KERNELS_CUH
 
@@ -15,7 +15,7 @@ struct Workspace {
 
   unsigned blocks_done;
   Bits maximum;
-  Range<Bits> range;
+  Range<Float> range;
   int delta;
 };
 
@@ -27,22 +27,21 @@ constexpr unsigned max_fit_blocks = 4096;
 
 #ifdef GFPQ_CUDA_KERNELS
 
-template <class Float, class W>
-__device__ const CarryTables<Float, W> device_tables{};
+template <class Float, class Width>
+__device__ const CarryTables<Float, Width> device_tables{};
 
-template <class Float, class W>
-__device__ const Ladder<Float, W> device_ladder{};
+template <class Float, class Width>
+__device__ const Ladder<Float, Width> device_ladder{};
 
 /// Quantizes a tensor in place, with as many blocks as it has tiles. The range is the one given, or, where `fitted` is
 /// not null, the one there.
-template <class Float, class W>
+template <class Float, class Width>
 __global__ void __launch_bounds__(block_threads)
-    quantize(Float* data, Size count, Range<typename Format<Float>::Bits> range,
-             const Range<typename Format<Float>::Bits>* fitted) {
+    fake_quantize(Float* data, Size count, Range<Float> range, const Range<Float>* fitted) {
   using Bits = typename Format<Float>::Bits;
-  using Tables = CarryTables<Float, W>;
-  __shared__ Bits carry[Tables::pieces];
-  __shared__ Bits value[W::steps];
+  using P = typename CarryTables<Float, Width>::P;
+  __shared__ Bits carry[P::count];
+  __shared__ Bits value[Width::steps];
 
   const unsigned thread = GfpqThreadIndex::thread();
   const Tiles<Float> tiles(data, count);
@@ -54,17 +53,17 @@ __global__ void __launch_bounds__(block_threads)
   Held<Float> held;
   if (is_whole)
     held.load(tiles.vectors(tile, thread));
-  for (unsigned i = thread; i < unsigned(Tables::pieces); i += block_threads)
-    carry[i] = device_tables<Float, W>.carry[i];
-  for (unsigned i = thread; i < unsigned(W::steps); i += block_threads)
-    value[i] = device_tables<Float, W>.value[i];
+  for (unsigned i = thread; i < unsigned(P::count); i += block_threads)
+    carry[i] = device_tables<Float, Width>.carry[i];
+  for (unsigned i = thread; i < unsigned(Width::steps); i += block_threads)
+    value[i] = device_tables<Float, Width>.value[i];
   if (fitted != nullptr)
     range = *fitted;
   __syncthreads();
 
-  const Quantizer<Float, W> quantizer(range, carry, value);
+  const FakeQuantizer<Float, Width> quantizer(range, carry, value);
   if (is_whole)
-    held.quantize_and_store(quantizer, tiles.vectors(tile, thread));
+    held.fake_quantize_and_store(quantizer, tiles.vectors(tile, thread));
   else
     tiles.for_each(tile, thread, [&quantizer](Bits& number) { number = quantizer(number); });
 }
@@ -96,15 +95,6 @@ __device__ void raise_for_all(Bits* largest, Bits number) {
   }
 }
 
-template <class Float, class W>
-__device__ int fit_delta(typename Format<Float>::Bits maximum, int lowest_delta,
-                         Range<typename Format<Float>::Bits>& range) {
-  const int wanted = device_ladder<Float, W>.delta(maximum);
-  const int delta = wanted > lowest_delta ? wanted : lowest_delta;
-  range = range_of(device_ladder<Float, W>, delta);
-  return delta;
-}
-
 /// Finds the delta of a tensor, no less than `lowest_delta`, and its range.
 ///
 /// The maximum is our own and not CUB's, which has no code for the guide's GPUs and does not compile without CUDA's
@@ -112,9 +102,9 @@ __device__ int fit_delta(typename Format<Float>::Bits maximum, int lowest_delta,
 /// integers, so that the result does not depend on the order of the blocks.
 ///
 /// No block waits for another: it does not matter how many run at a time, nor what else the GPU does.
-template <class Float>
+template <class Float, class Width>
 __global__ void __launch_bounds__(block_threads)
-    fit(Float* data, Size count, int bits, int lowest_delta, Workspace<Float>* workspace) {
+    fit(Float* data, Size count, int lowest_delta, Workspace<Float>* workspace) {
   using Bits = typename Format<Float>::Bits;
   const unsigned thread = GfpqThreadIndex::thread(), blocks = GfpqThreadIndex::blocks();
   const Tiles<Float> tiles(data, count);
@@ -141,8 +131,9 @@ __global__ void __launch_bounds__(block_threads)
     return;
   __threadfence();
   maximum = atomicExch(&workspace->maximum, Bits(0));
-  workspace->delta = bits == Width8::bits ? fit_delta<Float, Width8>(maximum, lowest_delta, workspace->range)
-                                          : fit_delta<Float, Width16>(maximum, lowest_delta, workspace->range);
+  const int delta = device_ladder<Float, Width>.delta(maximum, lowest_delta);
+  workspace->delta = delta;
+  workspace->range = range_of(device_ladder<Float, Width>, delta);
 }
 
 #endif // GFPQ_CUDA_KERNELS

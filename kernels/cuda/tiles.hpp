@@ -80,7 +80,7 @@ public:
   }
 
   template <class Rule>
-  GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void quantize_and_store(const Rule& rule, Vector<Bits>* to) {
+  GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void fake_quantize_and_store(const Rule& rule, Vector<Bits>* to) {
     GFPQ_UNROLL
     for (unsigned i = 0; i < thread_vectors; ++i) {
       GFPQ_UNROLL

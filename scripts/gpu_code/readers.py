@@ -10,13 +10,10 @@ class CompileError(Exception):
 
 
 def kernel_name(mangled):
-    """`quantize<float, 8 bit>` of the mangled name."""
+    """`fake_quantize<float, 8 bit>` of the mangled name."""
     types = {"f": "float", "d": "double"}
-    quantize = re.search(r"8quantizeI([fd])NS_5WidthILi(\d+)E", mangled)
-    if quantize:
-        return f"quantize<{types[quantize.group(1)]}, {quantize.group(2)} bit>"
-    fit = re.search(r"3fitI([fd])E", mangled)
-    return f"fit<{types[fit.group(1)]}>" if fit else None
+    found = re.search(r"\d+(fake_quantize|fit)I([fd])NS_8BitWidthILi(\d+)E", mangled)
+    return f"{found.group(1)}<{types[found.group(2)]}, {found.group(3)} bit>" if found else None
 
 
 def read_ptxas(output):

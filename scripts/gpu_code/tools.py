@@ -18,12 +18,10 @@ WHEELS = ["nvidia-cuda-nvcc-cu11", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvrtc-c
 SOURCE = """#include "kernels/cuda/kernels.cuh"
 namespace gfpq {
 namespace cuda {
-#define INSTANTIATE(Float, Bits) \\
-  template __global__ void quantize<Float, Width8>(Float*, Size, Range<Bits>, const Range<Bits>*); \\
-  template __global__ void quantize<Float, Width16>(Float*, Size, Range<Bits>, const Range<Bits>*); \\
-  template __global__ void fit<Float>(Float*, Size, int, int, Workspace<Float>*);
-INSTANTIATE(float, unsigned)
-INSTANTIATE(double, unsigned long long)
+#define GFPQ_INSTANTIATE(Float, Width) \\
+  template __global__ void fake_quantize<Float, Width>(Float*, Size, Range<Float>, const Range<Float>*); \\
+  template __global__ void fit<Float, Width>(Float*, Size, int, Workspace<Float>*);
+GFPQ_INSTANTIATE_ALL
 } // namespace cuda
 } // namespace gfpq
 """

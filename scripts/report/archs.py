@@ -98,7 +98,7 @@ class Architectures:
 
     @property
     def kernel_names(self):
-        """`quantize`, which runs in every call, before `fit`; float before double, 8 bit before 16."""
+        """`fake_quantize`, which runs in every call, before `fit`; float before double, 8 bit before 16."""
         names = {kernel.kernel for kernel in self.kernels}
         return sorted(names, key=lambda name: (name.startswith("fit"), "double" in name, len(name), name))
 

@@ -201,7 +201,7 @@ def archs_table(problems=(), **changes):
         ("sm_90", "nvcc 13.0.88", 40),
         ("compute_121", "nvcc 13.0.88", None),
     ):
-        for kernel in ("fit<double>", "quantize<float, 8 bit>"):
+        for kernel in ("fit<double, 8 bit>", "fake_quantize<float, 8 bit>"):
             told = registers is not None
             kernels.append(
                 dict(

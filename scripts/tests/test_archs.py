@@ -10,19 +10,19 @@ from gpu_code import readers
 from report import archs
 
 PTXAS = """ptxas info    : 0 bytes gmem, 64 bytes cmem[4]
-ptxas info    : Compiling entry function '_ZN4gfpq4cuda3fitIfEEvPTyiiPNS0_9WorkspaceIS2_EE' for 'sm_75'
-ptxas info    : Function properties for _ZN4gfpq4cuda3fitIfEEvPTyiiPNS0_9WorkspaceIS2_EE
+ptxas info    : Compiling entry function '_ZN4gfpq4cuda3fitIfNS_8BitWidthILi8ELi16EEEEvPTyi' for 'sm_75'
+ptxas info    : Function properties for _ZN4gfpq4cuda3fitIfNS_8BitWidthILi8ELi16EEEEvPTyi
     0 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads
 ptxas info    : Used 26 registers, used 1 barriers, 1024 bytes smem, 384 bytes cmem[0], 16 bytes cmem[2]
-ptxas info    : Compiling entry function '_ZN4gfpq4cuda8quantizeIdNS_5WidthILi16ELi128ELi1407ELi4095EEEEEvPTyS4_' for 'sm_75'
+ptxas info    : Compiling entry function '_ZN4gfpq4cuda13fake_quantizeIdNS_8BitWidthILi16ELi128EEEEvPTyS4_' for 'sm_75'
     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 ptxas info    : Used 64 registers
 """
-PTX = """.visible .entry _ZN4gfpq4cuda3fitIdEEvPTyiiPNS0_9WorkspaceIS2_EE(
+PTX = """.visible .entry _ZN4gfpq4cuda3fitIdNS_8BitWidthILi8ELi16EEEEvPTyi(
   ld.global.v2.u64 {%rd1, %rd2}, [%rd3];
   ld.volatile.global.u32 %r1, [%rd3];
   st.global.u32 [%rd4], %r1;
-.visible .entry _ZN4gfpq4cuda8quantizeIfNS_5WidthILi8ELi16ELi127ELi511EEEEEvPTyS4_(
+.visible .entry _ZN4gfpq4cuda13fake_quantizeIfNS_8BitWidthILi8ELi16ELi127ELi511EEEEEvPTyS4_(
   ld.global.u32 %r1, [%rd3];
   st.global.v4.u32 [%rd4], {%r1, %r2, %r3, %r4};
 """
@@ -37,17 +37,17 @@ class Compilers(unittest.TestCase):
     def test_registers_and_spilled_bytes_are_read_from_ptxas(self):
         facts = readers.read_ptxas(PTXAS)
         self.assertEqual(
-            facts["fit<float>"], dict(registers=26, spill_bytes=12, shared_bytes=1024, constant_bytes=400)
+            facts["fit<float, 8 bit>"], dict(registers=26, spill_bytes=12, shared_bytes=1024, constant_bytes=400)
         )
         self.assertEqual(
-            facts["quantize<double, 16 bit>"],
+            facts["fake_quantize<double, 16 bit>"],
             dict(registers=64, spill_bytes=0, shared_bytes=None, constant_bytes=None),
         )
 
     def test_widths_are_read_from_ptx_and_local_memory_is_refused(self):
         widths = readers.read_ptx(PTX)
-        self.assertEqual(widths["fit<double>"], dict(load_bits=128, store_bits=32))
-        self.assertEqual(widths["quantize<float, 8 bit>"], dict(load_bits=32, store_bits=128))
+        self.assertEqual(widths["fit<double, 8 bit>"], dict(load_bits=128, store_bits=32))
+        self.assertEqual(widths["fake_quantize<float, 8 bit>"], dict(load_bits=32, store_bits=128))
         with self.assertRaises(readers.CompileError):
             readers.read_ptx(PTX + "  st.local.u32 [%rd4], %r1;")
 
@@ -128,7 +128,7 @@ class Page(unittest.TestCase):
 
     def test_versions_are_ordered_as_numbers(self):
         kernels = [
-            archs.Kernel("sm_90", compiler, "machine code", "fit<float>", 1, 0, 0, None, 128, 128)
+            archs.Kernel("sm_90", compiler, "machine code", "fit<float, 8 bit>", 1, 0, 0, None, 128, 128)
             for compiler in ("nvcc 9.2", "clang 14.0.6", "nvcc 13.0.88", "NVRTC 11.8")
         ]
         found = [build.compiler for build in archs.Architectures("", kernels, []).builds]

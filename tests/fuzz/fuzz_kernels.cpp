@@ -3,6 +3,7 @@
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "guarded_tensor.hpp"
 #include "kernels/cpu/kernels.hpp"
@@ -15,7 +16,7 @@ using namespace gfpq;
 constexpr std::size_t longest = 4096;
 
 /// One number, or the last one many times.
-template <class Float, class W>
+template <class Float, class Width>
 void append_numbers(FuzzedDataProvider& input, int delta, std::vector<BitsOf<Float>>& numbers) {
   using F = Format<Float>;
   using Bits = BitsOf<Float>;
@@ -30,72 +31,67 @@ void append_numbers(FuzzedDataProvider& input, int delta, std::vector<BitsOf<Flo
                                F::one_millionth};
   const auto kind = input.ConsumeIntegral<unsigned char>();
   const Bits sign = kind & 0x80 ? F::sign : Bits(0);
-  const auto exponent = [&] { return delta + input.ConsumeIntegralInRange(-2 * W::steps, W::max_code + W::steps); };
+  const auto exponent = [&] {
+    return delta + input.ConsumeIntegralInRange(-2 * Width::steps, Width::max_code + Width::steps);
+  };
   const auto near = [&](Bits bits) { return bits + Bits(input.ConsumeIntegralInRange(-20, 20)); };
   switch (kind & 0x7f) {
   case 0:
     return numbers.push_back(input.ConsumeIntegral<Bits>());
   case 1:
-    return numbers.push_back(near(threshold_bits<Float, W>(exponent())) ^ sign);
+    return numbers.push_back(near(threshold_bits<Float, Width>(exponent())) ^ sign);
   case 2:
-    return numbers.push_back(near(ladder<Float, W>.value(exponent())) ^ sign);
+    return numbers.push_back(near(ladder<Float, Width>.value(exponent())) ^ sign);
   case 3:
-    return numbers.push_back(near(ladder<Float, W>.zero_limit(delta + input.ConsumeBool())) ^ sign);
+    return numbers.push_back(near(ladder<Float, Width>.zero_limit(delta + input.ConsumeBool())) ^ sign);
   case 4:
     return numbers.push_back(input.PickValueInArray(specials) ^ sign);
   case 5: // within an octave of the ladder
-    return numbers.push_back((ladder<Float, W>.value(exponent()) + (input.ConsumeIntegral<Bits>() >> 9)) ^ sign);
+    return numbers.push_back((ladder<Float, Width>.value(exponent()) + (input.ConsumeIntegral<Bits>() >> 9)) ^ sign);
   default:
     const Bits last = numbers.empty() ? sign : numbers.back();
     numbers.insert(numbers.end(), std::min(std::size_t(kind & 0x7f), longest - numbers.size()), last);
   }
 }
 
-template <class Float, class W>
+template <class Float, class Width>
 void check(FuzzedDataProvider& input) {
   using F = Format<Float>;
   using Bits = BitsOf<Float>;
-  const int delta = input.ConsumeIntegralInRange(-W::delta_limit, W::delta_limit);
+  const int delta = input.ConsumeIntegralInRange(-Width::delta_limit, Width::delta_limit);
   const auto offset = input.ConsumeIntegralInRange<std::size_t>(0, 64 / sizeof(Float) - 1);
   std::vector<Bits> numbers;
   while (input.remaining_bytes() > 0 && numbers.size() < longest)
-    append_numbers<Float, W>(input, delta, numbers);
+    append_numbers<Float, Width>(input, delta, numbers);
 
   Bits maximum = 0;
   std::vector<Bits> quantized = numbers;
   for (Bits& number : quantized) {
     if (const Bits magnitude = number & ~F::sign; magnitude <= F::infinity)
       maximum = std::max(maximum, magnitude);
-    number = ladder<Float, W>.quantize(number, delta);
+    number = ladder<Float, Width>.fake_quantize(number, delta);
   }
   for (const Target* target : supported_targets()) {
     const Kernels<Float>& kernels = target->kernels<Float>();
     const std::string what = std::string(target->name) + (sizeof(Float) == 4 ? ", float, " : ", double, ") +
-                             std::to_string(W::bits) + " bit, delta " + std::to_string(delta);
+                             std::to_string(Width::bits) + " bit, delta " + std::to_string(delta);
     fuzz::GuardedTensor<Bits> tensor(numbers, offset);
     auto* const data = reinterpret_cast<Float*>(tensor.bits());
     fuzz::require(kernels.max_abs(data, numbers.size()) == maximum, what + ": the maximum");
-    kernels.template quantize<W>(data, numbers.size(), delta);
+    kernels.template fake_quantize<Width>(data, numbers.size(), delta);
     tensor.expect(quantized, what);
   }
 }
+
+#define GFPQ_CHECK_FLOAT(bits, ...) check<float, Width##bits>,
+#define GFPQ_CHECK_DOUBLE(bits, ...) check<double, Width##bits>,
+constexpr void (*checks[])(FuzzedDataProvider& input) = {GFPQ_FOR_EACH_WIDTH(GFPQ_CHECK_FLOAT)
+                                                             GFPQ_FOR_EACH_WIDTH(GFPQ_CHECK_DOUBLE)};
 
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t size) {
   FuzzedDataProvider input(bytes, size);
-  switch (input.ConsumeIntegralInRange(0, 3)) {
-  case 0:
-    check<float, Width8>(input);
-    break;
-  case 1:
-    check<float, Width16>(input);
-    break;
-  case 2:
-    check<double, Width8>(input);
-    break;
-  default:
-    check<double, Width16>(input);
-  }
+  checks[input.ConsumeIntegralInRange<std::size_t>(0, std::size(checks) - 1)](input);
   return 0;
 }

@@ -10,7 +10,7 @@ namespace gfpq {
 namespace {
 
 /// By both ways through the library, which must agree.
-int quantize(float* data, std::string* message = nullptr) {
+int fake_quantize(float* data, std::string* message = nullptr) {
   GFPQ_SetMessageSink(
       [](const char* text, void* user) {
         if (user != nullptr)
@@ -34,7 +34,7 @@ TEST(DeviceMemory, ACpuCallRefusesItOnceThereIsADriver) {
     GTEST_SKIP() << "this machine has NVIDIA's driver; gpu.GpuPointers asks that";
   }
   float numbers[] = {9, 3};
-  EXPECT_EQ(quantize(numbers), GFPQ_SUCCESS);
+  EXPECT_EQ(fake_quantize(numbers), GFPQ_SUCCESS);
 
   void* const driver = dlopen(PRETENDED_DRIVER, RTLD_LAZY | RTLD_LOCAL);
   ASSERT_NE(driver, nullptr) << dlerror();
@@ -43,15 +43,15 @@ TEST(DeviceMemory, ACpuCallRefusesItOnceThereIsADriver) {
 
   float* const on_device = memory(false);
   std::string message;
-  EXPECT_EQ(quantize(on_device, &message), GFPQ_ERR_BAD_PARAMETERS);
+  EXPECT_EQ(fake_quantize(on_device, &message), GFPQ_ERR_BAD_PARAMETERS);
   EXPECT_NE(message.find("in a GPU's memory"), std::string::npos) << message;
   EXPECT_EQ(on_device[0], 1.1f);
   EXPECT_EQ(on_device[1], 2.2f);
 
   float* const managed = memory(true);
-  EXPECT_EQ(quantize(managed), GFPQ_SUCCESS);
+  EXPECT_EQ(fake_quantize(managed), GFPQ_SUCCESS);
   EXPECT_FLOAT_EQ(managed[1], 2.953652f);
-  EXPECT_EQ(quantize(numbers), GFPQ_SUCCESS);
+  EXPECT_EQ(fake_quantize(numbers), GFPQ_SUCCESS);
 }
 
 } // namespace

@@ -15,10 +15,10 @@ namespace {
 template <class Float>
 cuda::Workspace<Float> workspace;
 
-template <class Float, class W>
+template <class Float, class Width>
 void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_delta, unsigned blocks) {
   using Bits = BitsOf<Float>;
-  auto numbers = random_numbers<Float, W>(-40, offset + count, unsigned(count));
+  auto numbers = random_numbers<Float, Width>(-40, offset + count, unsigned(count));
   for (Bits& number : numbers)
     number &= ~(Bits(1) << (Format<Float>::fraction_bits + 6)); // not so large that delta ends at its limit
   numbers[offset + count / 3] = to_bits(Float(-7e6));
@@ -28,19 +28,20 @@ void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_d
   Bits maximum = 0;
   for (std::size_t i = offset; i < numbers.size(); ++i)
     maximum = std::max(maximum, cuda::magnitude_or_zero<Float>(numbers[i]));
-  const int wanted = std::max(ladder<Float, W>.delta(maximum), lowest_delta);
+  const int wanted = std::max(ladder<Float, Width>.delta(maximum), lowest_delta);
 
   cuda::Workspace<Float>* const found = &workspace<Float>;
-  emulate(blocks, cuda::block_threads, cuda::fit<Float>, data, cuda::Size(count), W::bits, lowest_delta, found);
+  emulate(blocks, cuda::block_threads, cuda::fit<Float, Width>, data, cuda::Size(count), lowest_delta, found);
   ASSERT_EQ(found->delta, wanted) << count << " numbers in " << blocks << " blocks";
   ASSERT_EQ(found->blocks_done, 0u) << "not ready for the next use";
   ASSERT_EQ(found->maximum, 0u) << "not ready for the next use";
 
-  const cuda::Range<Bits>* const fitted = &found->range;
+  const Range<Float>* const fitted = &found->range;
   const unsigned tiles = unsigned(cuda::Tiles<Float>(data, count).count());
-  emulate(tiles, cuda::block_threads, cuda::quantize<Float, W>, data, cuda::Size(count), cuda::Range<Bits>{}, fitted);
+  emulate(tiles, cuda::block_threads, cuda::fake_quantize<Float, Width>, data, cuda::Size(count), Range<Float>{},
+          fitted);
   for (std::size_t i = 0; i < numbers.size(); ++i)
-    ASSERT_EQ(results[i], i < offset ? numbers[i] : (ladder<Float, W>.quantize(numbers[i], wanted))) << i;
+    ASSERT_EQ(results[i], i < offset ? numbers[i] : (ladder<Float, Width>.fake_quantize(numbers[i], wanted))) << i;
 }
 
 TEST(GpuEmulated, FitAndQuantize) {
@@ -69,11 +70,11 @@ TEST(GpuEmulated, QuantizeWithAKnownRange) {
   const auto numbers = random_numbers<float, Width16>(-7, count, 1);
   std::vector<unsigned> results = numbers;
   float* const data = reinterpret_cast<float*>(results.data());
-  const cuda::Range<unsigned>* const none = nullptr;
-  emulate(unsigned(cuda::Tiles<float>(data, count).count()), cuda::block_threads, cuda::quantize<float, Width16>, data,
-          cuda::Size(count), cuda::range_of(ladder<float, Width16>, -7), none);
+  const Range<float>* const none = nullptr;
+  emulate(unsigned(cuda::Tiles<float>(data, count).count()), cuda::block_threads, cuda::fake_quantize<float, Width16>,
+          data, cuda::Size(count), range_of(ladder<float, Width16>, -7), none);
   for (std::size_t i = 0; i < count; ++i)
-    ASSERT_EQ(results[i], (ladder<float, Width16>.quantize(numbers[i], -7)));
+    ASSERT_EQ(results[i], (ladder<float, Width16>.fake_quantize(numbers[i], -7)));
 }
 
 } // namespace

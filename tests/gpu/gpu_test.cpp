@@ -8,10 +8,10 @@
 namespace gfpq {
 namespace {
 
-template <class Float, class W>
+template <class Float, class Width>
 std::vector<Float> numbers(std::size_t count, unsigned seed) {
   std::vector<Float> result;
-  for (auto bits : random_numbers<Float, W>(-40, count, seed))
+  for (auto bits : random_numbers<Float, Width>(-40, count, seed))
     result.push_back(from_bits<Float>(bits & ~(BitsOf<Float>(1) << (Format<Float>::fraction_bits + 6)))); // no infinity
   return result;
 }
@@ -22,26 +22,26 @@ bool same_bits(const std::vector<Float>& one, const std::vector<Float>& other) {
 }
 
 /// One call on each side, whose data and block must come out the same.
-template <class Float, class W>
+template <class Float, class Width>
 void expect_as_cpu(unsigned mode, std::size_t count, std::size_t offset, unsigned seed, void* stream = nullptr) {
   const Float canary = Float(1e30);
   std::vector<Float> input(offset + count + 8, canary);
-  const auto data = numbers<Float, W>(count, seed);
+  const auto data = numbers<Float, Width>(count, seed);
   std::copy(data.begin(), data.end(), input.begin() + std::ptrdiff_t(offset));
 
   Float small = Float(0.001);
   GFPQ_PARAM_ST cpu_param{GFPQ_MODE_INIT, {}};
-  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(&small, 1, W::bits, &cpu_param), GFPQ_SUCCESS);
+  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(&small, 1, Width::bits, &cpu_param), GFPQ_SUCCESS);
   cpu_param.mode = mode;
   GFPQ_PARAM_ST gpu_param = cpu_param;
 
   std::vector<Float> wanted = input;
-  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(wanted.data() + offset, unsigned(count), W::bits, &cpu_param), GFPQ_SUCCESS);
+  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(wanted.data() + offset, unsigned(count), Width::bits, &cpu_param), GFPQ_SUCCESS);
   const DeviceVector<Float> device(input);
-  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data() + offset, unsigned(count), W::bits, &gpu_param, stream),
+  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data() + offset, unsigned(count), Width::bits, &gpu_param, stream),
             GFPQ_SUCCESS);
   EXPECT_TRUE(same_bits(device.download(), wanted))
-      << W::bits << " bit, mode " << mode << ", " << count << " numbers at " << offset;
+      << Width::bits << " bit, mode " << mode << ", " << count << " numbers at " << offset;
   EXPECT_EQ(std::memcmp(&cpu_param, &gpu_param, sizeof cpu_param), 0);
 }
 
@@ -53,26 +53,26 @@ TYPED_TEST_SUITE(GpuCalls, AllCases);
 
 TYPED_TEST(GpuCalls, LengthsAndAlignments) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
+  using Width = typename TypeParam::Width;
   for (const unsigned mode : all_modes)
     for (const std::size_t count : {0, 1, 2, 31, 1000, 2047, 2048, 2049, 4095, 4096, 4097, 100000, 1 << 20})
       for (std::size_t offset = 0; offset < 4; ++offset)
-        expect_as_cpu<Float, W>(mode, count, offset, unsigned(count + offset));
+        expect_as_cpu<Float, Width>(mode, count, offset, unsigned(count + offset));
 }
 
 TYPED_TEST(GpuCalls, MoreTilesThanBlocks) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  expect_as_cpu<Float, W>(GFPQ_MODE_INIT, (std::size_t(4096) * 16384 * 3) / sizeof(Float) + 13, 1, 1);
+  using Width = typename TypeParam::Width;
+  expect_as_cpu<Float, Width>(GFPQ_MODE_INIT, (std::size_t(4096) * 16384 * 3) / sizeof(Float) + 13, 1, 1);
 }
 
 TYPED_TEST(GpuCalls, NoParameter) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  auto wanted = numbers<Float, W>(5000, 2);
+  using Width = typename TypeParam::Width;
+  auto wanted = numbers<Float, Width>(5000, 2);
   const DeviceVector<Float> device(wanted);
-  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(wanted.data(), 5000, W::bits, nullptr), GFPQ_SUCCESS);
-  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), 5000, W::bits, nullptr), GFPQ_SUCCESS);
+  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant(wanted.data(), 5000, Width::bits, nullptr), GFPQ_SUCCESS);
+  ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), 5000, Width::bits, nullptr), GFPQ_SUCCESS);
   EXPECT_TRUE(same_bits(device.download(), wanted));
 }
 
@@ -88,23 +88,23 @@ private:
 
 TYPED_TEST(GpuCalls, ThreadsOnStreamsOfTheirOwn) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
+  using Width = typename TypeParam::Width;
   std::vector<std::thread> threads;
   for (unsigned thread = 0; thread < 6; ++thread)
     threads.emplace_back([thread] {
       const Stream stream;
       for (unsigned round = 0; round < 30; ++round)
-        expect_as_cpu<Float, W>(all_modes[round % 3], 1000 + 7919 * thread * round, thread, thread + 100 * round,
-                                thread == 0 ? nullptr : static_cast<void*>(static_cast<cudaStream_t>(stream)));
+        expect_as_cpu<Float, Width>(all_modes[round % 3], 1000 + 7919 * thread * round, thread, thread + 100 * round,
+                                    thread == 0 ? nullptr : static_cast<void*>(static_cast<cudaStream_t>(stream)));
     });
   for (std::thread& thread : threads)
     thread.join();
 }
 
-template <class Float, class W>
+template <class Float, class Width>
 GFPQ_PARAM_ST fitted_param(std::vector<Float>& data) {
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
-  EXPECT_EQ(HI_GFPQ_QuantAndDeQuant(data.data(), unsigned(data.size()), W::bits, &param), GFPQ_SUCCESS);
+  EXPECT_EQ(HI_GFPQ_QuantAndDeQuant(data.data(), unsigned(data.size()), Width::bits, &param), GFPQ_SUCCESS);
   param.mode = GFPQ_MODE_APPLY_ONLY;
   return param;
 }
@@ -112,10 +112,10 @@ GFPQ_PARAM_ST fitted_param(std::vector<Float>& data) {
 /// The kernel may not have been loaded before: capturing must not mind.
 TYPED_TEST(GpuCalls, ApplyInAGraph) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  const auto input = numbers<Float, W>(100001, 4);
+  using Width = typename TypeParam::Width;
+  const auto input = numbers<Float, Width>(100001, 4);
   auto wanted = input;
-  GFPQ_PARAM_ST param = fitted_param<Float, W>(wanted);
+  GFPQ_PARAM_ST param = fitted_param<Float, Width>(wanted);
   const DeviceVector<Float> device(input);
   const Stream stream;
   for (const auto mode :
@@ -123,8 +123,9 @@ TYPED_TEST(GpuCalls, ApplyInAGraph) {
     cudaGraph_t graph;
     cudaGraphExec_t executable;
     require(cudaStreamBeginCapture(stream, mode));
-    ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), 100001, W::bits, &param, static_cast<cudaStream_t>(stream)),
-              GFPQ_SUCCESS);
+    ASSERT_EQ(
+        HI_GFPQ_QuantAndDeQuant_GPU(device.data(), 100001, Width::bits, &param, static_cast<cudaStream_t>(stream)),
+        GFPQ_SUCCESS);
     require(cudaStreamEndCapture(stream, &graph));
     std::size_t nodes = 0;
     require(cudaGraphGetNodes(graph, nullptr, &nodes));
@@ -144,8 +145,8 @@ TYPED_TEST(GpuCalls, ApplyInAGraph) {
 
 TYPED_TEST(GpuCalls, FitInAGraphIsRefusedAndLeavesTheCaptureWhole) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  const auto input = numbers<Float, W>(1000, 4);
+  using Width = typename TypeParam::Width;
+  const auto input = numbers<Float, Width>(1000, 4);
   const DeviceVector<Float> device(input);
   const Stream stream;
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
@@ -153,7 +154,7 @@ TYPED_TEST(GpuCalls, FitInAGraphIsRefusedAndLeavesTheCaptureWhole) {
   require(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
   {
     Messages messages;
-    EXPECT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), 1000, W::bits, &param, static_cast<cudaStream_t>(stream)),
+    EXPECT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), 1000, Width::bits, &param, static_cast<cudaStream_t>(stream)),
               GFPQ_ERR_NOT_SUPPORT);
   }
   require(cudaStreamEndCapture(stream, &graph));
@@ -164,16 +165,16 @@ TYPED_TEST(GpuCalls, FitInAGraphIsRefusedAndLeavesTheCaptureWhole) {
 /// APPLY is queued behind what the stream has to do before.
 TYPED_TEST(GpuCalls, ApplyKeepsTheStreamsOrder) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  const auto input = numbers<Float, W>(1 << 22, 6);
+  using Width = typename TypeParam::Width;
+  const auto input = numbers<Float, Width>(1 << 22, 6);
   auto wanted = input;
-  GFPQ_PARAM_ST param = fitted_param<Float, W>(wanted);
+  GFPQ_PARAM_ST param = fitted_param<Float, Width>(wanted);
   const DeviceVector<Float> source(input), device(std::vector<Float>(input.size(), Float(1)));
   const Stream stream;
   for (int round = 0; round < 10; ++round) {
     require(
         cudaMemcpyAsync(device.data(), source.data(), input.size() * sizeof(Float), cudaMemcpyDeviceToDevice, stream));
-    ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), unsigned(input.size()), W::bits, &param,
+    ASSERT_EQ(HI_GFPQ_QuantAndDeQuant_GPU(device.data(), unsigned(input.size()), Width::bits, &param,
                                           static_cast<cudaStream_t>(stream)),
               GFPQ_SUCCESS);
   }

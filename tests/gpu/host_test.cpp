@@ -9,17 +9,17 @@
 namespace gfpq {
 namespace {
 
-template <class Float, class W>
-cuda::Quantizer<Float, W> quantizer_for(int delta) {
-  constexpr auto& tables = carry_tables<Float, W>;
-  return {cuda::range_of(ladder<Float, W>, delta), tables.carry, tables.value};
+template <class Float, class Width>
+cuda::FakeQuantizer<Float, Width> quantizer_for(int delta) {
+  constexpr auto& tables = carry_tables<Float, Width>;
+  return {range_of(ladder<Float, Width>, delta), tables.carry, tables.value};
 }
 
-template <class Float, class W>
+template <class Float, class Width>
 void expect_rule(const std::vector<BitsOf<Float>>& numbers, int delta) {
-  const auto quantizer = quantizer_for<Float, W>(delta);
+  const auto quantizer = quantizer_for<Float, Width>(delta);
   for (const auto number : numbers)
-    if (const auto wanted = ladder<Float, W>.quantize(number, delta); quantizer(number) != wanted)
+    if (const auto wanted = ladder<Float, Width>.fake_quantize(number, delta); quantizer(number) != wanted)
       FAIL() << "delta " << delta << std::hex << ": " << number << " became " << quantizer(number) << " instead of "
              << wanted;
 }
@@ -30,29 +30,29 @@ TYPED_TEST_SUITE(GpuOnHost, AllCases);
 
 TYPED_TEST(GpuOnHost, DecisiveNumbers) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  for (const int delta : spread_of_deltas<W>())
-    expect_rule<Float, W>(decisive_numbers<Float, W>(delta), delta);
+  using Width = typename TypeParam::Width;
+  for (const int delta : spread_of_deltas<Width>())
+    expect_rule<Float, Width>(decisive_numbers<Float, Width>(delta), delta);
 }
 
 TYPED_TEST(GpuOnHost, RandomNumbers) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  for (const int delta : spread_of_deltas<W>())
-    expect_rule<Float, W>(random_numbers<Float, W>(delta, 100000, 5), delta);
+  using Width = typename TypeParam::Width;
+  for (const int delta : spread_of_deltas<Width>())
+    expect_rule<Float, Width>(random_numbers<Float, Width>(delta, 100000, 5), delta);
 }
 
-/// Runs `quantize` as the GPU does, thread by thread.
-template <class Float, class W>
+/// Runs `fake_quantize` as the GPU does, thread by thread.
+template <class Float, class Width>
 void run_tiles(Float* data, std::size_t count, int delta) {
-  const auto quantizer = quantizer_for<Float, W>(delta);
+  const auto quantizer = quantizer_for<Float, Width>(delta);
   const cuda::Tiles<Float> tiles(data, count);
   for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
     for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
       if (tiles.is_whole(tile)) {
         cuda::Held<Float> held;
         held.load(tiles.vectors(tile, thread));
-        held.quantize_and_store(quantizer, tiles.vectors(tile, thread));
+        held.fake_quantize_and_store(quantizer, tiles.vectors(tile, thread));
       } else {
         tiles.for_each(tile, thread, [&](BitsOf<Float>& number) { number = quantizer(number); });
       }
@@ -81,7 +81,7 @@ BitsOf<Float> largest_by_tiles(Float* data, std::size_t count) {
 /// Each number exactly once, whatever the length and the alignment, and nothing else.
 TYPED_TEST(GpuOnHost, TilesCoverTheTensor) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
+  using Width = typename TypeParam::Width;
   using Bits = BitsOf<Float>;
   constexpr std::size_t tile = cuda::Tiles<Float>::tile_size, margin = 16;
   const auto canary = to_bits(Float(3e38));
@@ -95,7 +95,7 @@ TYPED_TEST(GpuOnHost, TilesCoverTheTensor) {
       Bits* const bits = memory.front().bits;
       Bits* const data = bits + margin + offset;
       std::fill_n(bits, memory.size() * 16 / sizeof(Bits), canary);
-      const auto numbers = random_numbers<Float, W>(3, count, 7);
+      const auto numbers = random_numbers<Float, Width>(3, count, 7);
       std::copy(numbers.begin(), numbers.end(), data);
 
       Bits largest = 0;
@@ -103,9 +103,10 @@ TYPED_TEST(GpuOnHost, TilesCoverTheTensor) {
         largest = std::max(largest, cuda::magnitude_or_zero<Float>(number));
       ASSERT_EQ(largest_by_tiles(reinterpret_cast<Float*>(data), count), largest) << count << " at " << offset;
 
-      run_tiles<Float, W>(reinterpret_cast<Float*>(data), count, 3);
+      run_tiles<Float, Width>(reinterpret_cast<Float*>(data), count, 3);
       for (std::size_t i = 0; i < count; ++i)
-        ASSERT_EQ(data[i], (ladder<Float, W>.quantize(numbers[i], 3))) << i << " of " << count << " at " << offset;
+        ASSERT_EQ(data[i], (ladder<Float, Width>.fake_quantize(numbers[i], 3)))
+            << i << " of " << count << " at " << offset;
       for (std::size_t i = 0; i < memory.size() * 16 / sizeof(Bits); ++i)
         ASSERT_TRUE((bits + i >= data && bits + i < data + count) || bits[i] == canary)
             << "changed outside of " << count << " at " << offset;
@@ -123,31 +124,40 @@ TYPED_TEST(GpuOnHost, MagnitudeLeavesNaNOut) {
 }
 
 /// Float patterns at a distance of `stride`, which is odd, so that all of a pattern's fields vary.
-template <class W>
+template <class Width>
 void check_floats(int delta, std::uint64_t stride) {
   constexpr std::uint64_t block = 1 << 20;
-  const auto quantizer = quantizer_for<float, W>(delta);
+  const auto quantizer = quantizer_for<float, Width>(delta);
   std::uint64_t failures = 0;
 #pragma omp parallel for schedule(dynamic) reduction(+ : failures)
   for (std::uint64_t first = 0; first < std::uint64_t(1) << 32; first += block)
     for (std::uint64_t bits = first + (stride - first % stride) % stride; bits < first + block; bits += stride)
-      failures += quantizer(std::uint32_t(bits)) != ladder<float, W>.quantize(std::uint32_t(bits), delta);
-  EXPECT_EQ(failures, 0u) << W::bits << " bit, delta " << delta;
+      failures += quantizer(std::uint32_t(bits)) != ladder<float, Width>.fake_quantize(std::uint32_t(bits), delta);
+  EXPECT_EQ(failures, 0u) << Width::bits << " bit, delta " << delta;
 }
 
-TEST(GpuOnHostFloats, EveryThousandAndFirst) {
-  for (const int delta : spread_of_deltas<Width8>())
-    check_floats<Width8>(delta, 1001);
-  for (const int delta : spread_of_deltas<Width16>())
-    check_floats<Width16>(delta, 1001);
+/// Every 1001st float at many deltas.
+template <class Width>
+void check_some_floats() {
+  for (const int delta : spread_of_deltas<Width>())
+    check_floats<Width>(delta, 1001);
+}
+TEST(GpuOnHostFloats, SomeAtManyDeltasFollowTheRule) {
+#define GFPQ_CHECK_WIDTH(bits, ...) check_some_floats<Width##bits>();
+  GFPQ_FOR_EACH_WIDTH(GFPQ_CHECK_WIDTH)
+#undef GFPQ_CHECK_WIDTH
 }
 
 // Under the label `long`.
-TEST(GpuOnHostExhaustive, AllFloats) {
-  for (const int delta : {-511, -77, 511})
-    check_floats<Width8>(delta, 1);
-  for (const int delta : {-4095, -1043, 4095})
-    check_floats<Width16>(delta, 1);
+template <class Width>
+void check_all_floats() {
+  for (const int delta : {-Width::delta_limit, 3 - Width::max_code, Width::delta_limit})
+    check_floats<Width>(delta, 1);
+}
+TEST(GpuOnHostExhaustive, AllFloatsFollowTheRule) {
+#define GFPQ_CHECK_WIDTH(bits, ...) check_all_floats<Width##bits>();
+  GFPQ_FOR_EACH_WIDTH(GFPQ_CHECK_WIDTH)
+#undef GFPQ_CHECK_WIDTH
 }
 
 } // namespace

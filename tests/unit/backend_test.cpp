@@ -23,35 +23,35 @@ TYPED_TEST_SUITE(BackendTest, AllCases, CaseNames);
 
 TYPED_TEST(BackendTest, SameBitsOnAnyNumberOfThreads) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
+  using Width = typename TypeParam::Width;
   using Bits = BitsOf<Float>;
   constexpr std::size_t margin = 8;
   CpuBackend backend;
   // More than a part for each of 7 threads, a bit more than two parts, and what takes no thread.
   for (const std::size_t bytes : {(std::size_t(16) << 20) + 24, (std::size_t(4) << 20) + 8, std::size_t(40)}) {
     const std::size_t count = bytes / sizeof(Float);
-    auto numbers = random_numbers<Float, W>(0, count + 2 * margin, 3);
+    auto numbers = random_numbers<Float, Width>(0, count + 2 * margin, 3);
     for (Bits& number : numbers)
       number &= ~(Bits(1) << (Format<Float>::fraction_bits + 6)); // not so large that delta ends at its limit
     for (const std::size_t largest_at : {std::size_t(0), count / 2, count - 1}) {
       auto input = numbers;
       input[margin + largest_at] = to_bits(Float(-1e18));
       std::vector<Bits> expected = input;
-      int expected_delta = -W::delta_limit;
+      int expected_delta = -Width::delta_limit;
       Bits maximum = 0;
       for (std::size_t i = margin; i < margin + count; ++i)
         if (const Bits magnitude = input[i] & ~Format<Float>::sign; magnitude <= Format<Float>::infinity)
           maximum = std::max(maximum, magnitude);
-      expected_delta = ladder<Float, W>.delta(maximum);
+      expected_delta = ladder<Float, Width>.delta(maximum);
       for (std::size_t i = margin; i < margin + count; ++i)
-        expected[i] = ladder<Float, W>.quantize(input[i], expected_delta);
+        expected[i] = ladder<Float, Width>.fake_quantize(input[i], expected_delta);
 
       for (const int threads : {1, 2, 3, 7}) {
         set_threads(threads);
         auto data = input;
         int delta = 0;
-        ASSERT_EQ(backend.template fit_and_quantize<W>(reinterpret_cast<Float*>(data.data() + margin), count,
-                                                       -W::delta_limit, delta),
+        ASSERT_EQ(backend.template fit_and_fake_quantize<Width>(reinterpret_cast<Float*>(data.data() + margin), count,
+                                                                -Width::delta_limit, delta),
                   GFPQ_SUCCESS);
         EXPECT_EQ(delta, expected_delta) << threads << " threads";
         EXPECT_TRUE(data == expected) << threads << " threads, " << count << " numbers";
@@ -63,18 +63,19 @@ TYPED_TEST(BackendTest, SameBitsOnAnyNumberOfThreads) {
 /// What is called on many threads at once starts threads of its own on each.
 TYPED_TEST(BackendTest, OnTheCallersThreads) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
+  using Width = typename TypeParam::Width;
   set_threads(3);
   const std::size_t count = (std::size_t(6) << 20) / sizeof(Float);
-  const auto input = random_numbers<Float, W>(0, count, 4);
+  const auto input = random_numbers<Float, Width>(0, count, 4);
   auto expected = input;
   for (auto& number : expected)
-    number = ladder<Float, W>.quantize(number, 5);
+    number = ladder<Float, Width>.fake_quantize(number, 5);
   std::vector<std::vector<BitsOf<Float>>> data(4, input);
   std::vector<std::thread> callers;
   for (auto& tensor : data)
-    callers.emplace_back(
-        [&tensor] { CpuBackend().template quantize<W>(reinterpret_cast<Float*>(tensor.data()), tensor.size(), 5); });
+    callers.emplace_back([&tensor] {
+      CpuBackend().template fake_quantize<Width>(reinterpret_cast<Float*>(tensor.data()), tensor.size(), 5);
+    });
   for (std::thread& caller : callers)
     caller.join();
   for (const auto& tensor : data)

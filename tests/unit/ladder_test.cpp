@@ -14,14 +14,14 @@ namespace {
 constexpr const Ladder<float, Width8>& rule8 = ladder<float, Width8>;
 constexpr const Ladder<double, Width16>& rule16 = ladder<double, Width16>;
 static_assert(rule8.value(0) == 0x3f800000u && rule8.value(16) == 0x40000000u);
-static_assert(rule8.quantize(0x3f800000u, -111) == 0x3f800000u, "1 is a value");
-static_assert(rule8.quantize(0x80000000u, 0) == 0, "-0 becomes +0");
-static_assert(rule8.quantize(0x7fc00000u, 0) == 0 && rule8.quantize(0xff800001u, 0) == 0, "NaN becomes +0");
-static_assert(rule8.quantize(0x7f800000u, 0) == rule8.value(127), "infinity becomes the largest");
-static_assert(rule8.quantize(0xff800000u, 0) == (rule8.value(127) | 0x80000000u));
-static_assert(rule8.quantize(0x3f000000u, 0) == 0, "half of the lowest becomes zero");
-static_assert(rule8.quantize(0x3f000001u, 0) == 0x3f800000u, "more than half becomes the lowest");
-static_assert(rule8.quantize(0xbf800000u, 0) == (rule8.value(1) | 0x80000000u), "there is no minus 2^(delta/S)");
+static_assert(rule8.fake_quantize(0x3f800000u, -111) == 0x3f800000u, "1 is a value");
+static_assert(rule8.fake_quantize(0x80000000u, 0) == 0, "-0 becomes +0");
+static_assert(rule8.fake_quantize(0x7fc00000u, 0) == 0 && rule8.fake_quantize(0xff800001u, 0) == 0, "NaN becomes +0");
+static_assert(rule8.fake_quantize(0x7f800000u, 0) == rule8.value(127), "infinity becomes the largest");
+static_assert(rule8.fake_quantize(0xff800000u, 0) == (rule8.value(127) | 0x80000000u));
+static_assert(rule8.fake_quantize(0x3f000000u, 0) == 0, "half of the lowest becomes zero");
+static_assert(rule8.fake_quantize(0x3f000001u, 0) == 0x3f800000u, "more than half becomes the lowest");
+static_assert(rule8.fake_quantize(0xbf800000u, 0) == (rule8.value(1) | 0x80000000u), "there is no minus 2^(delta/S)");
 static_assert(rule8.delta(0) == -446 && rule16.delta(0) == -3959, "a tensor of zeros");
 static_assert(rule8.delta(0x41100000u) == -77, "the guide's sample, 0 to 9");
 static_assert(rule8.delta(0x7f800000u) == 511 && rule8.delta(1) == -511, "delta has limits");
@@ -33,10 +33,10 @@ TYPED_TEST_SUITE(LadderTest, AllCases, CaseNames);
 
 TYPED_TEST(LadderTest, ValuesArePowersOfTwo) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  for (int e = -W::delta_limit; e <= W::delta_limit + W::max_code; ++e) {
-    const long double exact = std::exp2((long double)(e) / W::steps);
-    const auto value = from_bits<Float>(ladder<Float, W>.value(e));
+  using Width = typename TypeParam::Width;
+  for (int e = -Width::delta_limit; e <= Width::delta_limit + Width::max_code; ++e) {
+    const long double exact = std::exp2((long double)(e) / Width::steps);
+    const auto value = from_bits<Float>(ladder<Float, Width>.value(e));
     // exp2l is good to one of its last places, 1/2048 of a double's.
     ASSERT_LE(std::abs((long double)(value)-exact), exact * std::numeric_limits<Float>::epsilon() / 2 * 1.001L) << e;
   }
@@ -44,13 +44,13 @@ TYPED_TEST(LadderTest, ValuesArePowersOfTwo) {
 
 TYPED_TEST(LadderTest, ThresholdsAreBetweenTheValues) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  const auto& rule = ladder<Float, W>;
-  for (int e = -W::delta_limit; e < W::delta_limit + W::max_code; ++e) {
-    const auto below = threshold_bits<Float, W>(e) - 1;
+  using Width = typename TypeParam::Width;
+  const auto& rule = ladder<Float, Width>;
+  for (int e = -Width::delta_limit; e < Width::delta_limit + Width::max_code; ++e) {
+    const auto below = threshold_bits<Float, Width>(e) - 1;
     ASSERT_EQ(rule.nearest_exponent(below), e);
     ASSERT_EQ(rule.nearest_exponent(below + 1), e + 1);
-    const long double exact = std::exp2((e + 0.5L) / W::steps);
+    const long double exact = std::exp2((e + 0.5L) / Width::steps);
     ASSERT_LT((long double)(from_bits<Float>(below)), exact * (1 + 1e-18L)) << e;
     ASSERT_GT((long double)(from_bits<Float>(below + 1)), exact * (1 - 1e-18L)) << e;
   }
@@ -58,14 +58,14 @@ TYPED_TEST(LadderTest, ThresholdsAreBetweenTheValues) {
 
 TYPED_TEST(LadderTest, QuantizedNumbersStay) {
   using Float = typename TypeParam::Float;
-  using W = typename TypeParam::W;
-  const auto& rule = ladder<Float, W>;
-  for (const int delta : spread_of_deltas<W>())
-    for (int k = 0; k <= W::max_code; ++k) {
+  using Width = typename TypeParam::Width;
+  const auto& rule = ladder<Float, Width>;
+  for (const int delta : spread_of_deltas<Width>())
+    for (int k = 0; k <= Width::max_code; ++k) {
       const auto positive = rule.value(delta + k);
-      ASSERT_EQ(rule.quantize(positive, delta), positive);
+      ASSERT_EQ(rule.fake_quantize(positive, delta), positive);
       const auto negative = positive | Format<Float>::sign;
-      ASSERT_EQ(rule.quantize(negative, delta), k > 0 ? negative : rule.value(delta + 1) | Format<Float>::sign);
+      ASSERT_EQ(rule.fake_quantize(negative, delta), k > 0 ? negative : rule.value(delta + 1) | Format<Float>::sign);
     }
 }
 

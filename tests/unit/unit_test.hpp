@@ -1,4 +1,4 @@
-// What the tests of internals share: the four combinations of type and width, and the environment.
+// What the tests of internals share: all combinations of type and width, and the environment.
 #ifndef GFPQ_TESTS_UNIT_UNIT_TEST_HPP
 #define GFPQ_TESTS_UNIT_UNIT_TEST_HPP
 
@@ -11,18 +11,25 @@
 
 namespace gfpq {
 
-template <class Float_, class W_>
+template <class Float_, class Width_>
 struct Case {
   using Float = Float_;
-  using W = W_;
+  using Width = Width_;
 };
-using AllCases = testing::Types<Case<float, Width8>, Case<float, Width16>, Case<double, Width8>, Case<double, Width16>>;
+
+template <class, class... Cases>
+struct CasesBehind {
+  using Types = testing::Types<Cases...>;
+};
+#define GFPQ_INSTANTIATE(Float, Width) , Case<Float, Width>
+using AllCases = CasesBehind<void GFPQ_INSTANTIATE_ALL>::Types;
+#undef GFPQ_INSTANTIATE
 
 /// The cases' names in the tests.
 struct CaseNames {
   template <class Case>
   static std::string GetName(int) {
-    return (sizeof(typename Case::Float) == sizeof(float) ? "float" : "double") + std::to_string(Case::W::bits);
+    return (sizeof(typename Case::Float) == sizeof(float) ? "float" : "double") + std::to_string(Case::Width::bits);
   }
 };
 

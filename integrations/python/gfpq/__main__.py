@@ -7,8 +7,9 @@ import math
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -212,7 +213,8 @@ def _param(options: argparse.Namespace) -> int:
     path: Path = options.file
     if _is_json(path):
         for row, param in files.load_rows(path):
-            print(f"{row['layer']} {row['tensor']} {row['group']}: {param}")
+            number = f" of input {row['input']}" if row.get("input") else ""
+            print(f"{row['layer']} {row['tensor']}{number} {row['group']}: {param}")
     else:
         found = files.block_params(path) if options.bits is None else [files.block_param(path, options.bits)]
         for param in found:

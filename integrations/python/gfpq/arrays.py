@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,6 @@ from .param import Mode, Param
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from typing_extensions import TypeGuard
 
 Array = TypeVar("Array")
 
@@ -42,28 +41,30 @@ def quantize_(
     Raises TypeError or ValueError for an array that can't be quantized in place (`quantize` copies those), a
     GfpqError for what the library refuses. Array and Param are then as they were.
     """
-    if _is_tensor(array):
-        from .torch import tensors
-
-        tensors.quantize_(array, bits, param, mode, stream=stream)
-        return array
-    bits, reference = call_arguments(bits, param, mode)
     if isinstance(array, np.ndarray):
+        bits, reference = call_arguments(bits, param, mode)
         dtype, flags = array.dtype, array.flags
         if dtype is not _FLOAT32 and dtype is not _FLOAT64:
             dtype = _native(dtype)
         if not flags.behaved or not flags.forc:
             _check_memory(array)
-        _check_mask(array)
+        if type(array) is not np.ndarray:
+            _check_mask(array)
         check_count(array.size)
         address = array.__array_interface__["data"][0]
         library.cpu().quantize(address, array.size, dtype is _FLOAT64, bits, reference)
-    elif hasattr(array, "__cuda_array_interface__"):
-        _quantize_cuda(array, bits, reference, stream)
-    elif hasattr(array, "__dlpack__"):
-        _quantize_dlpack(array, bits, reference, stream)
+    elif _is_tensor(array):
+        from .torch import tensors
+
+        tensors.quantize_(cast("Tensor", array), bits, param, mode, stream=stream)
     else:
-        raise TypeError(f"{type(array).__name__} can't be changed in place: use gfpq.quantize, which copies")
+        bits, reference = call_arguments(bits, param, mode)
+        if hasattr(array, "__cuda_array_interface__"):
+            _quantize_cuda(array, bits, reference, stream)
+        elif hasattr(array, "__dlpack__"):
+            _quantize_dlpack(array, bits, reference, stream)
+        else:
+            raise TypeError(f"{type(array).__name__} can't be changed in place: use gfpq.quantize, which copies")
     return array
 
 
@@ -118,7 +119,7 @@ def quantize(
     return quantize_(copy, bits, param, mode)
 
 
-def _native(dtype: np.dtype) -> np.dtype:
+def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """One of the two objects that stand for native float32 and float64."""
     for known in (_FLOAT32, _FLOAT64):
         if dtype == known:
@@ -131,11 +132,11 @@ def _native(dtype: np.dtype) -> np.dtype:
 def _check_mask(array: NDArray[Any]) -> None:
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
-            "the array has a mask: find the range with array.compressed(), then quantize array.filled(0) with that Param"
+            "the array has a mask: find the range with array.compressed(), then quantize array.filled(0) with its Param"
         )
 
 
-def _check_memory(array: np.ndarray) -> None:
+def _check_memory(array: NDArray[Any]) -> None:
     if not array.flags.writeable:
         raise ValueError("the array is read-only: use gfpq.quantize, which copies")
     if not array.flags.aligned:
@@ -178,7 +179,7 @@ def _run_gpu(address: int, count: int, is_double: bool, bits: int, reference: An
         library.gpu().quantize_gpu(address, count, is_double, bits, reference, stream)
 
 
-def _is_tensor(array: object) -> TypeGuard[Tensor]:
+def _is_tensor(array: object) -> bool:
     """Whether it is PyTorch's, which is imported only where its user has done so."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(array, torch.Tensor)

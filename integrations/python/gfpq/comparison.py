@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .widths import WIDTHS
+
 LOW_SIMILARITY = 0.98  # the guide's: below it a layer is to be looked at
 
 
@@ -24,7 +26,7 @@ class Layer:
         return not self.cosine >= LOW_SIMILARITY
 
 
-class Comparison(list):
+class Comparison(list[Layer]):
     """One Layer each, in the order of the network; prints as a table."""
 
     @property
@@ -38,7 +40,22 @@ class Comparison(list):
         for layer in self:
             mark = f"  below {LOW_SIMILARITY}" if layer.low else ""
             lines.append(f"{layer.name:{width}}  {layer.kind:13}  {layer.cosine:.6f}  {layer.sqnr:7.2f}{mark}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.advice])
+
+    @property
+    def advice(self) -> list[str]:
+        """What to do next where layers are low, the guide's three steps; nothing where none is."""
+        if not self.low:
+            return []
+        name = self.low[0].name
+        return [
+            f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error):",
+            "1. Compare with data_only=True, then weights_only=True: which of them costs the similarity?",
+            "2. Data: calibrate with batches of the real scene, or another range (\"percentile\", \"moving maximum\").",
+            "   Weights, or both: fine-tune with a small learning rate, or give it more bits: "
+            f"layer_bits={{{name!r}: {max(WIDTHS)}}}.",
+            "3. In fine-tuning leave BatchNorm frozen (prepare does), or train folded: prepare(..., fold=True).",
+        ]
 
     def plot(self, file: str | Path | None = None, axes: Any = None) -> Any:
         """Draws the similarities as points, low ones as red crosses, into `axes` or a new figure.

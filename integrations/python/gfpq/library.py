@@ -16,9 +16,10 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from .errors import LibraryNotFoundError, NotSupportedError, error_of
 
@@ -79,13 +80,15 @@ class _Messages(threading.local):
 _messages = _Messages()
 
 
-@_Sink
-def _receive(message: bytes, _user: object) -> None:
+def _on_message(message: bytes, _user: object) -> None:
     text = message.decode(errors="replace")
     if _messages.wanted:
         _messages.text = text
     else:  # of C++ code in this process that uses the same library: not ours to swallow
         logging.getLogger("gfpq").error("%s", text)
+
+
+_receive = _Sink(_on_message)
 
 
 class Library:

@@ -13,15 +13,17 @@ DATA, WEIGHT = "data", "weight"  # the tensors of a layer that are quantized
 Row = dict[str, Any]
 
 
-def row_of(layer: str, tensor: str, group: int, param: Param) -> Row:
-    """A Param's row: `layer`, `tensor` (DATA, the layer's input; or WEIGHT), `group`, `bits`, `delta`, `clip` (the
-    largest value, 2^((delta+K)/S)), `block` (the 16 bytes in hexadecimal).
+def row_of(layer: str, tensor: str, group: int, param: Param, input_number: int = 0) -> Row:
+    """A Param's row: `layer`, `tensor` (DATA, the layer's input; or WEIGHT), `input` (which one, of a layer with
+    several, such as Concat), `group`, `bits`, `delta`, `clip` (the largest value, 2^((delta+K)/S)), `block` (the 16
+    bytes in hexadecimal).
 
     Raises NotInitializedError where the Param holds nothing.
     """
     return {
         "layer": layer,
         "tensor": tensor,
+        "input": input_number,
         "group": group,
         "bits": param.bits,
         "delta": param.delta,
@@ -42,7 +44,10 @@ def param_of(row: Row) -> Param:
 
 
 def nnie_of(rows: list[Row]) -> dict[str, Any]:
-    """The clip values of each layer's data, one a group, as {"nnie": {"gfpq_param_dict": {layer: [clip, ...]}}}."""
+    """The clip values of each layer's data, one a group or an input.
+
+    As {"nnie": {"gfpq_param_dict": {layer: [clip, ...]}}}.
+    """
     layers: dict[str, list[float]] = {}
     for row in rows:
         if row["tensor"] == DATA:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass
@@ -20,7 +22,7 @@ class Similarity:
     different: int = 0
     count: int = 0
 
-    def add(self, reference: np.ndarray, other: np.ndarray) -> None:
+    def add(self, reference: NDArray[Any], other: NDArray[Any]) -> None:
         """Adds two arrays of one shape. Raises ValueError where the shapes differ."""
         if reference.shape != other.shape:
             raise ValueError(f"tensors of the shapes {reference.shape} and {other.shape} cannot be compared")

@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[1]  # integrations/python
 PROJECT = FOLDER.parents[1]

@@ -124,9 +124,9 @@ class QuantizeTest(CommandsTest):
                 raise KeyboardInterrupt
             return whole(*arguments, **named)
 
-        with mock.patch.object(cli, "_PART", 10), mock.patch.object(gfpq, "quantize", fails_later):
-            with self.assertRaises(KeyboardInterrupt):
-                self.run_command("quantize", source, keep)
+        patches = mock.patch.object(cli, "_PART", 10), mock.patch.object(gfpq, "quantize", fails_later)
+        with patches[0], patches[1], self.assertRaises(KeyboardInterrupt):
+            self.run_command("quantize", source, keep)
         self.assertEqual((keep.read_bytes(), sorted(os.listdir(self.folder))), (before, names))
 
     def test_a_full_disk_is_an_error_with_the_files_name(self):
@@ -193,8 +193,10 @@ class ParamCommandTest(CommandsTest):
     def test_what_export_wrote(self):
         rows = [{"layer": "conv", "tensor": "data", "group": 0, "bits": 16,
                  "block": bytes(gfpq.Param.from_delta(-1000, 16)).hex()}]  # fmt: skip
+        rows.append({**rows[0], "layer": "cat", "input": 1})
         file = self.write("p.json", json.dumps(rows).encode())
-        self.assertIn("conv data 0: Param(bits=16, delta=-1000", self.run_command("param", file)[1])
+        _, out, _ = self.run_command("param", file)
+        self.assertRegex(out, r"^conv data 0: Param\(bits=16, delta=-1000.*\ncat data of input 1 0: Param\(bits=16")
 
 
 class CompareTest(CommandsTest):

@@ -116,6 +116,31 @@ class TensorTest(unittest.TestCase):
         expected = gfpq.quantize(np.full(1, sum([np.float32(0.15)] * 20, np.float32(0)), "f4"), param=param)
         self.assertEqual(y.unique().tolist(), expected.tolist())
 
+    def test_a_stream_of_ones_own(self):
+        """The copy is made on it as well: what comes before on that stream comes before the copy."""
+        param, stream = gfpq.Param.from_delta(-77), torch.cuda.Stream()
+        x = torch.zeros(1 << 24, device="cuda")
+        torch.cuda.synchronize()
+        with torch.cuda.stream(stream):
+            for _ in range(20):
+                x += 0.15
+        y = gfpq.quantize(x, param=param, stream=stream.cuda_stream)
+        gfpq.quantize_(x, param=param, stream=stream.cuda_stream)
+        stream.synchronize()
+        self.assertTrue(torch.equal(x, y))
+        self.assertEqual(x.unique().numel(), 1)
+        self.assertGreater(x[0].item(), 2.9)
+
+    def test_other_types_and_what_autograd_learns(self):
+        for dtype in (torch.float16, torch.bfloat16, torch.int16, torch.int64):
+            x = torch.arange(10).to(dtype)
+            self.assertTrue(torch.equal(gfpq.quantize(x.cuda()).cpu(), gfpq.quantize(x)))
+        weight, x = torch.ones(4, requires_grad=True, device="cuda"), torch.rand(4, device="cuda")
+        loss = (weight * x).sum()
+        gfpq.quantize_(x)
+        with self.assertRaisesRegex(RuntimeError, "modified by an inplace operation"):
+            loss.backward()
+
     def test_checkpoints_move(self):
         model = torch.nn.Sequential(torch.nn.Linear(4, 4))
         gq.prepare(model)
@@ -130,7 +155,7 @@ class TensorTest(unittest.TestCase):
             file.seek(0)
             target.load_state_dict(torch.load(file, map_location="cpu"))
             self.assertEqual(target[0].input_quantizer.params, source[0].input_quantizer.params)
-        self.assertTrue(model.cuda()[0].input_quantizer.blocks.is_cuda)
+        self.assertTrue(model.cuda()[0].input_quantizer.range.is_cuda)
         self.assertTrue(torch.equal(model.eval()(x.cuda()), moved.eval()(x.cuda())))
 
     def test_gradient(self):

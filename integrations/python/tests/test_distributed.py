@@ -35,27 +35,27 @@ def network():
 
 
 def train(model, shard):
-    """Trains on a slice of each batch. Returns the outputs, and the Params' blocks after each step."""
+    """Trains on a slice of each batch. Returns the outputs, and the ranges of data after each step."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    outputs, blocks = [], []
+    outputs, ranges = [], []
     for batch in batches():
         optimizer.zero_grad()
         output = model(batch[shard])
         output.square().mean().backward()
         optimizer.step()
         outputs.append(output.detach())
-        blocks.append([quantizer.blocks.clone() for _, _, quantizer in gq.quantizers(model)])
-    return outputs, blocks
+        ranges.append([quantizer.range.clone() for _, tensor, quantizer in gq.quantizers(model) if tensor == "data"])
+    return outputs, ranges
 
 
 def quantize_alone(shard):
-    """A quantizer outside any model: its outputs, and its blocks after each batch."""
+    """A quantizer outside any model: its outputs, and its ranges after each batch."""
     quantizer = gq.FakeQuantize(groups=2)
-    outputs, blocks = [], []
+    outputs, ranges = [], []
     for batch in batches():
         outputs.append(quantizer(batch[shard].float()))
-        blocks.append(quantizer.blocks.clone())
-    return outputs, blocks
+        ranges.append(quantizer.range.clone())
+    return outputs, ranges
 
 
 def worker(rank, size, folder):
@@ -69,7 +69,7 @@ def worker(rank, size, folder):
 
     empty = gq.FakeQuantize()  # rank 0 has no data: it counts for nothing, and nobody waits for it
     empty(torch.full((0 if rank == 0 else 3,), 9.0))
-    result["empty"] = empty.blocks
+    result["empty"] = empty.range
 
     model = network()
     gq.prepare(model)
@@ -96,28 +96,28 @@ class DistributedTest(unittest.TestCase):
             torch.multiprocessing.spawn(worker, (size, folder), nprocs=size)
             ranks = [torch.load(Path(folder) / f"{rank}.pt") for rank in range(size)]
 
-        outputs, blocks = quantize_alone(slice(None))
+        outputs, ranges = quantize_alone(slice(None))
         for step in range(STEPS):
             joined = torch.cat([rank["alone"][0][step] for rank in ranks])
             self.assertTrue(torch.equal(joined, outputs[step]))
             for rank in ranks:
-                self.assertTrue(torch.equal(rank["alone"][1][step], blocks[step]))
+                self.assertTrue(torch.equal(rank["alone"][1][step], ranges[step]))
 
         lone = gq.FakeQuantize()
         lone(torch.full((3,), 9.0))
         for rank in ranks:
-            self.assertTrue(torch.equal(rank["empty"], lone.blocks))
+            self.assertTrue(torch.equal(rank["empty"], lone.range))
 
         model = network()
         gq.prepare(model)
-        outputs, blocks = train(model, slice(None))
-        model.eval()(batches()[0])  # the ranges of the weights after the last step
+        outputs, ranges = train(model, slice(None))
+        model.eval()(batches()[0])
         for step in range(STEPS):
             joined = torch.cat([rank["training"][0][step] for rank in ranks])
             # The sums of gradients are rounded in another order.
             torch.testing.assert_close(joined, outputs[step], rtol=1e-9, atol=1e-9)
             for rank in ranks:
-                for found, expected in zip(rank["training"][1][step], blocks[step]):
+                for found, expected in zip(rank["training"][1][step], ranges[step]):
                     self.assertTrue(torch.equal(found, expected))
         for rank in ranks:
             for name, value in model.state_dict().items():

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from support import FOLDER, needs_torch, run_python
 
-HAS_SKLEARN = importlib.util.find_spec("sklearn") is not None
-HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
+
+def needs(*packages):
+    """Skips where a package is missing."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")
 
 
 @needs_torch
-@unittest.skipUnless(HAS_SKLEARN and HAS_MATPLOTLIB, "scikit-learn or matplotlib is not installed")
+@needs("sklearn", "matplotlib")
 class DigitsTest(unittest.TestCase):
     def test_accuracy(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +55,49 @@ class DigitsTest(unittest.TestCase):
 
 
 @needs_torch
-@unittest.skipUnless(HAS_SKLEARN, "scikit-learn is not installed")
+@needs("torchvision", "sklearn", "PIL")
+class TorchvisionTest(unittest.TestCase):
+    def test_a_row(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "table.md"
+            result = run_python(FOLDER / "examples" / "torchvision_table.py", "--output", table, "shufflenet_v2_x0_5")
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            cells = [cell.strip() for cell in table.read_text().splitlines()[-1].strip("|").split("|")]
+        self.assertEqual(cells[0], "shufflenet_v2_x0_5")
+        quantized, _, folded, unfolded = map(int, cells[1:5])
+        self.assertGreater(quantized, 56)
+        self.assertEqual((folded, unfolded), (56, 0))
+        difference, eight, sixteen = map(float, cells[5:])
+        self.assertLess(difference, 1e-4)
+        self.assertGreater(eight, 0.9)
+        self.assertGreater(sixteen, 0.98)
+
+    def test_a_network_that_fails_is_a_row_and_a_status(self):
+        result = run_python(FOLDER / "examples" / "torchvision_table.py", "no_such_network")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("| no_such_network | AttributeError", result.stdout)
+
+
+@needs_torch
+@needs("facenet_pytorch", "skimage", "matplotlib")
+class MtcnnTest(unittest.TestCase):
+    def test_quantized_networks_find_the_same_faces(self):
+        sys.path.insert(0, str(FOLDER / "examples"))
+        import mtcnn
+
+        found, differences = mtcnn.run()
+        self.assertEqual([len(faces.boxes) for faces in found["float"].values()], [1, 20, 1])
+        for (network, name), difference in differences.items():
+            self.assertEqual((difference.lost, difference.added), (0, 0), (network, name))
+            if name != "faces in the wild":  # one of its twenty has two candidates that are nearly as probable
+                self.assertGreater(difference.overlap, {"8 bit": 0.85, "16 bit": 0.98, "noise": 0.9}[network])
+        with tempfile.TemporaryDirectory() as folder:
+            mtcnn.draw(found, Path(folder) / "faces.png")
+            self.assertGreater((Path(folder) / "faces.png").stat().st_size, 100_000)
+
+
+@needs_torch
+@needs("sklearn")
 class ReadmeTest(unittest.TestCase):
     def test_arrays(self):
         flags = doctest.NORMALIZE_WHITESPACE

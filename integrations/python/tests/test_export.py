@@ -45,8 +45,7 @@ class ExportTest(unittest.TestCase):
         self.assertFalse([name for name, _ in exported.model.named_modules() if "quantizer" in name])
         self.assertFalse([module for module in exported.model.modules() if type(module).__module__[:4] == "gfpq"])
         folded = network().eval()
-        folded.load_state_dict({key.replace("parametrizations.weight.original", "weight"): value
-                                for key, value in model.state_dict().items()}, strict=False)  # fmt: skip
+        folded.load_state_dict(model.state_dict(), strict=False)
         gq.fold_batchnorm(folded)
         rows = {(row["layer"], row["tensor"], row["group"]): row for row in exported.parameters}
         for name in ("conv", "linear"):
@@ -107,14 +106,48 @@ class CompareTest(unittest.TestCase):
         names = ["conv", "grouped", "depthwise", "pool", "up", "average", "linear"]
         self.assertEqual([layer.name for layer in comparison], names)
         first = comparison[0]
-        a = torch.cat([self.float_model.conv(x) for x in data]).double().flatten()
-        b = torch.cat([self.model.conv(x) for x in data]).double().flatten()
+        folded = copy.deepcopy(self.float_model)
+        gq.fold_batchnorm(folded)
+        twin = gq.export(self.model).twin
+        a = torch.cat([folded.conv(x) for x in data]).double().flatten()
+        b = torch.cat([twin.conv(x) for x in data]).double().flatten()
         self.assertAlmostEqual(first.cosine, torch.cosine_similarity(a, b, 0).item(), 10)
         self.assertAlmostEqual(first.sqnr, 10 * math.log10((a @ a) / ((b - a) @ (b - a))), 8)
         self.assertTrue(all(layer.cosine > 0.98 for layer in comparison))
         self.assertEqual(comparison.low, [])
         same = gq.compare_layers(self.float_model, self.float_model, data)
         self.assertEqual({layer.sqnr for layer in same}, {math.inf})
+        unfolded = gq.compare_layers(self.float_model, self.model, data, fold=False)
+        a = torch.cat([self.float_model.conv(x) for x in data]).double().flatten()
+        b = torch.cat([self.model.conv(x) for x in data]).double().flatten()
+        self.assertAlmostEqual(unfolded[0].cosine, torch.cosine_similarity(a, b, 0).item(), 10)
+
+    def test_an_export_compares_as_the_prepared_model_does(self):
+        """A healthy 16-bit network is one in all forms."""
+        model = copy.deepcopy(self.float_model)
+        gq.prepare(model, 16)
+        gq.calibrate(model, [images()])
+        for quantized in (model, gq.export(model), gq.export(model).twin):
+            comparison = gq.compare_layers(self.float_model, quantized, [images()])
+            self.assertGreater(min(layer.cosine for layer in comparison), 0.9999)
+            self.assertEqual(len(comparison), 7)
+
+    def test_a_folded_model_is_compared_too(self):
+        model = copy.deepcopy(self.float_model)
+        gq.prepare(model, 16, example_inputs=images(), fold=True)
+        gq.calibrate(model, [images()])
+        comparison = gq.compare_layers(self.float_model, model, [images()])
+        self.assertGreater(min(layer.cosine for layer in comparison), 0.9999)
+
+    def test_another_network_is_refused(self):
+        other = copy.deepcopy(self.float_model)
+        other.norm = nn.Sequential(nn.ReLU(), other.norm)
+        with self.assertRaisesRegex(ValueError, "is not folded as in the quantized one: norm.1"):
+            gq.compare_layers(other, self.model, [images()])
+
+    def test_no_batch_is_an_error(self):
+        with self.assertRaisesRegex(ValueError, "no batch"):
+            gq.compare_layers(self.float_model, self.model, [])
 
     def test_layers_behind_may_work_in_place(self):
         model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(inplace=True))
@@ -133,6 +166,8 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(comparison.low[0].name, "pool")
         self.assertRegex(str(comparison), r"pool .* below 0\.98")
         self.assertNotRegex(str(comparison), r"conv .*Convolution .* below")
+        self.assertRegex(str(comparison), r"Next, with pool(.|\n)*1\. .*data_only(.|\n)*2\. (.|\n)*3\. .*BatchNorm")
+        self.assertNotIn("Next", str(gq.compare_layers(self.float_model, self.float_model, [images()])))
 
     def test_data_only_and_weights_only(self):
         sqnr = {}
@@ -141,9 +176,10 @@ class CompareTest(unittest.TestCase):
             sqnr[tuple(choice)] = comparison[0].sqnr
         self.assertGreater(sqnr["data_only",], sqnr[()])
         self.assertGreater(sqnr["weights_only",], sqnr[()])
-        x, layer = images(), self.model.conv
-        error = self.float_model.conv(x) - nn.functional.conv2d(x, layer.weight)
-        expected = 10 * math.log10(self.float_model.conv(x).square().sum() / error.square().sum())
+        x, folded = images(), copy.deepcopy(self.float_model)
+        gq.fold_batchnorm(folded)
+        error = folded.conv(x) - nn.functional.conv2d(x, gq.quantize(folded.conv.weight.detach()), folded.conv.bias)
+        expected = 10 * math.log10(folded.conv(x).square().sum() / error.square().sum())
         self.assertAlmostEqual(sqnr["weights_only",], expected, 3)
         with self.assertRaisesRegex(ValueError, "data_only or weights_only"):
             gq.compare_layers(self.float_model, self.model, [images()], data_only=True, weights_only=True)

@@ -2,8 +2,10 @@
 
 import copy
 import io
+import math
 import pickle
 import unittest
+import warnings
 
 import numpy as np
 from support import needs_torch, torch
@@ -12,8 +14,7 @@ import gfpq
 
 if torch is not None:
     import gfpq.torch as gq
-    from gfpq.torch import FakeQuantize, Policy
-    from gfpq.torch.tensors import delta_of
+    from gfpq.torch import FakeQuantize, Policy, ranges
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -84,14 +85,18 @@ class ResultTest(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "4 groups"):
             FakeQuantize(groups=4)(x)
 
-    def test_delta_without_quantizing(self):
-        infinity, nan = float("inf"), float("nan")
-        for values in ([0.0, 9.0], [0.0], [nan, 3.0], [nan], [infinity, nan], [-7.0, 1e-30], [1e-40]):
+    def test_a_range_found_in_training_is_the_librarys(self):
+        nan = float("nan")
+        for values in ([0.0, 9.0], [0.0], [nan, 3.0], [-7.0, 1e-30], [1e-40], [1e30], [-1e-12, 1e-13]):
             for dtype in (torch.float32, torch.float64):
                 for bits in (8, 16):
                     x, param = torch.tensor(values, dtype=dtype), gfpq.Param(bits)
-                    gfpq.quantize(x.numpy(), param=param)
-                    self.assertEqual(delta_of(x, bits), param.delta, (values, dtype, bits))
+                    expected = torch.from_numpy(gfpq.quantize(x.numpy(), param=param))
+                    quantizer = FakeQuantize(bits)
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")
+                        self.assertTrue(equal(quantizer(x), expected), (values, dtype, bits))
+                    self.assertEqual(quantizer.params, [param], (values, dtype, bits))
 
     def test_refused(self):
         with self.assertRaisesRegex(TypeError, "int64"):
@@ -141,6 +146,82 @@ class RangeTest(unittest.TestCase):
         x = normal(3)
         self.assertIs(quantizer(x), x)
         self.assertFalse(quantizer.initialized)
+
+
+    def test_a_batch_a_thousand_times_too_large(self):
+        """The widest range keeps it, the moving ones forget it."""
+        batches = [normal(100, seed=seed) for seed in range(30)]
+        expected = {}
+        for choice in ("widest", "moving maximum", "percentile"):
+            clean, spoilt = FakeQuantize(range=choice), FakeQuantize(range=choice)
+            for number, batch in enumerate(batches * 3):
+                clean(batch)
+                spoilt(batch * (1000 if number == 5 else 1))
+            expected[choice] = spoilt.params[0].delta - clean.params[0].delta
+        self.assertGreater(expected.pop("widest"), 100)
+        self.assertEqual(expected, {"moving maximum": 0, "percentile": 0})
+
+    def test_moving_maximum_is_the_average_of_exponents(self):
+        quantizer = FakeQuantize(range=ranges.MovingMaximum(momentum=0.5))
+        for largest, exponent in ((1.0, 0), (16.0, 4 * 2 / 3), (1.0, (0 * 1 + 4 * 2 + 0 * 4) / 7)):
+            quantizer(torch.tensor([largest]))
+            total, bits, weight = quantizer.range[0].tolist()
+            self.assertAlmostEqual(total / weight, exponent)
+            self.assertAlmostEqual(bits / weight, 8)
+            self.assertEqual(quantizer.params[0].delta, math.ceil(exponent * 16) - 127)
+
+    def test_percentile_leaves_the_largest_numbers_out(self):
+        x = torch.cat([torch.full((999,), -2.0), torch.tensor([5000.0])])
+        for percent, largest in ((100, 5000.0), (99.9, 2.0)):
+            quantizer = FakeQuantize(range=ranges.Percentile(percent=percent))
+            quantizer(x)
+            alone = FakeQuantize()
+            alone(torch.tensor([largest]))
+            self.assertEqual(quantizer.params, alone.params)
+
+    def test_fixed_does_not_follow_training(self):
+        quantizer = FakeQuantize(range="fixed")
+        with self.assertRaises(gfpq.NotInitializedError):
+            quantizer(torch.ones(3))
+        quantizer.set_params([gfpq.Param.from_delta(-77)])
+        quantizer(torch.full((3,), 1e6))
+        self.assertEqual(quantizer.params[0].delta, -77)
+
+    def test_unknown_choices(self):
+        with self.assertRaisesRegex(ValueError, "no range 'median': use 'widest', 'moving maximum'"):
+            FakeQuantize(range="median")
+        with self.assertRaises(ValueError):
+            ranges.MovingMaximum(momentum=1.0)
+        with self.assertRaises(ValueError):
+            ranges.Percentile(percent=0)
+
+    def test_infinities_and_nan_never_enter_a_range(self):
+        infinity, nan = float("inf"), float("nan")
+        for choice in ("widest", "moving maximum", "percentile"):
+            for policy in (Policy.TRAINING, Policy.ALWAYS_INIT):
+                for bad in ([infinity], [-infinity, nan], [nan]):
+                    clean, quantizer = FakeQuantize(range=choice), FakeQuantize(policy=policy, range=choice)
+                    quantizer.name = "conv1 data"
+                    x = normal(100)
+                    clean(x)
+                    with self.assertWarnsRegex(RuntimeWarning, f"conv1 data got .* {len(bad)} of {100 + len(bad)}"):
+                        result = quantizer(torch.cat([torch.tensor(bad), x]))
+                    self.assertEqual(quantizer.params, clean.params)
+                    self.assertTrue(result.isfinite().all())
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("error")  # said once
+                        quantizer(torch.tensor([1e-3, *bad]))
+                    self.assertEqual(quantizer.nonfinite, 2 * len(bad))
+
+    def test_a_batch_without_a_finite_number_changes_nothing(self):
+        quantizer = FakeQuantize()
+        bad = torch.full((3,), float("nan"))
+        with self.assertWarns(RuntimeWarning):
+            self.assertEqual(quantizer(bad).tolist(), [0, 0, 0])
+        self.assertFalse(quantizer.initialized)
+        quantizer(torch.tensor([9.0]))
+        quantizer(bad)
+        self.assertEqual(quantizer.params[0].delta, -77)
 
 
 @needs_torch
@@ -210,11 +291,14 @@ class StateTest(unittest.TestCase):
 
     def test_no_parameters(self):
         self.assertEqual(list(self.quantizer.parameters()), [])
-        self.assertEqual({name for name, _ in self.quantizer.named_buffers()}, {"blocks", "bit_width"})
+        self.assertEqual({name for name, _ in self.quantizer.named_buffers()}, {"range"})
+        self.assertEqual(FakeQuantize(policy=Policy.ALWAYS_INIT).state_dict(), {})
 
-    def test_the_buffer_holds_the_blocks(self):
-        rows = self.quantizer.blocks.tolist()
-        self.assertEqual([bytes(row) for row in rows], [bytes(param) for param in self.quantizer.params])
+    def test_the_buffer_holds_the_exponent_of_the_largest_value(self):
+        for (exponent, bits, weight), param in zip(self.quantizer.range.tolist(), self.quantizer.params):
+            self.assertEqual((bits, weight), (8, 1))
+            self.assertEqual(exponent, (param.delta + 127) / 16)
+            self.assertEqual(2**exponent, param.largest)
 
     def test_checkpoint(self):
         file = io.BytesIO()
@@ -237,8 +321,6 @@ class StateTest(unittest.TestCase):
             )
         with self.assertRaisesRegex(RuntimeError, "size mismatch"):
             FakeQuantize().load_state_dict(self.quantizer.state_dict())
-        with self.assertRaisesRegex(RuntimeError, "[Mm]issing"):
-            FakeQuantize().load_state_dict({})
 
     def test_copies_and_pickles_go_their_own_way(self):
         deltas = [param.delta for param in self.quantizer.params]
@@ -247,18 +329,27 @@ class StateTest(unittest.TestCase):
             other(normal(3, 4, scale=100))
             self.assertGreater(other.params[0].delta, deltas[0])
             self.assertEqual([param.delta for param in self.quantizer.params], deltas)
-            self.assertEqual(bytes(other.blocks[0].tolist()), bytes(other.params[0]))
+            self.assertEqual(other.range[0, 0].item(), (other.params[0].delta + 127) / 16)
 
     def test_a_buffer_changed_from_outside_is_noticed(self):
-        block = list(bytes(gfpq.Param.from_delta(7)))
-        self.quantizer.blocks.copy_(torch.tensor([block, block], dtype=torch.uint8))  # as DDP's broadcast does
+        row = [(7 + 127) / 16, 8.0, 1.0]
+        self.quantizer.range.copy_(torch.tensor([row, row]))  # as DDP's broadcast does
         self.assertEqual([param.delta for param in self.quantizer.params], [7, 7])
+        self.quantizer.range.data[:, 0] += 1  # raises no version
+        self.assertEqual([param.delta for param in self.quantizer.params], [23, 23])
         before = self.quantizer.params
-        self.quantizer.blocks.zero_()
+        self.quantizer.range.zero_()
         self.quantizer.set_params(before)
-        self.assertEqual(bytes(self.quantizer.blocks[0].tolist()), bytes(before[0]))
-        self.quantizer.blocks = torch.zeros(2, 16, dtype=torch.uint8)
+        self.assertEqual(self.quantizer.range[0, 0].item(), (23 + 127) / 16)
+        self.quantizer.range = torch.zeros(2, 3, dtype=torch.float64)
         self.assertFalse(self.quantizer.initialized)
+
+    def test_a_damaged_buffer_is_refused(self):
+        for row in ([float("nan"), 8, 1], [1, 8, -1], [1, 16, 1], [1, 8, 0]):
+            quantizer = FakeQuantize().eval()
+            quantizer.range.copy_(torch.tensor([row]))
+            with self.assertRaisesRegex(gfpq.BadParametersError, "damaged or for another bit width"):
+                quantizer(torch.ones(3))
 
     def test_params_are_copies(self):
         gfpq.quantize([1e6], param=self.quantizer.params[0], mode=gfpq.Mode.INIT)
@@ -266,9 +357,53 @@ class StateTest(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "2 Params for 8 bit"):
             self.quantizer.set_params([gfpq.Param(8)])
 
-    def test_casting_the_model_leaves_the_blocks(self):
+    def test_casting_the_model_leaves_the_ranges(self):
+        for bits in (8, 16):
+            for delta in range(-4000 if bits == 16 else -500, 500, 7):
+                quantizer = FakeQuantize(bits)
+                quantizer.set_params([gfpq.Param.from_delta(delta, bits)])
+                for cast in ("half", "bfloat16", "float", "double"):
+                    getattr(quantizer, cast)()
+                    self.assertEqual(quantizer.range.dtype, torch.float64)
+                self.assertEqual(quantizer.params[0].delta, delta)
+
+    def test_a_weighted_average_of_states_is_a_state(self):
+        """As EMA and SWA make them, by any rule that adds up multiples of all entries."""
+        def quantizer_of(delta, bits=8):
+            quantizer = FakeQuantize(bits)
+            if delta is not None:
+                quantizer.set_params([gfpq.Param.from_delta(delta, bits)])
+            return quantizer
+
+        for own, other, share, expected in (
+            (-77, -77, 0.3, -77), (None, -77, 0.0001, -77), (-77, None, 0.9, -77), (None, None, 0.5, None),
+            (0, 10, 0.5, 5), (0, 1, 0.5, 1), (-4, 7, 0.25, -1),  # rounded to the wider side
+        ):  # fmt: skip
+            average = quantizer_of(own)
+            for value in average.state_dict().values():
+                value.mul_(1 - share).add_(quantizer_of(other).state_dict()["range"], alpha=share)
+            self.assertEqual([p.delta if p.initialized else None for p in average.params], [expected])
+        for delta in (-1407, -3001, 17):  # thousands of steps leave equal ranges equal
+            average, model = quantizer_of(delta, 16), quantizer_of(delta, 16)
+            for _ in range(5000):
+                average.range.mul_(0.9999).add_(model.range, alpha=0.0001)
+            self.assertEqual(average.params, model.params)
+
+    def test_a_checkpoint_without_ranges_changes_nothing_and_is_warned_of(self):
         before = self.quantizer.params
-        self.assertEqual(self.quantizer.half().double().params, before)
+        with self.assertWarnsRegex(UserWarning, "lacks ranges"):
+            self.quantizer.load_state_dict({})
+        self.assertEqual(self.quantizer.params, before)
+
+    def test_checkpoints_of_version_1_2(self):
+        params = [gfpq.Param.from_delta(-77), gfpq.Param()]
+        blocks = torch.tensor([list(bytes(param)) for param in params], dtype=torch.uint8)
+        state = {"blocks": blocks, "bit_width": torch.tensor(8, dtype=torch.uint8)}
+        self.quantizer.load_state_dict(state)  # strict
+        self.assertEqual(self.quantizer.params, params)
+        with self.assertRaisesRegex(RuntimeError, "saved for 8 bit and is to be loaded for 16 bit"):
+            FakeQuantize(16, groups=2).load_state_dict(state)
+        FakeQuantize(policy=Policy.ALWAYS_INIT, groups=2).load_state_dict(state)
 
     def test_inference_mode(self):
         with torch.inference_mode():

@@ -131,7 +131,8 @@ class TensorsTest(unittest.TestCase):
                 with self.assertRaisesRegex(error, reason):
                     function(tensor)
         for function in self.both():
-            for tensor in (torch.ones(3, dtype=torch.complex64), torch.quantize_per_tensor(torch.ones(3), 1, 0, torch.qint8)):
+            quantized = torch.quantize_per_tensor(torch.ones(3), 1, 0, torch.qint8)
+            for tensor in (torch.ones(3, dtype=torch.complex64), quantized):
                 with self.assertRaisesRegex(TypeError, "can't be quantized"):
                     function(tensor)
 

@@ -1,18 +1,22 @@
 """Training PyTorch networks for NNIE: the guide's chapter 3.
 
     import gfpq.torch as gq
-    gq.prepare(model, bits=8)       # quantizers before the layers, and in front of their weights
-    ...                             # fine-tune as usual
-    gq.export(model, "deployed")    # folded, quantized weights and the parameters
+    gq.prepare(model, bits=8, example_inputs=x)     # quantizers for the data and the weights of each layer
+    ...                                             # fine-tune as usual
+    gq.export(model, "deployed")                    # folded, quantized weights and the parameters
 """
 
 from __future__ import annotations
 
-from .compare import Comparison, compare_layers
-from .export import Export, export
+from ..comparison import Comparison
+from .calibrate import calibrate
+from .compare import compare_layers
+from .export import Export, evaluate, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
-from .prepare import Placed, Preparation, calibrate, only, prepare, quantizers, remove
+from .onnx import export_onnx
+from .prepare import Placed, Preparation, float_state, only, prepare, quantizers, remove
+from .record import record
 from .tensors import quantize, quantize_
 
 __all__ = [
@@ -24,12 +28,16 @@ __all__ = [
     "Preparation",
     "calibrate",
     "compare_layers",
+    "evaluate",
     "export",
+    "export_onnx",
+    "float_state",
     "fold_batchnorm",
     "only",
     "prepare",
     "quantize",
     "quantize_",
     "quantizers",
+    "record",
     "remove",
 ]

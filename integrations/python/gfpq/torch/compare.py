@@ -2,50 +2,101 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Iterable
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..comparison import Comparison, Layer
 from ..similarity import Similarity
-from .prepare import evaluating, first, layer_kind, only
+from .calibrate import evaluating, first
+from .export import Export, export
+from .fold import fold_batchnorm
+from .layers import QuantizedLayer
+from .operations import layer_kind
+from .prepare import only
+from .running import call
 
 
 def compare_layers(
-    float_model: nn.Module, quantized_model: nn.Module, data: Iterable[Any], *, data_only: bool = False,
-    weights_only: bool = False,
+    float_model: nn.Module, quantized_model: nn.Module | Export, data: Iterable[Any], *, data_only: bool = False,
+    weights_only: bool = False, input_of: Callable[[Any], Any] | None = None, fold: bool = True,
 ) -> Comparison:
     """Runs both models on the same batches and compares the outputs of each layer that NNIE quantizes, by its name.
 
+    Of a prepared model, or of its Export, the twin is compared: the network as it is deployed, with BatchNorm folded.
+    The same BatchNorms are folded in a copy of the float model, so that a layer's output is the folded one in both.
+
     Args:
-        data: batches, each a tensor or a tuple whose first item is one.
+        data: batches, each a tensor, or a tuple or list whose first item is the input, or a dict of keyword arguments.
         data_only, weights_only: quantize only those, the guide's steps to find what costs accuracy.
+        input_of: takes a batch and returns what the models are called with, as for `calibrate`.
+        fold: False compares a prepared model as it trains, with BatchNorm in float.
 
     Both run in evaluation without gradient, and are left as they were. A layer that is called several times in a pass
-    counts as one. Raises ValueError where the models have no such layer in common, or both choices are given.
+    counts as one. Raises ValueError where the models have no such layer in common, both choices are given, or there is
+    no batch.
     """
     if data_only and weights_only:
         raise ValueError("choose data_only or weights_only")
-    names = [name for name, layer in float_model.named_modules() if layer_kind(layer)]
-    names = [name for name in names if layer_kind(dict(quantized_model.named_modules()).get(name, nn.Identity()))]
+    float_model, quantized_model = aligned_models(float_model, quantized_model, fold)
+    others = dict(quantized_model.named_modules())
+    names = [
+        name
+        for name, layer in float_model.named_modules()
+        if layer_kind(layer) and layer_kind(others.get(name, nn.Identity()))
+    ]
     if not names:
         raise ValueError("the two models have no layer of one name in common")
     sums: dict[str, Similarity] = {}
     with torch.no_grad(), evaluating(float_model), evaluating(quantized_model):
         for batch in data:
-            expected = _outputs(float_model, names, first(batch))
+            inputs = input_of(batch) if input_of else first(batch)
+            expected = _outputs(float_model, names, inputs)
             with only(quantized_model, data=not weights_only, weights=not data_only):
-                found = _outputs(quantized_model, names, first(batch))
+                found = _outputs(quantized_model, names, inputs)
             for name, outputs in expected.items():
+                if len(outputs) != len(found.get(name, [])):
+                    raise ValueError(f"{name} is called {len(outputs)} times in the float model, and "
+                                     f"{len(found.get(name, []))} times in the quantized one")
                 for a, b in zip(outputs, found[name]):
                     sums.setdefault(name, Similarity()).add(_numpy(a), _numpy(b))
+    if not sums:
+        raise ValueError("there is no batch to compare with: the loader is empty, or an iterator that was used up")
     kinds = {name: layer_kind(float_model.get_submodule(name)) or "" for name in names}
     return Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
 
 
-def _outputs(model: nn.Module, names: list[str], batch: Any) -> dict[str, list[Tensor]]:
+def aligned_models(
+    float_model: nn.Module, quantized_model: nn.Module | Export, fold: bool
+) -> tuple[nn.Module, nn.Module]:
+    """The models to compare: a prepared one's twin, and the float one folded as it was."""
+    if isinstance(quantized_model, Export):
+        exported = quantized_model
+    elif fold and any(isinstance(module, QuantizedLayer) for module in quantized_model.modules()):
+        exported = export(quantized_model)
+    else:
+        return float_model, quantized_model
+    if not exported.folded or not _norms(float_model):
+        return float_model, exported.twin
+    folded = copy.deepcopy(float_model).eval()
+    fold_batchnorm(folded, record=exported.record)
+    different = sorted(_norms(folded) ^ _norms(exported.twin))
+    if different:
+        raise ValueError(f"in the float model BatchNorm is not folded as in the quantized one: {', '.join(different)}."
+                         " Are they the same network? fold=False compares without folding")
+    return folded, exported.twin
+
+
+def _norms(model: nn.Module) -> set[str]:
+    return {name for name, module in model.named_modules() if isinstance(module, _BatchNorm)}
+
+
+def _outputs(model: nn.Module, names: list[str], inputs: Any) -> dict[str, list[Tensor]]:
     """Each layer's outputs in one pass, in the order in which they came."""
     outputs: dict[str, list[Tensor]] = {}
 
@@ -54,7 +105,7 @@ def _outputs(model: nn.Module, names: list[str], batch: Any) -> dict[str, list[T
 
     hooks = [model.get_submodule(name).register_forward_hook(partial(keep, name)) for name in names]
     try:
-        model(batch)
+        call(model, inputs)
     finally:
         for hook in hooks:
             hook.remove()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,11 +16,11 @@ def world_size(group: Any = None) -> int:
     return dist.get_world_size(group)
 
 
-def widest(deltas: Sequence[int], device: torch.device, group: Any = None) -> list[int]:
-    """The largest of each delta over all ranks of the group, which all have to call this: the widest range.
+def largest(exponents: Sequence[float], device: torch.device, group: Any = None) -> list[float]:
+    """The largest of each exponent over all ranks of the group, which all have to call this.
 
     NCCL reduces CUDA tensors only, so the tensor goes where the data lies.
     """
-    tensor = torch.tensor(deltas, dtype=torch.int32, device=device if dist.get_backend(group) == "nccl" else "cpu")
+    tensor = torch.tensor(exponents, dtype=torch.float64, device=device if dist.get_backend(group) == "nccl" else "cpu")
     dist.all_reduce(tensor, op=dist.ReduceOp.MAX, group=group)
     return tensor.tolist()

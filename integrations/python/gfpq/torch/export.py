@@ -1,31 +1,48 @@
-"""What a quantized network leaves training as: a float model with quantized weights, and the parameters."""
+"""What a quantized network leaves training as: a float model with quantized weights, the parameters, and a twin."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .. import parameters
+from ..errors import NotInitializedError
 from ..parameters import DATA
+from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
+from .model import QuantizedModel, State, check_all, example_of, mapped
 from .prepare import quantizers, remove
+from .record import record
+from .recorded import Record
+from .running import tensors_in
+
+Result = TypeVar("Result")
 
 
 @dataclass
 class Export:
     """What `export` found.
 
-    `model` is a plain float model, without this package's modules, in evaluation. `parameters` has the rows of
-    gfpq.parameters, one a Param.
+    `model` is a plain float model with quantized weights, without this package's modules, in evaluation. `twin` is the
+    network as it is deployed: weights folded and quantized, and data quantized, in float arithmetic, in evaluation; it
+    can be switched with `only`. `parameters` has the rows of gfpq.parameters, one a Param. `folded` are the pairs
+    (layer, BatchNorm) that were folded, by prepare or here; `unfolded` has for each other BatchNorm the reason.
+    `without_ranges` are layers that saw no data. `record` is the pass that folding was taken from.
     """
 
     model: nn.Module
     parameters: list[dict[str, Any]]
+    twin: nn.Module
+    folded: list[tuple[str, str]] = field(default_factory=list)
+    unfolded: dict[str, str] = field(default_factory=dict)
+    without_ranges: list[str] = field(default_factory=list)
+    record: Record | None = None
 
     @property
     def nnie(self) -> dict[str, Any]:
@@ -44,22 +61,92 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     """Exports a prepared model, which stays as it is.
 
     With `fold`, BatchNorm is folded first, and the folded weights are quantized: the parameters are theirs. The bias
-    stays in float.
+    stays in float. Which BatchNorms can be folded is taken from the pass that prepare recorded, or from a pass on
+    random inputs like those of the model's first pass, or, where it had none, from the modules alone.
 
-    Raises NotInitializedError where a data quantizer has seen no data, OSError where `folder` can't be written.
+    Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
+    evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
+    NotSupportedError where layers were replaced after prepare; OSError where `folder` can't be written.
     """
-    prepared = copy.deepcopy(model).eval()
+    check_all(model)
+    twin = copy.deepcopy(model).eval()
+    recorded = recorded_pass(twin) if fold else None
+    state = model._gfpq if isinstance(model, QuantizedModel) else State([], [])
+    folded, unfolded = list(state.folded), {}
     if fold:
-        fold_batchnorm(prepared)
-    rows = []
+        # The network's outputs are compared in the first export, each layer's in all of them.
+        compared = state.compared and state.record is recorded
+        report = fold_batchnorm(twin, None if compared else _few(example_of(twin)), record=recorded)
+        state.record, state.compared = recorded, True
+        folded += report.folded
+        unfolded = report.unfolded
+        if isinstance(twin, QuantizedModel):
+            twin._gfpq.folded, twin._gfpq.record = folded, recorded
+    rows, without = [], []
     with torch.no_grad():
-        for name, tensor, quantizer in quantizers(prepared):
+        for name, tensor, quantizer in quantizers(twin):
             if tensor != DATA:
-                prepared.get_submodule(name).weight  # quantizes it, which sets the Params  # noqa: B018
-            for group, param in enumerate(quantizer.params):
-                rows.append(parameters.row_of(name, tensor, group, param))
-        remove(prepared, keep_quantized=True)
-    exported = Export(prepared, rows)
+                twin.get_submodule(name).quantized_weight()  # sets the Params
+            if quantizer.initialized:
+                rows += [
+                    parameters.row_of(name, tensor, group, param, quantizer.input_number)
+                    for group, param in enumerate(quantizer.params)
+                ]
+            elif name not in without:
+                without.append(name)
+    _check_ranges(without, rows, recorded)
+    plain = copy.deepcopy(twin)
+    remove(plain, keep_quantized=True)
+    _drop_placed_by_hand(plain)
+    exported = Export(plain, rows, twin, folded, unfolded, without, recorded)
     if folder is not None:
         exported.save(folder)
     return exported
+
+
+def recorded_pass(model: nn.Module) -> Record | None:
+    """The pass that prepare recorded, or one on random inputs like those that the model had; None where it had none."""
+    if not isinstance(model, QuantizedModel):
+        return None
+    known, example = model._gfpq.record, _few(example_of(model))
+    if known is not None and set(known.modules) <= {name for name, _ in model.named_modules()}:
+        return known
+    return None if example is None else record(model, example)  # modules were taken out since
+
+
+def _few(example: Any) -> Any:
+    """At most two samples of a batch: the first axis of all tensors, where they agree in its length."""
+    lengths = {tensor.shape[:1] for _, tensor in tensors_in(example)}
+    if len(lengths) != 1:
+        return example
+    return mapped(lambda item: item[:2] if isinstance(item, Tensor) and item.dim() else item, example)
+
+
+def evaluate(model: nn.Module | Export, run: Callable[[nn.Module], Result]) -> Result:
+    """Returns run(twin): what a validation of your own finds of the network as it will be deployed.
+
+    Args:
+        model: a prepared model, or its Export.
+    """
+    twin = model.twin if isinstance(model, Export) else export(model).twin
+    return run(twin)
+
+
+def _check_ranges(without: list[str], rows: list[dict[str, Any]], recorded: Record | None) -> None:
+    if not without:
+        return
+    called = [name for name in without if recorded is not None and recorded.of_module(name)]
+    if called or not any(row["tensor"] == DATA for row in rows):
+        raise NotInitializedError(
+            f"there is no range yet for the data of {', '.join(called or without)}: run batches in training, or "
+            "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
+        )
+    warnings.warn(f"no data was seen by {', '.join(without)}: exported without parameters for it. If the deployed "
+                  "network calls them, calibrate first; else pass skip=[...] to gfpq.torch.prepare", stacklevel=3)
+
+
+def _drop_placed_by_hand(model: nn.Module) -> None:
+    for parent in model.modules():
+        for key, child in parent._modules.items():
+            if isinstance(child, FakeQuantize):
+                parent._modules[key] = nn.Identity().eval()

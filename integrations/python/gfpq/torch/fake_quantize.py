@@ -2,75 +2,97 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from enum import Enum
-from typing import Any
+from typing import Any, Callable, cast
 
 import torch
 from torch import Tensor, nn
+from torch.fx.proxy import Proxy
+from torch.jit._trace import is_tracing
 
-from ..errors import NotInitializedError
-from ..library import BLOCK_LENGTH
-from ..param import Mode, Param, width_of
+from ..errors import BadParametersError, NotInitializedError, NotSupportedError
+from ..param import Mode, Param
+from ..widths import DEFAULT_BITS, WIDTHS, width_of
 from . import distributed
-from .tensors import HALVES, delta_of, float_copy, quantize_
+from .ranges import Range, Widest, range_of
+from .tensors import HALVES, float_copy, quantize_
 
+_NO_DATA = float("-inf")  # as an exponent: less than any
+_NEARLY = 0.01  # of a step: what rounding may do to an average of equal ranges
+_UNKNOWN = [0.0, 0.0, 0.0]  # a row of `range` that holds nothing
 
-_NO_DELTA = -(1 << 30)  # less than any
+Row = list[float]
 
 
 class Policy(str, Enum):
     """Where a FakeQuantize takes its range from."""
 
-    TRAINING = "training"  # INIT at the first batch in training, UPDATE at the others, APPLY in evaluation
+    TRAINING = "training"  # the batches in training and in calibration; APPLY in evaluation
     ALWAYS_INIT = "always init"  # INIT at every call: the range of weights follows the weights
-    FIXED = "fixed"  # APPLY at every call
+    FIXED = "fixed"  # APPLY at every call; set_params gives the range, and calibration leaves it
 
 
 class FakeQuantize(nn.Module):
     """Quantizes and dequantizes a tensor: float32 or float64, on CPU or CUDA; float16 and bfloat16 as float32.
 
-    The Param is kept in the buffer `blocks`, uint8 [groups, 16], zeros until the first batch. It moves, is saved and is
-    loaded with the model, on any device. The buffer `bit_width` is saved with it: a state for another width is refused.
-    Neither is a parameter, so no optimizer changes them.
+    The ranges are in the buffer `range`, float64 [groups, 3]: w * (e, bits, 1) for a range whose largest value is 2^e,
+    zeros where no batch was seen. So a weighted average of states (EMA, SWA) is again a state, and one that was not set
+    counts for nothing in it; a range between two steps is rounded to the wider one. `half` and the like leave the
+    buffer alone. It is saved and loaded with the model, on any device; a state for another width is refused; one that
+    lacks the range changes nothing, with a warning. The vendor's blocks of 16 bytes are `bytes` of `params`.
+    With ALWAYS_INIT there is no buffer. Nothing is a parameter, so no optimizer changes it.
 
     The gradient is straight-through: that of the output is passed on as it is, for the staircase's own is zero nearly
     everywhere. With `clip_gradient` it is stopped where |x| exceeds the largest value, 2^((delta+K)/S).
 
-    Under torch.distributed, in training, all ranks of `process_group` take part in every call, and use the widest
-    range that one of them saw. (ALWAYS_INIT is for weights, which all ranks have alike, and does not ask the others.)
+    Infinities and NaN never enter a range. `nonfinite` counts them, and the first are warned of.
+
+    Under torch.distributed, in training, all ranks of `process_group` take part in every call, and use the range of
+    their joined batch. (ALWAYS_INIT is for weights, which all ranks have alike, and does not ask the others.)
+
+    In backward, where a checkpoint computes a module again, ranges stay: they have seen this batch.
+
+    A call in a CUDA graph's capture takes the ranges of the last call before it, and must be in evaluation.
 
     Args:
-        bits: 8 or 16.
+        bits: a width of gfpq.widths.WIDTHS.
         policy: where the range comes from.
+        range: how TRAINING follows the batches: "widest" (the vendor's UPDATE), "moving maximum", "percentile",
+            "fixed", or an object of gfpq.torch.ranges.
         groups: into how many equal parts axis `dim` is cut, each with a Param of its own.
         dim: the axis of the groups; negative counts from the last.
         clip_gradient: stop the gradient beyond the largest value.
         process_group: torch.distributed's; None is the default group. Not copied or pickled with the module.
 
     Raises NotInitializedError when called in evaluation before any batch in training; ValueError where `groups` does
-    not divide the axis; TypeError for tensors of integers.
+    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced or scripted.
     """
 
-    blocks: Tensor
-    bit_width: Tensor
+    range: Tensor | None
 
     def __init__(
-        self, bits: int = 8, policy: Policy = Policy.TRAINING, *, groups: int = 1, dim: int = 1,
-        clip_gradient: bool = False, process_group: Any = None,
+        self, bits: int = DEFAULT_BITS, policy: Policy = Policy.TRAINING, *, range: str | Range = "widest",
+        groups: int = 1, dim: int = 1, clip_gradient: bool = False, process_group: Any = None,
     ) -> None:
         super().__init__()
         width_of(bits)
         self.bits, self.policy = bits, Policy(policy)
+        self.range_choice = range_of(range)
         self.groups, self.dim = groups, dim
         self.clip_gradient = clip_gradient
         self.process_group = process_group
         self.enabled = True
+        self.calibrating = False  # `calibrate` sets it: the range follows the batches in evaluation too
+        self.nonfinite = 0
         self.name = ""  # for messages; `prepare` sets it
-        self.register_buffer("blocks", torch.zeros(groups, BLOCK_LENGTH, dtype=torch.uint8))
-        self.register_buffer("bit_width", torch.tensor(bits, dtype=torch.uint8))
-        self._params = [Param(bits) for _ in range(groups)]
-        self._read: tuple[int, int] | None = None  # which buffer, and which version of it, _params stands for
-        self._stored: list[bytes] = []  # what that buffer holds
+        self.input_number = 0  # which input of a function with several, such as Concat
+        buffer = None if self.policy is Policy.ALWAYS_INIT else torch.zeros(groups, 3, dtype=torch.float64)
+        self.register_buffer("range", buffer)
+        self._rows = [_UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
+        self._params = [Param(bits) for _ in self._rows]
+        self._read: tuple[int, int] | None = None  # on a GPU: which buffer, and which version of it, was seen
 
     @property
     def params(self) -> list[Param]:
@@ -81,9 +103,12 @@ class FakeQuantize(nn.Module):
         """Takes one Param a group. Raises ValueError for another number of them or another bit width."""
         if len(params) != self.groups or any(param.bits != self.bits for param in params):
             raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
-        self._current_params()  # learns what the buffer holds now
-        self._params = [Param.from_bytes(bytes(param), self.bits) for param in params]
-        self._store()
+        self._set_rows([[_exponent_of(param), self.bits, 1.0] if param.initialized else _UNKNOWN for param in params])
+
+    def forget(self) -> None:
+        """Drops the ranges and the count of numbers that are not finite."""
+        self.nonfinite = 0
+        self._set_rows([_UNKNOWN] * self.groups)
 
     @property
     def initialized(self) -> bool:
@@ -94,15 +119,23 @@ class FakeQuantize(nn.Module):
         """Returns the quantized tensor, with x's shape, type and device."""
         if not self.enabled:
             return x
+        if isinstance(x, Proxy) or is_tracing() or _is_compiling():
+            raise self._no_tracing()
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
         if x.requires_grad and torch.is_grad_enabled():
             return _StraightThrough.apply(x, self)
         return self._quantize(x)
 
+    def train(self, mode: bool = True) -> FakeQuantize:
+        self._read = None  # changes that raise no version (Tensor.data) are seen at the latest now
+        return super().train(mode)
+
     def extra_repr(self) -> str:
+        choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
         groups = f", groups={self.groups}" if self.groups > 1 else ""
-        return f"bits={self.bits}, policy={self.policy.value!r}{groups}" + ("" if self.enabled else ", disabled")
+        disabled = "" if self.enabled else ", disabled"
+        return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
     def _quantize(self, x: Tensor) -> Tensor:
         work = float_copy(x)
@@ -123,78 +156,210 @@ class FakeQuantize(nn.Module):
         return x.reshape(shape).movedim(dim, 0)
 
     def _quantize_parts_(self, parts: list[Tensor]) -> None:
+        learns = self.policy is Policy.TRAINING and (
+            self.calibrating or (self.training and self.range_choice.learns and not _recomputing())
+        )
+        if _capturing(parts[0]):
+            if learns:
+                raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the "
+                                        "model in evaluation (model.eval())")
+        elif learns or self.policy is Policy.ALWAYS_INIT:
+            self._learn(parts)
+            for part, param in zip(parts, self._params):
+                if param.initialized:
+                    quantize_(part, param=param, mode=Mode.APPLY)
+                else:  # no finite number was seen yet
+                    quantize_(part, bits=self.bits)
+            return
         params = self._current_params()
-        if self.policy is Policy.ALWAYS_INIT:
-            modes = [Mode.INIT] * len(params)
-        elif self.training and self.policy is Policy.TRAINING:
-            if distributed.world_size(self.process_group) > 1:
-                self._agree(parts)
-                modes = [Mode.APPLY] * len(params)
-            else:
-                modes = [Mode.UPDATE if param.initialized else Mode.INIT for param in params]
-        elif all(param.initialized for param in params):
-            modes = [Mode.APPLY] * len(params)
-        else:
+        if not all(param.initialized for param in params):
             raise NotInitializedError(
                 f"{self._label()} has no range yet: run a batch in training mode (model.train()), or "
                 "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
             )
-        for part, param, mode in zip(parts, self._params, modes):
-            quantize_(part, param=param, mode=mode)
-        self._store()
+        for part, param in zip(parts, params):
+            quantize_(part, param=param, mode=Mode.APPLY)
 
-    def _agree(self, parts: list[Tensor]) -> None:
-        """Widens the ranges to this batch's, on all ranks."""
-        deltas = [
-            max(
-                delta_of(part, self.bits) if part.numel() else _NO_DELTA,
-                param.delta if param.initialized else _NO_DELTA,
-            )
-            for part, param in zip(parts, self._params)
-        ]
-        deltas = distributed.widest(deltas, parts[0].device, self.process_group)
-        self._params = [
-            Param(self.bits) if delta == _NO_DELTA else Param.from_delta(delta, self.bits) for delta in deltas
-        ]
+    def _learn(self, parts: list[Tensor]) -> None:
+        """Takes this batch into the ranges."""
+        exponents = self._exponents(parts)
+        if self.policy is Policy.ALWAYS_INIT:
+            self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else _UNKNOWN for e in exponents])
+            return
+        if distributed.world_size(self.process_group) > 1:
+            exponents = distributed.largest(exponents, parts[0].device, self.process_group)
+        self._current_params()
+        rows = []
+        for row, exponent in zip(self._rows, exponents):
+            if exponent != _NO_DATA:
+                total, weight = self.range_choice.merge((row[0], row[2]), exponent)
+                row = [total, self.bits * weight, weight]
+            rows.append(row)
+        self._set_rows(rows)
+
+    def _exponents(self, parts: list[Tensor]) -> list[float]:
+        """For each part the exponent of the range that it asks for, -inf where it has no finite number."""
+        extremes = [torch.stack(torch.aminmax(part)) if part.numel() else part.new_zeros(2) for part in parts]
+        exponents = []
+        for part, (low, high) in zip(parts, torch.stack(extremes).tolist()):
+            largest, numbers = max(-low, high), part
+            if not largest < float("inf"):
+                numbers = part[part.isfinite()]
+                self._count(part.numel() - numbers.numel(), part.numel())
+                largest = numbers.abs().amax().item() if numbers.numel() else 0.0
+            if numbers.numel() == 0:
+                exponents.append(_NO_DATA)
+                continue
+            number = torch.tensor([self.range_choice.reach(numbers, largest)], dtype=part.dtype)
+            param = Param(self.bits)
+            quantize_(number, param=param, mode=Mode.INIT)  # the largest |x| decides alone
+            exponents.append(_exponent_of(param))
+        return exponents
+
+    def _count(self, nonfinite: int, total: int) -> None:
+        if self.nonfinite == 0:
+            warnings.warn(f"{self._label()} got a tensor in which {nonfinite} of {total} numbers are infinite or NaN: "
+                          "they don't enter the range", RuntimeWarning, stacklevel=2)
+        self.nonfinite += nonfinite
 
     def _current_params(self) -> list[Param]:
         """The Params on the host. They are read again where the buffer was changed or replaced from outside.
 
-        Asking a buffer on a GPU for its bytes at each call would stop the GPU's queue each time.
+        Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
         """
-        if self._read is None or self._read != self._buffer_version():
-            rows = self.blocks.cpu().tolist()
-            self._params = [Param.from_bytes(bytes(row), self.bits) for row in rows]
-            self._read = self._buffer_version()
-            self._stored = [bytes(param) for param in self._params]
+        if self.range is None:
+            return self._params
+        capturing = _capturing(self.range)
+        if self._read is None or self._read != self._version_of() or not (self.range.is_cuda or capturing):
+            if capturing:
+                raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
+                                        "CUDA graph, which can't read the range")
+            self._take_rows(self.range.tolist())
+            self._read = self._version_of()
         return self._params
 
-    def _buffer_version(self) -> tuple[int, int] | None:
-        """Tells the buffer and its content apart from others. None for tensors of inference mode, which keep none."""
-        return None if self.blocks.is_inference() else (id(self.blocks), self.blocks._version)
+    def _version_of(self) -> tuple[int, int] | None:
+        """Tells the buffer and its content apart from others. None where that can't be told."""
+        if self.range is None or self.range.is_inference():
+            return None
+        return id(self.range), self.range._version
 
-    def _store(self) -> None:
-        """Writes the Params to the buffer where they changed."""
-        content = [bytes(param) for param in self._params]
-        if content != self._stored:
+    def _take_rows(self, rows: list[Row]) -> None:
+        if rows != self._rows:
+            self._params = [self._param_of(row) for row in rows]
+            self._rows = rows
+
+    def _set_rows(self, rows: list[Row]) -> None:
+        """Writes the rows to the buffer where they changed."""
+        self._current_params()  # learns what the buffer holds now
+        if rows != self._rows and self.range is not None:
             with torch.no_grad():
-                self.blocks.copy_(torch.tensor([list(block) for block in content], dtype=torch.uint8))
-            self._read = self._buffer_version()
-            self._stored = content
+                self.range.copy_(torch.tensor(rows, dtype=torch.float64))
+            self._read = self._version_of()
+        self._take_rows(rows)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *arguments: Any) -> None:
-        saved = state_dict.get(prefix + "bit_width")
-        if saved is not None and int(saved) != self.bits:
-            errors = arguments[-1]
-            errors.append(f"{prefix[:-1]} was saved for {int(saved)} bit and is to be loaded for {self.bits} bit")
+    def _param_of(self, row: Row) -> Param:
+        total, bits, weight = row
+        if row == _UNKNOWN:
+            return Param(self.bits)
+        if not (0 < weight < float("inf") and abs(bits / weight - self.bits) < 0.5 and abs(total) < float("inf")):
+            raise BadParametersError(f"{self._label()}: the buffer `range` is damaged or for another bit width: {row}")
+        return _param_of(total / weight, self.bits)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> FakeQuantize:
+        before = self.range
+        super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
+        if before is not None and self.range is not None and self.range.dtype != before.dtype:  # half, float
+            self.range = before.to(self.range.device)
+        self._read = None
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool, missing: list[str],
+        unexpected: list[str], errors: list[str],
+    ) -> None:
+        key = prefix + "range"
+        _convert_blocks(state_dict, prefix)
+        loaded = state_dict.get(key)
+        if loaded is not None and loaded.dim() == 2 and loaded.shape[1] == 3:
+            wrong = {round(row[1] / row[2]) for row in loaded.tolist() if row[2] > 0} - {self.bits}
+            if wrong:
+                errors.append(f"{prefix[:-1]} was saved for {wrong.pop()} bit and is to be loaded for {self.bits} bit")
+                return
+        if self.range is None:
+            state_dict.pop(key, None)
+        elif loaded is None:
+            warnings.warn("the state_dict lacks ranges of data, as that of a float model does: they stay as they are. "
+                          "Find them with gfpq.torch.calibrate or in training.", stacklevel=2)
             return
-        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
+            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+        )
+        if self.range is not None and self.range.dtype != torch.float64:  # load_state_dict(assign=True)
+            self.range = self.range.double()
+        self._read = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "process_group": None, "_read": None}
 
+    def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it
+        raise self._no_tracing()
+
+    def _no_tracing(self) -> NotSupportedError:
+        return NotSupportedError(f"{self._label()} can't be traced, scripted or exported: the result would be a float "
+                                 "network. Take the model that gfpq.torch.export(model) returns.")
+
     def _label(self) -> str:
         return f"FakeQuantize of {self.name}" if self.name else "FakeQuantize"
+
+
+def _exponent_of(param: Param) -> float:
+    """log2 of the largest value: exact in float64."""
+    width = WIDTHS[param.bits]
+    return (param.delta + width.largest_code) / width.steps
+
+
+def _param_of(exponent: float, bits: int) -> Param:
+    """The narrowest Param whose largest value is 2^exponent or more."""
+    width = width_of(bits)
+    position = exponent * width.steps - width.largest_code
+    delta = round(position)
+    if position - delta > _NEARLY:
+        delta += 1
+    return Param.from_delta(max(-width.delta_limit, min(width.delta_limit, delta)), bits)
+
+
+def _convert_blocks(state_dict: dict[str, Any], prefix: str) -> None:
+    """Turns the entries of version 1.2, blocks of 16 bytes, into `range`."""
+    blocks, bits = state_dict.pop(prefix + "blocks", None), state_dict.pop(prefix + "bit_width", None)
+    if blocks is None or bits is None:
+        return
+    params = [Param.from_bytes(bytes(block), int(bits)) for block in blocks.tolist()]
+    rows = [[_exponent_of(param), int(bits), 1.0] if param.initialized else _UNKNOWN for param in params]
+    state_dict[prefix + "range"] = torch.tensor(rows, dtype=torch.float64)
+
+
+def _capturing(x: Tensor) -> bool:
+    """Whether work on this tensor goes into a CUDA graph."""
+    return x.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+def _recomputing() -> bool:
+    """Whether a checkpoint runs the forward pass again, in backward: what it sees is in the range already."""
+    graph_task = getattr(cast(Any, torch)._C, "_current_graph_task_id", None)  # since PyTorch 2.0
+    if graph_task is not None:
+        return bool(graph_task() != -1)
+    frame = sys._getframe(1)
+    while frame is not None:
+        name, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if name == "torch.utils.checkpoint" and function in ("backward", "unpack"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+# Since PyTorch 2.1: of torch.compile and torch.export.
+_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -212,7 +377,8 @@ class _StraightThrough(torch.autograd.Function):
 def _inside(x: Tensor, quantizer: FakeQuantize) -> Tensor:
     """Where |x| does not exceed its group's largest value."""
     x = x.detach().float() if x.dtype in HALVES else x.detach()
-    largest = torch.tensor([param.largest for param in quantizer._current_params()], dtype=x.dtype, device=x.device)
+    limits = [param.largest if param.initialized else 0.0 for param in quantizer._current_params()]
+    largest = torch.tensor(limits, dtype=x.dtype, device=x.device)
     if quantizer.groups == 1:
         return x.abs() <= largest
     dim = quantizer.dim % x.dim()

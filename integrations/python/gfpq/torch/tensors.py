@@ -85,16 +85,6 @@ def float_copy(tensor: Tensor) -> Tensor:
     return tensor.clone(memory_format=torch.preserve_format)
 
 
-def delta_of(tensor: Tensor, bits: int) -> int:
-    """The delta that Mode.INIT takes from a tensor, found without quantizing it: the largest |x| decides alone."""
-    largest = tensor.detach().abs().amax() if tensor.numel() else tensor.new_zeros(())
-    if largest.isnan():  # NaN counts for nothing; infinities stay
-        largest = tensor.detach().nan_to_num(0.0, float("inf"), float("-inf")).abs().amax()
-    param = Param(bits)
-    quantize_(float_copy(largest.cpu()), param=param, mode=Mode.INIT)
-    return param.delta
-
-
 def _check_gradient(tensor: Tensor) -> None:
     if tensor.requires_grad and torch.is_grad_enabled():
         raise ValueError(

@@ -1,0 +1,152 @@
+"""What `prepare` makes of the model itself: it knows its quantized layers, and refuses to run without them."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import NotSupportedError
+from .layers import QuantizedLayer, Swapped, made_class, without
+from .operations import layer_kind
+from .recorded import Record
+from .running import assigned_forward
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]  # arguments and keyword arguments
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor without its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    def make(self, generator: torch.Generator, device: torch.device) -> Tensor:
+        """A tensor of this kind: normal numbers, or zeros of integers."""
+        if self.dtype.is_floating_point:
+            return torch.randn(self.shape, generator=generator).to(device, self.dtype)
+        return torch.zeros(self.shape, dtype=self.dtype, device=device)
+
+
+@dataclass
+class State:
+    """What a prepared model knows of itself; without tensors."""
+
+    quantized: list[str]  # names of layers
+    unquantized: list[str]  # layers of NNIE's that were skipped
+    record: Record | None = None  # of the pass in prepare
+    inputs: Call | None = None  # of the first pass, with TensorSpecs for tensors
+    folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
+    compared: bool = False  # an export folded as this record says, and compared the outputs
+
+    def __deepcopy__(self, _memo: Any) -> State:
+        return replace(self, folded=list(self.folded))  # a record never changes
+
+
+class QuantizedModel(Swapped):
+    """A prepared model. It raises NotSupportedError where its quantized layers were replaced by float ones."""
+
+    _gfpq: State
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        check(self, self._gfpq)
+        if self._gfpq.inputs is None:
+            with suppress(TypeError):
+                self._gfpq.inputs = spec_of(arguments, keywords)
+        return super().__call__(*arguments, **keywords)
+
+
+def enter(model: nn.Module, state: State) -> None:
+    """Makes a model a QuantizedModel."""
+    model.__class__ = made_class(QuantizedModel, type(model))
+    model._gfpq = state  # type: ignore[assignment]
+
+
+def leave(model: nn.Module) -> None:
+    """Undoes `enter`, for the model and any prepared part of it."""
+    for module in model.modules():
+        if isinstance(module, QuantizedModel):
+            module.__class__ = without(module, QuantizedModel)
+            del module._gfpq
+
+
+def check_all(model: nn.Module) -> None:
+    """`check` for a model and its prepared parts."""
+    for module in model.modules():
+        if isinstance(module, QuantizedModel):
+            check(module, module._gfpq)
+
+
+def check(model: nn.Module, state: State) -> None:
+    """Raises NotSupportedError where a quantized layer gave way to one in float."""
+    found = [_find(model, name) for name in state.quantized]
+    if all(isinstance(layer, QuantizedLayer) and not assigned_forward(layer) for layer in found):
+        return
+    floating = {name: layer for name, layer in model.named_modules() if layer_kind(layer)}
+    replaced = [
+        name
+        for name, layer in floating.items()
+        if name not in state.unquantized and (not isinstance(layer, QuantizedLayer) or assigned_forward(layer))
+    ]
+    if replaced:
+        raise NotSupportedError(
+            f"layers were replaced after gfpq.torch.prepare and would run in float: {_some(replaced)}. If a fuse() "
+            "of the model did that: leave it out, gfpq.torch.export folds BatchNorm, and prepare(..., fold=True) does "
+            "before training. If the layers are to be new: gfpq.torch.remove(model), then prepare it again."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _find(model: nn.Module, name: str) -> nn.Module | None:
+    module: Any = model
+    for key in name.split(".") if name else ():
+        module = module._modules.get(key)
+        if module is None:
+            return None
+    return module
+
+
+def example_of(model: nn.Module) -> Any:
+    """Random inputs like those of a prepared model's first pass, as `record` takes them; None where there was none."""
+    if not isinstance(model, QuantizedModel) or model._gfpq.inputs is None:
+        return None
+    arguments, keywords = model._gfpq.inputs
+    if arguments and keywords:
+        arguments, keywords = (), inspect.signature(model.forward).bind(*arguments, **keywords).arguments
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)  # its own: nothing but training draws from PyTorch's
+    return mapped(
+        lambda item: item.make(generator, device) if isinstance(item, TensorSpec) else item, keywords or arguments
+    )
+
+
+def mapped(function: Any, value: Any) -> Any:
+    """Applies a function to what a structure of tuples, lists and dicts holds."""
+    if isinstance(value, dict):
+        return {key: mapped(function, item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(mapped(function, item) for item in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(mapped(function, item) for item in value)
+    return function(value)
+
+
+def spec_of(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
+    """What a model was called with, without numbers. Raises TypeError for inputs that can't be made again."""
+    return cast(Call, mapped(_spec_of, (arguments, keywords)))
+
+
+def _spec_of(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return TensorSpec(tuple(value.shape), value.dtype)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a {type(value).__name__} can't be made again")

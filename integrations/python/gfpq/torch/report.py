@@ -1,0 +1,78 @@
+"""What `prepare` could not do, or could not know: as data and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from .functional import CallSites
+from .operations import QUANTIZED_FUNCTIONS
+from .pairs import Pairs
+from .recorded import Record, aligned
+
+NOT_QUANTIZED, NOT_FOLDED, SHARED, NEVER_CALLED = "not quantized", "not folded", "shared", "never called"
+NOT_KNOWN = "not known"
+_WITH_WEIGHTS = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing to know: of a layer or an operation by its name, what holds for it, and why."""
+
+    name: str
+    kind: str
+    what: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """The remarks on a prepared model; prints as a table."""
+
+    rows: list[Remark] = field(default_factory=list)
+
+    def names(self, what: str) -> list[str]:
+        """Whom a remark of this sort is about."""
+        return [row.name for row in self.rows if row.what == what]
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "nothing to remark"
+        return aligned([("name", "kind", "remark", "reason"), *((r.name, r.kind, r.what, r.reason) for r in self.rows)])
+
+
+def report_of(
+    record: Record | None, calls: CallSites, pairs: Pairs, quantized: Collection[str], skipped: Collection[str]
+) -> Report:
+    """The remarks on a float model.
+
+    Args:
+        record: of its pass, None where there was none.
+        calls, pairs: what was found of functions and BatchNorms.
+        quantized: names of the layers and calls that get quantizers.
+        skipped: names that the user left out.
+    """
+    rows = [Remark(name, "BatchNorm", NOT_FOLDED, reason) for name, reason in pairs.reasons.items()]
+    if record is None:
+        reason = "without example_inputs functions (torch.cat, +, F.interpolate, F.max_pool2d) can't be seen"
+        return Report([Remark("(model)", "", NOT_KNOWN, reason), *rows])
+    unquantized = {}
+    for operation in record.operations:
+        name, kind = operation.place, operation.kind
+        if name in calls.reasons:
+            unquantized[name] = kind or "", calls.reasons[name]
+        elif kind is None and operation.parameters and operation.inputs:
+            unquantized[name] = "", f"{operation.function} is no layer of NNIE's: its parameters stay in float"
+        elif kind in (*_WITH_WEIGHTS, *QUANTIZED_FUNCTIONS) and name not in quantized:
+            why = "skip" if {name, operation.layer} & set(skipped) else f"a function, called at {operation.site}"
+            unquantized[name] = kind, why
+    rows += [Remark(name, kind, NOT_QUANTIZED, reason) for name, (kind, reason) in unquantized.items()]
+    for name in record.shared:
+        if name in quantized:
+            kind, times = str(record.modules[name].kind), len(record.of_module(name))
+            rows.append(Remark(name, kind, SHARED, f"called {times} times: one range for all"))
+    for name in record.never_called:
+        if name in quantized:
+            kind = str(record.modules[name].kind)
+            rows.append(Remark(name, kind, NEVER_CALLED, "in the recorded pass, in evaluation"))
+    return Report(rows)

@@ -1,0 +1,76 @@
+// The value nearest to a magnitude within the ladder by a table of pieces (carry_tables.hpp).
+// Included once for each target, after highway.h.
+#if defined(GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP
+#undef GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP
+#else
+#define GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP
+#endif
+
+#include "kernels/carry_tables.hpp"
+#include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/cpu/lookup-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace gfpq {
+namespace HWY_NAMESPACE {
+namespace {
+
+// Constructors are spelled out since GCC does not compile implicit ones for the target.
+
+/// Looks up what belongs to a magnitude's piece of an octave, by the bits that follow the exponent.
+template <class D, class P>
+class PieceLookup {
+  using V = hn::VFromD<D>;
+
+public:
+  template <class Tables>
+  HWY_INLINE explicit PieceLookup(const Tables& tables) : narrow_(tables.carry), wide_(tables.wide_carry) {}
+
+  HWY_INLINE V operator()(V magnitude) const {
+    const V narrow = narrow_(shift_right<P::piece_shift>(magnitude));
+    if constexpr (!upper_half_is_wide)
+      return narrow;
+    const V wide = wide_(shift_right<P::bin_shift>(magnitude));
+    const V half_as_sign = hn::ShiftLeft<8 * sizeof(hn::TFromD<D>) - P::fraction_bits>(magnitude);
+    return if_negative(half_as_sign, wide, narrow);
+  }
+
+private:
+  // Where the narrow pieces of a whole octave take four registers, two for the lower half and one of wide pieces for
+  // the upper half are faster; where one instruction looks up in two, that is not so.
+  static constexpr bool upper_half_is_wide = !Traits::looks_up_in_two && registers_for<D, P::count>() == 4;
+
+  Lookup<D, upper_half_is_wide ? P::count / 2 : P::count> narrow_;
+  Lookup<D, P::wide_count> wide_;
+};
+
+template <class Float, class Width>
+class ByPiece {
+  using F = Format<Float>;
+  using V = Vec<Float>;
+  using Tables = CarryTables<Float, Width>;
+
+public:
+  static constexpr bool needs_rounding_to_nearest = false;
+
+  HWY_INLINE ByPiece() : carry_(tables_), value_(tables_.value) {}
+
+  HWY_INLINE V operator()(V magnitude) const {
+    const V binned = hn::Add(magnitude, carry_(magnitude));
+    const V exponent = hn::And(binned, set_bits<Float>(F::infinity));
+    return hn::Or(exponent, value_(shift_right<Tables::P::bin_shift>(binned)));
+  }
+
+private:
+  static constexpr const Tables& tables_ = carry_tables<Float, Width>;
+  PieceLookup<Lanes<Float>, typename Tables::P> carry_;
+  Lookup<Lanes<Float>, Width::steps> value_;
+};
+
+} // namespace
+} // namespace HWY_NAMESPACE
+} // namespace gfpq
+HWY_AFTER_NAMESPACE();
+
+#endif
