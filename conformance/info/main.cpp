@@ -58,7 +58,8 @@ Loaded load(const std::string& named, const std::string& file) {
     } else {
       path = file;
       const std::string folders = environment("LD_LIBRARY_PATH");
-      why = "the first that the system's loader finds, LD_LIBRARY_PATH " + (folders.empty() ? "is empty" : "= " + folders);
+      why = "the first that the system's loader finds, LD_LIBRARY_PATH " +
+            (folders.empty() ? "is empty" : "= " + folders);
     }
   } else {
     path = std::filesystem::absolute(named).string();
@@ -75,8 +76,8 @@ std::string digest(Quantize<Float>* quantize, unsigned bits) {
   if (quantize == nullptr)
     return "not offered";
   int failed = GFPQ_SUCCESS;
-  const std::string got = conformance::workload_digest<Float>(
-      [&](std::vector<Float>& data, GFPQ_PARAM_ST* param, std::size_t offset) {
+  const std::string got =
+      conformance::workload_digest<Float>([&](std::vector<Float>& data, GFPQ_PARAM_ST* param, std::size_t offset) {
         std::vector<Float> moved(data.size() + offset);
         std::copy(data.begin(), data.end(), moved.begin() + static_cast<std::ptrdiff_t>(offset));
         const int status = quantize(moved.data() + offset, static_cast<unsigned>(data.size()), bits, param);
@@ -158,7 +159,8 @@ void print(const Json& report) {
   for (const auto& [name, value] : report.items())
     if (value.is_object())
       for (const auto& [inner, content] : value.items())
-        std::cout << (name + " " + inner + ":                                ").substr(0, 26) << text_of(content) << "\n";
+        std::cout << (name + " " + inner + ":                                ").substr(0, 26) << text_of(content)
+                  << "\n";
     else
       std::cout << (name + ":                                ").substr(0, 26) << text_of(value) << "\n";
 }
@@ -200,8 +202,10 @@ int main(int argc, char** argv) {
   report["messages"] = messages.empty() ? "standard output (GFPQ_MESSAGES is not set)" : "GFPQ_MESSAGES=" + messages;
   report["gpu"] = gpu_library(text_of(report["library"]));
 
-  auto* single = reinterpret_cast<Quantize<float>*>(dlsym(loaded.handle, "_Z23HI_GFPQ_QuantAndDeQuantPfjjP14_GFPQ_PARAM_ST"));
-  auto* real = reinterpret_cast<Quantize<double>*>(dlsym(loaded.handle, "_Z23HI_GFPQ_QuantAndDeQuantPdjjP14_GFPQ_PARAM_ST"));
+  auto* single =
+      reinterpret_cast<Quantize<float>*>(dlsym(loaded.handle, "_Z23HI_GFPQ_QuantAndDeQuantPfjjP14_GFPQ_PARAM_ST"));
+  auto* real =
+      reinterpret_cast<Quantize<double>*>(dlsym(loaded.handle, "_Z23HI_GFPQ_QuantAndDeQuantPdjjP14_GFPQ_PARAM_ST"));
   Json& test = report["self-test"] = Json::object();
   bool passed = true;
   for (const unsigned bits : {8u, 16u}) {

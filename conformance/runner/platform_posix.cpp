@@ -81,7 +81,7 @@ const char* signal_name(int number) { // sigabbrev_np needs glibc 2.32
     return "BUS";
   }
 }
-}
+} // namespace
 
 void on_crash(void (*tell)(const char*)) {
   tell_crash = tell;
