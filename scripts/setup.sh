@@ -18,11 +18,13 @@ run=(
 test=(
   binutils clang-14 clang-format-14 dpkg-dev file g++-aarch64-linux-gnu g++-mingw-w64-x86-64-posix googletest
   libclang-rt-14-dev libfuzzer-14-dev libomp-14-dev libopenmpi-dev lld-14 llvm-14 openmpi-bin pkgconf
-  python3-hypothesis python3-mpmath python3-pip python3-pyelftools python3-scipy python3-setuptools python3-sklearn python3-torch
-  python3-wheel qemu-user valgrind wine wine64
+  python3-hypothesis python3-mpmath python3-pip python3-pyelftools python3-scipy python3-setuptools python3-sklearn
+  python3-torch python3-wheel qemu-user valgrind wine wine64
 )
-portable=(binutils debootstrap dpkg-dev file googletest llvm-14 pkgconf python3-pip python3-pyelftools python3-setuptools
-          python3-venv python3-wheel)
+portable=(
+  binutils debootstrap dpkg-dev file googletest llvm-14 pkgconf python3-pip python3-pyelftools python3-setuptools
+  python3-venv python3-wheel
+)
 
 usage() {
   sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -71,7 +73,11 @@ else
   fi
 fi
 
-if [ -n "$want_portable" ] && ! build/tools/bin/python -m pip freeze 2>/dev/null | grep -qxF "$(grep == cmake/portable/requirements.txt)"; then
-  python3 -m venv build/tools
-  build/tools/bin/python -m pip -q install -r cmake/portable/requirements.txt
+# Each line of the list is installed in that version.
+if [ -n "$want_portable" ]; then
+  installed=$(build/tools/bin/python -m pip freeze 2>/dev/null || true)
+  if grep == cmake/portable/requirements.txt | grep -vxF "$installed" >/dev/null; then
+    python3 -m venv build/tools
+    build/tools/bin/python -m pip -q install -r cmake/portable/requirements.txt
+  fi
 fi
