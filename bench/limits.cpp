@@ -7,6 +7,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef GFPQ_BENCH_X86
+#include "kernels/cpu/x86_features.hpp"
+#endif
+
 namespace bench {
 namespace {
 
@@ -15,9 +19,9 @@ volatile double factor_one = 1;
 
 const AllLoops& loops_of_machine() {
 #ifdef GFPQ_BENCH_X86
-  if (__builtin_cpu_supports("avx512f"))
+  if (gfpq::x86_features().has_avx512)
     return avx512_loops;
-  if (__builtin_cpu_supports("avx2"))
+  if (gfpq::x86_features().has_avx2)
     return avx2_loops;
 #endif
   return baseline_loops;

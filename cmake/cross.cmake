@@ -15,3 +15,13 @@ set(BUILD_GMOCK OFF)
 set(INSTALL_GTEST OFF)
 FetchContent_Declare(GTest SOURCE_DIR /usr/src/googletest OVERRIDE_FIND_PACKAGE)
 FetchContent_MakeAvailable(GTest)
+
+# Google Benchmark's libraries in Debian are compiled; a folder with its source makes gfpq_bench part of a portable package.
+set(GFPQ_BENCHMARK_SOURCE "" CACHE PATH "Source of Google Benchmark, for cross builds")
+if(GFPQ_BENCHMARK_SOURCE)
+  set(BENCHMARK_ENABLE_TESTING OFF)
+  set(BENCHMARK_ENABLE_INSTALL OFF)
+  set(BENCHMARK_ENABLE_WERROR OFF)
+  FetchContent_Declare(benchmark SOURCE_DIR ${GFPQ_BENCHMARK_SOURCE} OVERRIDE_FIND_PACKAGE)
+  FetchContent_MakeAvailable(benchmark)
+endif()

@@ -5,9 +5,17 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# Not the builder's umask.
+set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
+    OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS ${CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS})
+
 set(libraries gfpq_shared gfpq_static)
 if(GFPQ_HAS_CUDA)
   list(APPEND libraries gfpq_gpu_shared gfpq_gpu_static)
+endif()
+if(GFPQ_PORTABLE) # a static library made with another C++ library does not link with the user's
+  list(FILTER libraries EXCLUDE REGEX static)
 endif()
 foreach(library ${libraries})
   string(REPLACE _shared "" name ${library})
@@ -67,8 +75,10 @@ function(gfpq_install layout)
   if(arg_DOC)
     install(FILES Release_note.txt LICENSE DESTINATION ${arg_DOC} COMPONENT ${arg_DEVELOPMENT} ${excluded})
   endif()
-  install(DIRECTORY samples/ DESTINATION ${arg_SAMPLE} USE_SOURCE_PERMISSIONS COMPONENT ${arg_DEVELOPMENT} ${excluded}
-          PATTERN build-* EXCLUDE PATTERN __pycache__ EXCLUDE)
+  file(GLOB programs CONFIGURE_DEPENDS samples/*.sh samples/*.py)
+  install(PROGRAMS ${programs} DESTINATION ${arg_SAMPLE} COMPONENT ${arg_DEVELOPMENT} ${excluded})
+  install(FILES samples/CMakeLists.txt samples/sample.cpp samples/run_windows.bat DESTINATION ${arg_SAMPLE}
+          COMPONENT ${arg_DEVELOPMENT} ${excluded})
 endfunction()
 
 gfpq_install(default INCLUDE ${CMAKE_INSTALL_INCLUDEDIR} LIB ${CMAKE_INSTALL_LIBDIR} BIN ${CMAKE_INSTALL_BINDIR}
@@ -81,11 +91,21 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_GENERATOR TGZ)
 set(CPACK_ARCHIVE_FILE_EXTENSION .tgz)
-set(CPACK_PACKAGE_FILE_NAME GFPQLibs-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR})
+if(GFPQ_PORTABLE)
+  # With the programs that need nothing but this package, and the licences of what is linked into all of it.
+  foreach(program gfpq_info gfpq_conformance gfpq_bench)
+    if(TARGET ${program})
+      install(TARGETS ${program} RUNTIME DESTINATION bin COMPONENT archive EXCLUDE_FROM_ALL)
+    endif()
+  endforeach()
+  install(FILES cmake/portable/THIRD_PARTY_LICENSES.txt DESTINATION . COMPONENT archive EXCLUDE_FROM_ALL)
+  set(system_name linux)
+else()
+  set(system_name ${CMAKE_SYSTEM_NAME})
+endif()
+set(CPACK_PACKAGE_FILE_NAME GFPQLibs-${PROJECT_VERSION}-${system_name}-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
-set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS # not the builder's umask
-    OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/cpack_layouts.cmake)
 include(cmake/debian/cpack.cmake)
 include(CPack)

@@ -120,4 +120,13 @@ typedef void (*GFPQ_MESSAGE_SINK)(const char* message, void* user);
 /// former sink is no longer in use. (This project's own; the vendor's library lacks it.)
 extern "C" GFPQ_API void GFPQ_SetMessageSink(GFPQ_MESSAGE_SINK sink, void* user);
 
+/// Describes the library on this machine as a line of JSON: `target`, the instruction set that it uses (null where
+/// GFPQ_TARGET names none of `targets`), `targets`, those that it could use, fastest first, `threads`, the most that a
+/// call uses, and `gpu_architectures`, the GPU library's options of nvcc, else null. (This project's own; the vendor's
+/// library lacks it. The program gfpq_info shows it with all else that matters.)
+///
+/// \param text  `size` bytes for the line and a zero; 4096 are enough.
+/// \return GFPQ_SUCCESS, GFPQ_ERR_BAD_PARAMETERS where text is null, or GFPQ_ERR_SHORT_BUFFER.
+extern "C" GFPQ_API int GFPQ_Describe(char* text, unsigned int size);
+
 #endif

@@ -1,30 +1,49 @@
 #!/usr/bin/env bash
-# Sets up, builds, checks conformance, runs a short benchmark and writes the report. Ends with what was found.
+# Builds the library, checks its conformance, measures it and writes a report. Ends with what was found.
+#
+#     scripts/run.sh [--full]
+#
+#     --full    the long benchmark: minutes instead of seconds
+#
+# Installs missing packages where it runs as root, and says what they are elsewhere (scripts/setup.sh run). Writes build/
+# and report/ only. Ends with status 0 where the library conforms.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-./scripts/setup.sh
-cmake --preset release
-cmake --build --preset release -j "$(nproc)"
+suite=short
+for option in "$@"; do
+  case $option in
+    --full) suite=full ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; echo "run: unknown option '$option'" >&2; exit 2 ;;
+  esac
+done
+
+# Announces a phase, with the time since the start.
+phase() {
+  printf '\n== %s of 4: %s (%d s since the start)\n' "$1" "$2" "$SECONDS"
+}
+
+./scripts/setup.sh run
+phase 1 "build, about a minute on two cores"
+export NINJA_STATUS="[%f of %t, %e s] "
+cmake --preset release --log-level=WARNING
+cmake --build --preset release -j "$(nproc)" --target gfpq_shared gfpq_conformance gfpq_bench
 mkdir -p report
 
+phase 2 "conformance, about 20 seconds"
 conformance=0
 ./build/bin/gfpq_conformance --gtest_brief=1 --json=report/conformance.json || conformance=$?
 [ -s report/conformance.json ] || { echo "run: the conformance runner ended with status $conformance" >&2; exit 1; }
 /usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html \
   --markdown report/conformance.md
 
-echo
-echo "Compiling the GPU kernels for every architecture (about 20 seconds) ..."
-archs=()
-rm -f report/archs.*
-/usr/bin/python3 scripts/check_archs.py --json report/archs.json >report/archs.txt 2>&1 || true # the page tells problems
-if [ -s report/archs.json ]; then archs=(--archs report/archs.json); fi
-tail -n 1 report/archs.txt
+phase 3 "benchmark; each line begins with the seconds that it has run"
+./build/bin/gfpq_bench --suite="$suite" --benchmark_out=report/benchmark.json --benchmark_out_format=json
 
-echo
-echo "Measuring (about 90 seconds) ..."
-./build/bin/gfpq_bench --suite=short --benchmark_out=report/benchmark.json --benchmark_out_format=json
+phase 4 "report"
+archs=()
+if [ -s report/archs.json ]; then archs=(--archs report/archs.json); fi # scripts/check_archs.py --json report/archs.json
 /usr/bin/python3 scripts/report.py report/benchmark.json bench/results/guide-2019-quoted.json \
   --conformance report/conformance.json "${archs[@]}" --output report
 

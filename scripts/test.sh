@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-./scripts/setup.sh
+./scripts/setup.sh test
 jobs=$(nproc)
 
 cmake --preset dev -DGFPQ_BUILD_MUTANTS=ON

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-./scripts/setup.sh
+./scripts/setup.sh test
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=die_after_fork=0 # forked children that start threads are what is tested
 for preset in asan tsan; do

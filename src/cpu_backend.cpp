@@ -15,18 +15,17 @@ namespace {
 /// The least that is worth a thread of its own: several times what it takes to start one.
 constexpr std::size_t bytes_per_thread = std::size_t(2) << 20;
 
-/// As OMP_NUM_THREADS says, else one for each CPU that the caller may run on.
-std::size_t allowed_threads() {
+std::size_t threads_for(std::size_t bytes) {
+  return bytes < 2 * bytes_per_thread ? 1 : std::min(bytes / bytes_per_thread, CpuBackend::allowed_threads());
+}
+
+} // namespace
+
+std::size_t CpuBackend::allowed_threads() {
   const char* const told = environment("OMP_NUM_THREADS");
   const long number = told != nullptr ? std::strtol(told, nullptr, 10) : 0;
   return number > 0 ? std::size_t(number) : std::thread::hardware_concurrency();
 }
-
-std::size_t threads_for(std::size_t bytes) {
-  return bytes < 2 * bytes_per_thread ? 1 : std::min(bytes / bytes_per_thread, allowed_threads());
-}
-
-} // namespace
 
 template <class Float>
 typename Format<Float>::Bits CpuBackend::run_max_abs(const Target& target, const Float* data, std::size_t count) {

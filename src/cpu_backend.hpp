@@ -42,6 +42,9 @@ public:
   template <class Width, class Float>
   static void run_fake_quantize(const Target& target, Float* data, std::size_t count, int delta);
 
+  /// As OMP_NUM_THREADS says, else one for each CPU that the caller may run on.
+  static std::size_t allowed_threads();
+
 private:
   static int fail_target();
 };

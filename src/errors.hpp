@@ -24,6 +24,7 @@ inline constexpr Error block{GFPQ_ERR_BAD_PARAMETERS,
 inline constexpr Error block_delta{GFPQ_ERR_BAD_PARAMETERS,
                                    "Get quantization param failed(0x%x): the parameter block's delta %d lies outside "
                                    "-%d to %d, the range for %d bit; was the block made for another bit width?"};
+inline constexpr Error short_buffer{GFPQ_ERR_SHORT_BUFFER, "The buffer of %u bytes is too short: %u are needed"};
 inline constexpr Error target{GFPQ_ERR_NOT_SUPPORT, "GFPQ_TARGET=%s: this machine has %s"};
 inline constexpr Error no_gpu_in_library{GFPQ_ERR_NOT_SUPPORT,
                                          "Not Support GPU mode: link libgfpq_gpu instead of libgfpq"};

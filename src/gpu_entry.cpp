@@ -1,7 +1,10 @@
 // The GPU entry points in the GPU library.
+#include "description.hpp"
 #include "gfpq.hpp"
 #include "gpu_backend.hpp"
 #include "modes.hpp"
+
+const char* gfpq::gpu_architectures() { return GFPQ_GPU_ARCHITECTURES; }
 
 int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
                                 void* cuda_stream, void*) {

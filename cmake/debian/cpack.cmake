@@ -16,7 +16,10 @@ install(FILES Release_note.txt DESTINATION share/doc/libgfpq-dev COMPONENT libgf
 set(CPACK_PACKAGE_CONTACT "the gfpq authors <maintainers@gfpq.invalid>" CACHE STRING "Maintainer in Debian packages")
 configure_file(cmake/debian/changelog.in debian/changelog @ONLY)
 execute_process(COMMAND gzip --best --no-name --stdout ${PROJECT_BINARY_DIR}/debian/changelog
-                OUTPUT_FILE ${PROJECT_BINARY_DIR}/debian/changelog.gz COMMAND_ERROR_IS_FATAL ANY)
+                OUTPUT_FILE ${PROJECT_BINARY_DIR}/debian/changelog.gz RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "gzip: ${result}")
+endif()
 
 set(CPACK_DEBIAN_COMPONENTS "")
 macro(gfpq_debian_package name section depends description)

@@ -66,12 +66,27 @@ FaultHandler::~FaultHandler() { sigaction(SIGSEGV, &former_action, nullptr); }
 
 namespace {
 void (*tell_crash)(const char*);
+
+const char* signal_name(int number) { // sigabbrev_np needs glibc 2.32
+  switch (number) {
+  case SIGILL:
+    return "ILL";
+  case SIGFPE:
+    return "FPE";
+  case SIGABRT:
+    return "ABRT";
+  case SIGSEGV:
+    return "SEGV";
+  default:
+    return "BUS";
+  }
 }
+} // namespace
 
 void on_crash(void (*tell)(const char*)) {
   tell_crash = tell;
   for (const int number : {SIGILL, SIGFPE, SIGABRT, SIGSEGV, SIGBUS})
-    signal(number, [](int caught) { tell_crash(sigabbrev_np(caught)); });
+    signal(number, [](int caught) { tell_crash(signal_name(caught)); });
 }
 
 // -- Output -----------------------------------------------------------------------------------------------------------

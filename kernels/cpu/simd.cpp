@@ -64,25 +64,17 @@ struct Compiled<HWY_TARGET> {
 #endif // HWY_TARGET
 
 #if HWY_ONCE
+#if HWY_ARCH_X86
+#include "kernels/cpu/x86_features.hpp"
+#endif
 
 namespace gfpq {
 namespace {
 
-// What Highway takes for granted in code for these targets.
 #if HWY_ARCH_X86
-bool has_sse4() {
-  __builtin_cpu_init(); // a caller's constructor may run before the compiler's own
-  return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("sse4.2") &&
-         __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("aes");
-}
-bool has_avx2() { // F16C too: all with AVX2 have it, and not every compiler can ask
-  return has_sse4() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-}
-bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd");
-}
+bool has_sse4() { return x86_features().has_sse4; }
+bool has_avx2() { return x86_features().has_avx2; }
+bool has_avx512() { return x86_features().has_avx512; }
 #elif HWY_ARCH_ARM
 bool has_neon() { return true; }
 #endif

@@ -3,8 +3,6 @@
 import dataclasses
 import statistics
 
-from scipy.stats import mannwhitneyu
-
 ALPHA = 0.05  # chance that any row at all of a comparison without differences is called faster or slower
 MINIMUM_EFFECT = 0.03  # of the median: smaller differences are of no interest, however certain
 MINIMUM_REPETITIONS = 9
@@ -57,6 +55,8 @@ class Comparison:
 
 def rank_test(old, new):
     """Two-sided p of the Mann-Whitney U test; exact unless values are tied."""
+    from scipy.stats import mannwhitneyu  # large, and for comparisons alone
+
     tied = len(set(old) | set(new)) < len(old) + len(new)
     return float(mannwhitneyu(old, new, alternative="two-sided", method="asymptotic" if tied else "exact").pvalue)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gfpq
-from gfpq import files, parameters
+from gfpq import doctor, files, parameters
 from gfpq.similarity import Similarity
 from gfpq.widths import DEFAULT_BITS, WIDTHS
 
@@ -77,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("info", _info, "the library's version and file", "info")
+    command(
+        "doctor", _doctor, "what is used on this machine and why, and whether it computes right; 1 where it does not",
+        "doctor", "doctor --json",
+    ).add_argument("--json", action="store_true", help="the same as JSON")  # fmt: skip
 
     quantize = command(
         "quantize", _quantize, "quantize and dequantize an array",
@@ -119,6 +123,10 @@ def _info(_options: argparse.Namespace) -> int:
     print(f"GFPQ version[{info.version}] Compiler revision[{info.revision}] Build at[{info.build_time}]")
     print(info.path)
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    return doctor.main(options.json)
 
 
 def _quantize(options: argparse.Namespace) -> int:

@@ -2,7 +2,8 @@
 
 The CPU library is, in this order: the file that the environment's GFPQ_LIBRARY names (any library with the interface
 of gfpq.hpp, the vendor's too), the one in the installed package, the one in the build folder of the checkout that this
-file belongs to, the system's. The GPU library likewise: GFPQ_GPU_LIBRARY, beside GFPQ_LIBRARY, package, build, system.
+file belongs to, the system's. The GPU library likewise: GFPQ_GPU_LIBRARY, beside GFPQ_LIBRARY, the installed package
+gfpq-gpu, build, system.
 It is loaded only when a CUDA array is passed.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import importlib.util
 import logging
 import os
 import sys
@@ -192,6 +194,9 @@ def _candidates(name: str) -> Iterator[tuple[str, bool]]:
         yield os.environ[variable], True
     here = Path(__file__).resolve().parent
     folders = [here / "lib"]
+    if name == "gfpq_gpu":  # a package of its own
+        found = importlib.util.find_spec("gfpq_gpu")
+        folders = [Path(place) / "lib" for place in (found.submodule_search_locations if found else None) or ()]
     if (here.parents[2] / "include" / "gfpq.hpp").exists():  # in a checkout
         folders.append(here.parents[2] / "build" / "lib")
     if name == "gfpq_gpu" and os.environ.get("GFPQ_LIBRARY"):

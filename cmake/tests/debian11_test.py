@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""A release's artifacts work on Debian 11 (glibc 2.31, GCC 10, CMake 3.18, Python 3.9), in a root of its own.
+
+    debian11_test.py
+
+GFPQ_RELEASE names the folder that scripts/release.sh made; without it, without root or debootstrap, all is skipped.
+GFPQ_DEBIAN11 may name a root folder made before by debootstrap with the packages below.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import run, sample_output
+
+PACKAGES = "ca-certificates,cmake,g++,make,python3-numpy,python3-pip,python3-venv"
+MIRROR = "http://deb.debian.org/debian"
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+if not os.environ.get("GFPQ_RELEASE"):
+    skip("GFPQ_RELEASE names no folder that scripts/release.sh made")
+if os.geteuid() != 0:
+    skip("only root can make a root folder")
+if not shutil.which("debootstrap"):
+    skip("debootstrap is not here (scripts/setup.sh portable)")
+RELEASE = pathlib.Path(os.environ["GFPQ_RELEASE"]).resolve(strict=True)
+
+# In a mount namespace of its own, so that nothing stays mounted.
+ENTER = """set -e
+mount -t proc proc "$1/proc"
+mount -t tmpfs tmpfs "$1/dev"
+for device in null zero random urandom; do touch "$1/dev/$device"; mount --bind "/dev/$device" "$1/dev/$device"; done
+mkdir "$1/dev/shm"
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 chroot "$1" bash -euo pipefail -c "$2"
+"""
+
+
+class Debian11Test(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.root = pathlib.Path(folder.name) / "root"
+        if os.environ.get("GFPQ_DEBIAN11"):
+            subprocess.run(["cp", "-a", "--reflink=auto", os.environ["GFPQ_DEBIAN11"], cls.root], check=True)
+        else:
+            run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bullseye", cls.root, MIRROR)
+        (cls.root / "release").mkdir()
+        for file in RELEASE.iterdir():
+            shutil.copy(file, cls.root / "release")
+
+    def inside(self, script, status=0):
+        return run("unshare", "--mount", "bash", "-c", ENTER, "enter", self.root, script, status=status)
+
+    def test_archive(self):
+        """Unpacked, checked by its own programs, and its sample built by this system's compiler."""
+        self.inside("cd /root && tar xf /release/GFPQLibs-*-linux-x86_64.tgz")
+        said = self.inside("/root/GFPQLibs/bin/gfpq_info")
+        self.assertIn("/root/GFPQLibs/lib/libgfpq.so.", said)
+        self.assertEqual(said.count("passed"), 4, said)
+        self.assertIn("2.31", said)
+        self.assertRegex(self.inside("cd /root/GFPQLibs/sample && ./run_linux.sh 16 | sed -n '/^GFPQ version/,$p'"), sample_output(16))
+
+    def test_conformance(self):
+        self.inside("mkdir -p /root/judge && cd /root/judge && tar xf /release/GFPQLibs-*-linux-x86_64.tgz")
+        said = self.inside("/root/judge/GFPQLibs/bin/gfpq_conformance --gtest_brief=1 "
+                           "--library=/root/judge/GFPQLibs/lib/libgfpq.so 2>&1 | tail -n 20")
+        self.assertRegex(said, r"\b0 unexpected failure, 0 unexpected pass, 0 not run\b")
+
+    def test_debian_packages(self):
+        self.inside("dpkg --install /release/libgfpq1_*.deb /release/libgfpq-dev_*.deb")
+        said = self.inside("cd /tmp && g++ -O2 /usr/share/doc/libgfpq-dev/examples/sample.cpp -lgfpq -o program && ./program")
+        self.assertRegex(said, sample_output())
+
+    def test_wheel(self):
+        said = self.inside("python3 -m venv --system-site-packages /root/venv && cd /root && . venv/bin/activate && "
+                           "python -m pip -q install --no-index --no-deps /release/gfpq-*manylinux2014_x86_64.whl && "
+                           "python -c \"import ctypes, gfpq, numpy; print(gfpq.quantize(numpy.full(1 << 24, 3, 'f4'))[0])\"; "
+                           "python -c \"from gfpq import doctor; raise SystemExit(doctor.main())\"")
+        self.assertIn("\ntarget:", said)
+        self.assertEqual(said.count("passed"), 4, said)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,89 @@
+"""The pages: both languages have the same commands, links lead somewhere, figures are measured ones."""
+
+import pathlib
+import re
+import sys
+import unittest
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "scripts"))
+
+import run_docs  # noqa: E402
+
+PAIRS = {"README.md": "README.zh-CN.md", "docs/install.md": "docs/zh/quick-start.md", "docs/errors.md": "docs/zh/errors.md",
+         "docs/migration.md": "docs/zh/migration.md"}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def read(page):
+    return (PROJECT / page).read_text(encoding="utf-8")
+
+
+def without_comments(content):
+    """A block without what differs in the languages: comments, and the blanks before them."""
+    return re.sub(r"[ \t]*(?:#(?!include)|//).*", "", content)
+
+
+def code_spans(page):
+    """The commands, names and messages in the running text and the tables, in no order."""
+    text = run_docs.BLOCK.sub("", read(page))
+    return sorted(span for span in re.findall(r"``.+?``|`[^`\n]+`", text) if not CHINESE.search(span) and ".md" not in span)
+
+
+class LanguagesTest(unittest.TestCase):
+    def test_the_same_blocks(self):
+        for english, chinese in PAIRS.items():
+            with self.subTest(english):
+                of_each = [[(needs, language, without_comments(content))
+                            for needs, language, content in run_docs.blocks(read(page))] for page in (english, chinese)]
+                self.assertEqual(*of_each)
+
+    def test_the_same_names_and_messages(self):
+        ignored = {"`[ERR][function][line] text`", "`[ERR][函数][行号] 文本`"}
+        for english, chinese in PAIRS.items():
+            with self.subTest(english):
+                of_each = [set(code_spans(page)) - ignored for page in (english, chinese)]
+                self.assertEqual(*of_each)
+
+    def test_they_lead_to_each_other(self):
+        for english, chinese in PAIRS.items():
+            self.assertRegex(read(chinese), r"\[English\]\((\.\./)*" + re.escape(english.removeprefix("docs/")))
+            self.assertGreater(len(CHINESE.findall(read(chinese))), 200, chinese)
+
+
+class PagesTest(unittest.TestCase):
+    pages = [*PAIRS, *PAIRS.values(), "docs/evidence.md", "docs/glossary.md"]
+
+    def test_links(self):
+        for page in self.pages:
+            for target in re.findall(r"\]\(([^)#]+)[^)]*\)", read(page)):
+                if "://" not in target:
+                    self.assertTrue(((PROJECT / page).parent / target).resolve().exists(), f"{page}: {target}")
+
+    def test_a_readme_is_short(self):
+        for page in ("README.md", "README.zh-CN.md"):
+            self.assertLess(read(page).count("\n"), 150)
+
+    def test_figures_are_those_of_the_report(self):
+        report = read("bench/results/report.md")
+        for page in ("README.md", "README.zh-CN.md"):
+            rows = re.findall(r"^\| AVX.*\|$", read(page), re.MULTILINE)
+            self.assertEqual(len(rows), 4)
+            for row in rows:
+                _, _, milliseconds, share, ratio = (cell.strip() for cell in row.strip("|").split("|"))
+                wanted = re.compile(rf"\| APPLY \| {'8' if ' 8 ' in row else '16'} bit \| 1 \| {re.escape(milliseconds)} \(.*"
+                                    rf"\| {re.escape(share)} \([^|]*\| {re.escape(ratio)}( \(|$| \|)")
+                self.assertRegex(report, wanted)
+
+    def test_each_message_is_the_librarys(self):
+        """What the page of errors says of this library's messages, the library says."""
+        source = read("src/errors.hpp")
+        for message in ("Empty pointer", "Invalid bit width", "Invalid mode", "Get quantization param failed(0x",
+                        "Not Support GPU mode", "The data lie in host memory", "Please check GPU(CUDA) version",
+                        "A stream that is being captured takes GFPQ_MODE_APPLY_ONLY alone"):
+            self.assertIn(message, source)
+            self.assertIn(message, read("docs/errors.md"))
+
+
+if __name__ == "__main__":
+    unittest.main()
