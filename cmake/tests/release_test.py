@@ -111,6 +111,20 @@ class ReleaseTest(unittest.TestCase):
             for name in ("LICENSE", "THIRD_PARTY_LICENSES.txt"):
                 self.assertIn(f"gfpq-{VERSION}.dist-info/licenses/{name}", names)
 
+    def test_gpu_wheel(self):
+        wheels = list(RELEASE.glob(f"gfpq_gpu-{VERSION}-py3-none-*.whl"))
+        if not wheels:
+            self.skipTest("the release was made without nvcc")
+        with zipfile.ZipFile(wheels[0]) as archive:
+            names = archive.namelist()
+            library = archive.extract("gfpq_gpu/lib/libgfpq_gpu.so.1", self.folder)
+            self.assertIn(f"Requires-Dist: gfpq=={VERSION}\n", archive.read(f"gfpq_gpu-{VERSION}.dist-info/METADATA").decode())
+        self.assertEqual([name for name in names if "/lib/" in name], ["gfpq_gpu/lib/libgfpq_gpu.so.1"])
+        self.assertIn(f"gfpq_gpu-{VERSION}.dist-info/licenses/THIRD_PARTY_LICENSES.txt", names)
+        self.assertNotIn("libcudart", run("readelf", "--dynamic", library))  # it is inside
+        said = json.loads(run(self.package("x86_64") / "bin/gfpq_info", "--json", library))
+        self.assertEqual(said["targets"], targets_of_machine())
+
     def test_auditwheel(self):
         tool = PROJECT / "build/tools/bin/auditwheel"
         if not tool.exists():
