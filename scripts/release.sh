@@ -3,13 +3,14 @@
 #
 #     scripts/release.sh FOLDER [--benchmark-source DIR]
 #
-# Always: the portable .tgz and wheel for x86_64 and aarch64, the Python source archive. Where the tools are there: both with the
-# GPU library (nvcc), Debian packages (dpkg-deb), the Windows .tgz (MinGW-w64). --benchmark-source names Google Benchmark's source, with which gfpq_bench
-# is part of the portable .tgz. What is left out is said. `scripts/setup.sh portable` installs what is needed.
+# Always: the portable .tgz and wheel for x86_64 and aarch64, the Python source archive. Where the tools are there: both
+# with the GPU library (nvcc), Debian packages (dpkg-deb), the Windows .tgz (MinGW-w64). --benchmark-source names Google
+# Benchmark's source, with which gfpq_bench is part of the portable .tgz. What is left out is said.
+# `scripts/setup.sh portable` installs what is needed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 out= benchmark=
 while [ $# -gt 0 ]; do
   case $1 in
