@@ -66,6 +66,17 @@ struct Octave {
       value[i] = Bits((exact + (1ull << (dropped - 1))) >> dropped) & fraction;
     }
   }
+
+  /// Whether all entries ascend, a middle between its values: so they are told apart, found by count_below(), and each
+  /// value and power is itself nearest to its step.
+  constexpr bool ascends() const {
+    for (int i = 0; i < Width::steps; ++i) {
+      const Bits next = i + 1 < Width::steps ? power[i + 1] : Bits(1) << F::fraction_bits;
+      if (power[i] > value[i] || value[i] > middle[i] || middle[i] >= next)
+        return false;
+    }
+    return power[0] == 0;
+  }
 };
 
 /// How many of an octave's ascending entries are below `field`.
@@ -151,6 +162,11 @@ private:
 
 template <class Float, class Width>
 inline constexpr Ladder<Float, Width> ladder{};
+
+#define GFPQ_INSTANTIATE(Float, Width)                                                                                 \
+  static_assert(Octave<Float, Width>().ascends(), #Float " tells the steps of " #Width " apart");
+GFPQ_INSTANTIATE_ALL
+#undef GFPQ_INSTANTIATE
 
 } // namespace gfpq
 

@@ -38,6 +38,38 @@ GFPQ_HOST_DEVICE constexpr Range<Float> range_of(const Ladder<Float, Width>& rul
           rule.value(delta + Width::max_code)};
 }
 
+/// Whether the range says of each sign's numbers what the rule does, for a delta at every step of an octave; in other
+/// octaves only the exponents differ. What becomes zero is an interval of magnitudes, so its ends decide.
+template <class Float, class Width>
+constexpr bool is_range_of_the_rule() {
+  using F = Format<Float>;
+  using Bits = typename F::Bits;
+  constexpr const Ladder<Float, Width>& rule = ladder<Float, Width>;
+  for (int delta = 0; delta < Width::steps; ++delta)
+    for (int is_negative = 0; is_negative <= 1; ++is_negative) {
+      const Bits sign = is_negative != 0 ? F::sign : Bits(0);
+      const Range<Float> range = range_of(rule, delta);
+      const Bits lowest = is_negative != 0 ? range.lowest_negative : range.lowest_positive;
+      const auto is_right = [&](Bits magnitude) {
+        const Bits doubled = magnitude + Range<Float>::doubled_less_one;
+        const bool is_zero = doubled >= F::sign || doubled < lowest;
+        return is_zero == (rule.fake_quantize(magnitude | sign, delta) == 0);
+      };
+      const Bits limit = rule.zero_limit(delta + is_negative);
+      if (!is_right(0) || !is_right(limit) || !is_right(limit + 1) || !is_right(F::infinity) ||
+          !is_right(F::infinity + 1) || !is_right(F::sign - 1))
+        return false;
+      if (rule.nearest_exponent(lowest) != delta + is_negative ||
+          rule.nearest_exponent(range.highest) != delta + Width::max_code)
+        return false;
+    }
+  return true;
+}
+#define GFPQ_INSTANTIATE(Float, Width)                                                                                 \
+  static_assert(is_range_of_the_rule<Float, Width>(), "the range decides on zero as the rule does, in " #Width);
+GFPQ_INSTANTIATE_ALL
+#undef GFPQ_INSTANTIATE
+
 } // namespace gfpq
 
 #endif

@@ -7,14 +7,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ./scripts/setup.sh test
 jobs=$(nproc)
 
-for preset in dev clang fuzz windows arm; do
+cmake --preset dev -DGFPQ_BUILD_MUTANTS=ON
+for preset in clang fuzz windows arm; do
   cmake --preset "$preset"
+done
+for preset in dev clang fuzz windows arm; do
   cmake --build --preset "$preset" -j "$jobs"
 done
 
 # Clang's build runs the tests of what is compiled; mutants and scripts are the same for both.
 ctest --preset clang -j "$jobs" -L 'unit|conformance'
-ctest --preset fuzz
+ctest --preset fuzz -j "$jobs" -LE long
 ctest --preset windows -j "$jobs" -LE long
 ctest --preset arm -j "$jobs" -LE long
 ctest --preset dev -j "$jobs" -LE long "$@"

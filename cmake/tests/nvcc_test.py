@@ -33,7 +33,7 @@ class NvccTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def test_refuses_the_host_compiler(self):
+    def test_one_that_refuses_the_host_compiler_is_reported_with_the_way_out(self):
         nvcc = self.folder / "nvcc"
         nvcc.write_text(PRETENDED_NVCC)
         (self.folder / "nvvm" / "libdevice").mkdir(parents=True)  # by which CMake knows a toolkit
@@ -43,7 +43,7 @@ class NvccTest(unittest.TestCase):
         self.assertIn("CUDAHOSTCXX=", said)
         self.assertIn("GFPQ_BUILD_GPU=OFF", said)
 
-    def test_is_not_there(self):
+    def test_one_that_is_not_there_is_reported(self):
         nvcc = self.folder / "nvcc"
         self.assertIn(f"{nvcc} names no architectures", configure(nvcc, self.folder / "build"))
 

@@ -30,7 +30,7 @@ def has_nvidia_gpu():
 class SampleTest(unittest.TestCase):
     """The sample beside the library in the build folder."""
 
-    def test_both_widths(self):
+    def test_it_runs_at_both_widths(self):
         for bits in (8, 16):
             self.assertRegex(run(BUILD / "bin/sample", bits), sample_output(bits, version=VERSION))
 
@@ -97,7 +97,7 @@ class Package:
     def pkg_config(self, *arguments):
         return shlex.split(run("pkg-config", *arguments, PKG_CONFIG_PATH=self.root / self.lib / "pkgconfig"))
 
-    def test_files(self):
+    def test_it_has_the_files_of_a_package_and_no_others(self):
         found = {str(path.relative_to(self.root)) for path in self.root.rglob("*")
                  if path.is_symlink() or not path.is_dir()}
         wanted = {"include/gfpq.hpp", *self.documents}
@@ -115,7 +115,7 @@ class Package:
             wanted = 0o755 if path.is_dir() or path.suffix in (".sh", ".py") else 0o644
             self.assertEqual(path.stat().st_mode & wanted, wanted, path)
 
-    def test_links(self):
+    def test_links_lead_to_the_library_of_this_version(self):
         for name in LIBRARIES:
             link = self.root / self.lib / f"lib{name}.so"
             self.assertEqual(str(link.readlink()), f"lib{name}.so.1")
@@ -128,21 +128,21 @@ class Package:
                 for place in (PROJECT, BUILD, self.first):
                     self.assertNotIn(str(place).encode(), content, path)
 
-    def test_protections(self):
+    def test_libraries_have_their_protections(self):
         run(PROJECT / "scripts/check_elf.py", *(self.root / self.lib / f"lib{name}.so.{VERSION}" for name in LIBRARIES))
 
     def test_release_note_is_this_versions(self):
         note, = self.root.rglob("Release_note.txt")
         self.assertRegex(note.read_text(), rf"^[^\n]+\n\n{VERSION}\n-----\n")
 
-    def test_cmake(self):
+    def test_cmake_builds_the_sample(self):
         build = self.cmake_folder(self.root / self.sample, f"-DCMAKE_PREFIX_PATH={self.root}")
         self.check_sample(build / "sample")
         self.assertEqual(HAS_GPU, (build / "sample_gpu").exists())
         if HAS_GPU:
             self.check_gpu_sample(build / "sample_gpu")
 
-    def test_cmake_static(self):
+    def test_cmake_links_the_static_library(self):
         text = f"""
             project(program LANGUAGES CXX)
             find_package(gfpq REQUIRED COMPONENTS static)
@@ -182,19 +182,19 @@ class Package:
             expect({int(HAS_GPU)} COMPONENTS gpu)
         """, f"-DCMAKE_PREFIX_PATH={self.root}")
 
-    def test_pkg_config(self):
+    def test_pkg_config_builds_the_sample(self):
         self.assertEqual(self.pkg_config("--modversion", "gfpq"), [VERSION])
         program = compile_cxx(self.folder / "program", SAMPLE, *self.pkg_config("--cflags", "--libs", "gfpq"))
         self.check_sample(program, LD_LIBRARY_PATH=self.root / self.lib)
 
-    def test_pkg_config_static(self):
+    def test_pkg_config_links_the_static_library(self):
         flags = self.pkg_config("--static", "--cflags", "--libs", "gfpq")
         program = compile_cxx(self.folder / "program", "-static", SAMPLE, *flags)
         self.assertIn("not a dynamic executable", run("ldd", program, status=1))
         self.check_sample(program)
 
     @unittest.skipUnless(HAS_GPU, "the GPU library was not built")
-    def test_pkg_config_gpu(self):
+    def test_pkg_config_links_the_gpu_library(self):
         cuda, = self.pkg_config("--variable=cuda_libdir", "gfpq_gpu")
         shared = [*self.pkg_config("--cflags", "--libs", "gfpq_gpu"), f"-L{cuda}", "-lcudart_static"]
         static = [word.replace("-lgfpq_gpu", "-l:libgfpq_gpu.a")
@@ -203,18 +203,18 @@ class Package:
             program = compile_cxx(self.folder / "program", SAMPLE, "-DSAMPLE_GPU", f"-I{cuda}/../include", *flags)
             self.check_gpu_sample(program, LD_LIBRARY_PATH=self.root / self.lib if flags is shared else "")
 
-    def test_plain_command(self):
+    def test_a_plain_command_builds_the_sample(self):
         program = compile_cxx(self.folder / "program", SAMPLE, f"-I{self.root}/include",
                               f"-L{self.root / self.lib}", "-lgfpq")
         self.check_sample(program, 16, LD_LIBRARY_PATH=self.root / self.lib)
 
-    def test_plain_command_static(self):
+    def test_a_plain_command_links_the_static_library(self):
         flags = self.pkg_config("--static", "--libs-only-other", "gfpq")
         program = compile_cxx(self.folder / "program", SAMPLE, f"-I{self.root}/include",
                               self.root / self.lib / "libgfpq.a", *flags)
         self.check_sample(program, 16)
 
-    def test_python_sample(self):
+    def test_the_python_sample_finds_the_library(self):
         output = run(sys.executable, self.root / self.sample / "sample_on_python.py",
                      LD_LIBRARY_PATH=self.root / self.lib, PYTHONDONTWRITEBYTECODE=1)
         self.assertIn("\nHI_GFPQ_QuantAndDeQuant success\nGFPQ PARAM: 0x60 0x62 ", output)
@@ -245,7 +245,7 @@ class ArchiveTest(Package, unittest.TestCase):
         run("tar", "-C", folder, "-xf", archive)
         return folder / "GFPQLibs"
 
-    def test_run_linux(self):
+    def test_run_linux_builds_and_runs_the_sample(self):
         sample = self.root / self.sample
         self.addCleanup(shutil.rmtree, sample / "build-linux")
         if HAS_GPU and not has_nvidia_gpu():
@@ -279,7 +279,7 @@ class DebianTest(Package, unittest.TestCase):
     def field(self, package, name):
         return run("dpkg-deb", "--field", self.files[package], name).strip()
 
-    def test_control_fields(self):
+    def test_control_fields_say_what_a_package_is(self):
         self.assertEqual(set(self.files), self.packages)
         for package in self.packages:
             self.assertEqual(self.field(package, "Version"), VERSION)

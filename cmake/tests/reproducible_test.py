@@ -43,7 +43,7 @@ def build(folder, build_folder, **environment):
 class ReproducibleTest(unittest.TestCase):
     maxDiff = None
 
-    def test_the_same_bits_twice(self):
+    def test_two_builds_give_the_same_bits(self):
         with tempfile.TemporaryDirectory() as name:
             here, there = pathlib.Path(name) / "here", pathlib.Path(name) / "quite" / "another place"
             for folder in (here, there):

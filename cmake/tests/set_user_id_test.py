@@ -50,7 +50,7 @@ class SetUserIdTest(unittest.TestCase):
     def set_user_id(self):
         self.program.chmod(0o4755)
 
-    def test_messages(self):
+    def test_it_writes_no_file_that_its_caller_names(self):
         environment = {"GFPQ_MESSAGES": f"file:{self.file}"}
         self.assertNotIn("Invalid bit width", self.run_as_nobody("9", **environment).stdout)
         self.assertIn("Invalid bit width", self.file.read_text())  # it is the caller who writes
@@ -60,7 +60,7 @@ class SetUserIdTest(unittest.TestCase):
         self.assertIn("Invalid bit width", self.run_as_nobody("9", **environment).stdout)
         self.assertFalse(self.file.exists())
 
-    def test_target(self):
+    def test_its_caller_chooses_no_target(self):
         self.assertIn("GFPQ_TARGET=abacus", self.run_as_nobody("8", GFPQ_TARGET="abacus").stdout)
         self.set_user_id()
         done = self.run_as_nobody("8", GFPQ_TARGET="abacus")

@@ -58,7 +58,7 @@ class SwapTest(unittest.TestCase):
             print(output)
             self.assertRegex(output, sample_output(bits, version=version))
 
-    def test_sonames(self):
+    def test_both_have_the_same_sonames(self):
         self.assertEqual(soname(OURS / "libgfpq.so"), soname(VENDOR))
         if VENDOR_GPU.exists() and (OURS / "libgfpq_gpu.so").exists():
             self.assertEqual(soname(OURS / "libgfpq_gpu.so"), soname(VENDOR_GPU))

@@ -16,6 +16,7 @@ SWEEP, FAULTY_LIBRARY, GOOD_LIBRARY, MPIRUN = (sys.argv.pop(1) for _ in range(4)
 # The first three deltas of 8 bit: -511, 511, 1.
 PART = ("--bits=8", "--limit=3", "--doubles=5000")
 FLOATS = 2**32
+WHOLE = pathlib.Path(os.environ["GFPQ_SWEEP_WHOLE"]) if "GFPQ_SWEEP_WHOLE" in os.environ else None
 
 
 def sweep(*arguments, launcher=(), library=FAULTY_LIBRARY):
@@ -42,14 +43,19 @@ class SweepTest(unittest.TestCase):
 
     @property
     def whole(self):
-        """The results that every way to make the sweep must have."""
+        """The results that every way to make the sweep must have. FindingTest leaves them for the other processes."""
         if not hasattr(SweepTest, "whole_results"):
-            SweepTest.whole_results = self.results(*PART)[0]
+            if WHOLE is not None and not isinstance(self, FindingTest):
+                SweepTest.whole_results = json.loads(WHOLE.read_text())
+            else:
+                SweepTest.whole_results = self.results(*PART)[0]
+            if WHOLE is not None:
+                WHOLE.write_text(json.dumps(SweepTest.whole_results))
         return SweepTest.whole_results
 
 
 class FindingTest(SweepTest):
-    def test_faulty_library(self):
+    def test_a_faulty_librarys_wrong_ranges_are_found(self):
         width, = self.whole["widths"]
         self.assertEqual(width["done"], "-511,1,511")
         self.assertEqual(width["floats"], 3 * FLOATS)
@@ -75,13 +81,13 @@ class FindingTest(SweepTest):
             self.assertTrue("4000000000000000" <= entry["first"] <= entry["last"] <= "400fffffffffffff", entry)
         self.assertTrue(all(entry["status"] == -0xFFEF for entry in ranges[-511, "double"]))  # GFPQ_ERR_NOT_SUPPORT
 
-    def test_right_library(self):
+    def test_a_right_library_has_none(self):
         status, output, error = sweep("--bits=8", "--deltas=1", library=GOOD_LIBRARY)
         self.assertEqual(status, 0, error)
         self.assertIn("1 of 1 deltas, 4294967296 floats, 0 wrong, 143152 doubles, 0 wrong", output)
         self.assertIn("left", error)
 
-    def test_seed(self):
+    def test_random_doubles_depend_on_the_seed(self):
         """Random doubles depend on the seed, and find wrong results."""
         one, other = (self.results("--bits=8", "--deltas=1", "--doubles=20000", f"--seed={seed}")[0]["widths"][0]
                       for seed in (1, 2))
@@ -90,17 +96,14 @@ class FindingTest(SweepTest):
 
 
 class SameResultsTest(SweepTest):
-    def test_threads(self):
-        self.assertEqual(self.results(*PART, "--threads=3")[0], self.whole)
-
-    def test_shards_add_up(self):
-        parts = [self.results(*PART, f"--shard={shard}/3")[0] for shard in (1, 2, 3)]
+    def test_shards_on_any_number_of_threads_add_up_to_the_whole(self):
+        parts = [self.results(*PART, f"--shard={shard}/3", f"--threads={shard}")[0] for shard in (1, 2, 3)]
         for key in ("deltas_done", "floats", "wrong_floats", "doubles", "wrong_doubles", "range_count"):
             self.assertEqual(sum(part["widths"][0][key] for part in parts), self.whole["widths"][0][key], key)
         ranges = sorted((entry for part in parts for entry in part["ranges"]), key=lambda entry: entry["delta"])
         self.assertEqual(ranges, self.whole["ranges"])
 
-    def test_goes_on_after_a_kill(self):
+    def test_a_killed_sweep_goes_on_from_its_journal(self):
         run = subprocess.Popen([SWEEP, f"--library={FAULTY_LIBRARY}", *PART, f"--journal={self.journal}"],
                                stderr=subprocess.DEVNULL)
         while not self.journal.exists() or self.journal.read_text().count("\n") < 2:  # a header and a delta
@@ -120,7 +123,7 @@ class SameResultsTest(SweepTest):
         self.assertEqual((results, facts["deltas_resumed"]), (self.whole, 3))
         self.assertLess(time.monotonic() - start, 1)
 
-    def test_stops_at_a_signal(self):
+    def test_a_signal_ends_it_with_the_results_so_far(self):
         file = self.folder / "results.json"
         run = subprocess.Popen([SWEEP, f"--library={GOOD_LIBRARY}", "--bits=8", "--limit=6", f"--json={file}"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -142,12 +145,12 @@ class RanksTest(SweepTest):
     def launcher(self, ranks):
         return [MPIRUN, "--oversubscribe", "-n", str(ranks)]
 
-    def test_two_ranks(self):
+    def test_two_ranks_give_the_whole(self):
         results, facts = self.results(*PART, launcher=self.launcher(2))
         self.assertEqual(results, self.whole)
         self.assertEqual(facts["ranks"], 2)
 
-    def test_journals_of_ranks(self):
+    def test_any_number_of_ranks_goes_on_from_the_journals_of_others(self):
         """Three ranks begin, one process ends; and what one process began, two ranks end."""
         self.results("--bits=8", "--limit=2", "--doubles=5000", f"--journal={self.journal}", launcher=self.launcher(3))
         lines = {file.name: file.read_text().count("\n") for file in self.folder.glob("journal*")}
@@ -157,7 +160,7 @@ class RanksTest(SweepTest):
         results, facts = self.results(*PART, f"--journal={self.journal}", launcher=self.launcher(2))
         self.assertEqual((results, facts["deltas_resumed"], facts["ranks"]), (self.whole, 3, 2))
 
-    def test_refusals(self):
+    def test_wrong_arguments_are_refused_on_every_rank(self):
         self.assertEqual(sweep("--bits=9", launcher=self.launcher(2))[0], 2)
         self.assertEqual(sweep(launcher=self.launcher(2), library="no-such-library.so")[0], 2)
 
@@ -168,7 +171,7 @@ class RefusalTest(SweepTest):
         self.assertEqual(status, 2, output + error)
         self.assertIn(wanted, output + error)
 
-    def test_arguments(self):
+    def test_wrong_arguments_are_refused_with_their_reason(self):
         self.assert_refused("no-such-library.so", library="no-such-library.so")
         self.assert_refused("--bits", "--bits=9")
         for deltas in ("x", "1:", "3:1", "1:5:0", "1,,2", "1:2:3:4", "1 2"):
@@ -184,7 +187,7 @@ class RefusalTest(SweepTest):
         self.results("--bits=8", "--deltas=511", "--doubles=7", f"--journal={self.journal}")
         return self.journal.read_text().splitlines(True)
 
-    def test_journals(self):
+    def test_a_journal_of_another_sweep_or_damaged_is_refused_and_kept(self):
         mine = (f"--journal={self.journal}", "--bits=8", "--deltas=511")
         lines = self.begin_journal()
         self.assert_refused("of another sweep, with library_sha256", *mine, "--doubles=7")
@@ -201,7 +204,7 @@ class RefusalTest(SweepTest):
         self.assert_refused("line 1 is damaged or no line of a sweep's journal", *mine)
         self.assertEqual(self.journal.read_text(), "a text of mine\n")
 
-    def test_one_writer(self):
+    def test_a_journal_has_one_writer(self):
         run = subprocess.Popen([SWEEP, f"--library={GOOD_LIBRARY}", f"--journal={self.journal}"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.addCleanup(run.communicate)

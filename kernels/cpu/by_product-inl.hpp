@@ -55,7 +55,6 @@ public:
 
 private:
   static constexpr const Tables& tables_ = product_tables<Float, Width>;
-  static_assert(tables_.exact);
   Lookup<D, Tables::pieces> slope_, offset_;
   Lookup<D, Tables::coarse_steps> base_, rest_;
   Lookup<D, Tables::fine_steps> fine_value_, fine_threshold_, fine_next_;

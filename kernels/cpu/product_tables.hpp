@@ -1,4 +1,5 @@
-// Quantization by products: the tables, for 16 bit where a table of all steps does not fit the registers.
+// Fake quantization by products: the tables, for widths of which a table of all pieces does not fit the registers, and
+// the proof that they decide as the rule does.
 //
 // A magnitude m in [1, 2) is guessed to be `guess` steps above 1, by a line in each of 8 pieces of the octave. The
 // lines are good to half a step: the nearest step is the guess or the one after it, and one exact comparison with the
@@ -9,14 +10,14 @@
 //
 // where base + rest is the coarse power and `fine` a fine power less 1. The fused sum in brackets is small, so that it
 // is good to 1/64 of the last place of the whole. This compares and rounds rightly all but the few numbers that lie so
-// near to a decision; a bit more or less `rest` sets those right. The constructor finds it, and `exact` says that it
-// did.
+// near to a decision; a bit more or less `rest` sets those right. The constructor looks for it; whether it found one,
+// and whether the lines are good enough, is for the two functions to say that end the class.
 #ifndef GFPQ_KERNELS_CPU_PRODUCT_TABLES_HPP
 #define GFPQ_KERNELS_CPU_PRODUCT_TABLES_HPP
 
 #include <type_traits>
 
-#include "../ladder.hpp"
+#include "../carry_tables.hpp"
 
 namespace gfpq {
 
@@ -27,7 +28,7 @@ class ProductTables {
 
 public:
   static constexpr int pieces = 8;
-  static constexpr int piece_shift = F::fraction_bits - 3;
+  static constexpr int piece_shift = F::fraction_bits - floor_log2(pieces);
   static constexpr int coarse_steps = Width::steps < 16 ? Width::steps : 16;
   static constexpr int fine_steps = Width::steps / coarse_steps;
   static constexpr int fine_shift = floor_log2(fine_steps);
@@ -39,19 +40,44 @@ public:
   alignas(64) Float fine_value[fine_steps];     ///< from the base to the value of the guess
   alignas(64) Float fine_threshold[fine_steps]; ///< to the threshold after it
   alignas(64) Float fine_next[fine_steps];      ///< to the value after it
-  bool exact;
 
-  constexpr ProductTables()
-      : slope(), offset(), base(), rest(), fine_value(), fine_threshold(), fine_next(), exact(true) {
+  /// `inset` is how much the lines stay away from the ends of the octave, in steps.
+  constexpr explicit ProductTables(double inset = 0.15)
+      : slope(), offset(), base(), rest(), fine_value(), fine_threshold(), fine_next() {
     for (int piece = 0; piece < pieces; ++piece)
-      set_line(piece);
+      set_line(piece, inset);
     for (int fine = 0; fine < fine_steps; ++fine) {
-      fine_value[fine] = Float(fine_power(2 * fine)) / fine_unit;
-      fine_threshold[fine] = Float(fine_power(2 * fine + 1)) / fine_unit;
-      fine_next[fine] = Float(fine_power(2 * fine + 2)) / fine_unit;
+      fine_value[fine] = fine_power(2 * fine);
+      fine_threshold[fine] = fine_power(2 * fine + 1);
+      fine_next[fine] = fine_power(2 * fine + 2);
     }
     for (int coarse = 0; coarse < coarse_steps; ++coarse)
-      exact = set_base(coarse) && exact;
+      set_base(coarse);
+  }
+
+  /// Whether the nearest step of every magnitude is its guess or the one after it, and the guess one of 0 to S-1.
+  ///
+  /// Within a piece the guess never falls as the magnitude grows, and the nearest step rises at thresholds alone. So
+  /// what holds at both ends of each piece and to both sides of each threshold holds between them.
+  constexpr bool guesses_are_near() const {
+    for (int piece = 0; piece < pieces; ++piece)
+      if (slope[piece] < 1 || !is_whole(slope[piece] * one) || !is_whole(offset[piece]))
+        return false; // it rises, and guess() is exact
+    return CarryTables<Float, Width>::all_decisions(pieces, 0, [this](Bits field) {
+      const int near = guess(field), step = count_below(octave.middle, field);
+      return near >= 0 && near < Width::steps && (near == step || near + 1 == step);
+    });
+  }
+
+  /// Whether for every guess the comparison tells the numbers below the threshold after it from those above, and both
+  /// values come out rounded as they should be.
+  constexpr bool products_are_exact() const {
+    for (int coarse = 0; coarse < coarse_steps; ++coarse)
+      for (int fine = 0; fine < fine_steps; ++fine)
+        if (!is_exact(coarse, 2 * fine, fine_value[fine]) || !is_exact(coarse, 2 * fine + 1, fine_threshold[fine]) ||
+            !is_exact(coarse, 2 * fine + 2, fine_next[fine]))
+          return false;
+    return true;
   }
 
 private:
@@ -66,6 +92,7 @@ private:
   static constexpr Fixed last_place = Fixed(1) << fine_bits;
   static constexpr int rest_unit = 1 << 10; // of the last place; a rest has few bits
   static constexpr Float one = Float(Bits(1) << F::fraction_bits);
+  static constexpr int bias = 4 * Width::steps; // of the guesses: an offset of the first pieces would be negative
   static constexpr Octave<Float, Width> octave{};
 
   /// S*log2 of a number in [1, 2], to a thousandth of a step: a chord between two powers.
@@ -79,9 +106,7 @@ private:
 
   /// The line through a piece, halfway between the curve and its chord. The sum with `offset` rounds to the nearest
   /// integer, so half a step less is wanted; a bit more near 1 and less near 2 keep the guess from 0 to S-1.
-  constexpr void set_line(int piece) {
-    constexpr double inset = 0.15;
-    constexpr int bias = 4 * Width::steps; // an offset of the first pieces would be negative
+  constexpr void set_line(int piece, double inset) {
     const double left = 1 + double(piece) / pieces, right = left + 1.0 / pieces, middle = (left + right) / 2;
     const double rise = steps(right) - steps(left);
     const double chord = steps(left) + rise / 2;
@@ -92,47 +117,73 @@ private:
     slope[piece] = Float((wanted + bias - start) / middle);
   }
 
-  /// Rounds to the digits of a Float.
+  /// The guess for a magnitude: slope * magnitude + offset, fused and rounded to an integer, half to even.
+  constexpr int guess(Bits field) const {
+    const int piece = int(field >> piece_shift) & (pieces - 1);
+    constexpr int product_bits = 2 * F::fraction_bits;
+    const Fixed product = Fixed(slope[piece] * one) * Fixed((Bits(1) << F::fraction_bits) | field);
+    const Fixed floor = (product >> product_bits) + Fixed(offset[piece] - one);
+    const Fixed beyond = product - (product >> product_bits << product_bits), half = Fixed(1) << (product_bits - 1);
+    return int(floor + (beyond > half || (beyond == half && floor % 2 != 0))) - bias;
+  }
+
+  static constexpr bool is_whole(Float number) { return Float(Fixed(number)) == number; }
+
+  /// Rounds to the digits of a Float, half to even.
   static constexpr Fixed rounded(Fixed number) {
-    Fixed size = number < 0 ? -number : number;
+    const Fixed size = number < 0 ? -number : number;
     int dropped = 0;
     while (size >> dropped >> (F::fraction_bits + 1) != 0)
       ++dropped;
-    if (dropped > 0)
-      size = (size + (Fixed(1) << (dropped - 1))) >> dropped << dropped;
-    return number < 0 ? -size : size;
+    if (dropped == 0)
+      return number;
+    Fixed kept = size >> dropped;
+    const Fixed beyond = size - (kept << dropped), half = Fixed(1) << (dropped - 1);
+    kept += beyond > half || (beyond == half && kept % 2 != 0);
+    return number < 0 ? -(kept << dropped) : kept << dropped;
   }
 
-  /// 2^(half/2S - half a coarse step) - 1, rounded to a Float, in units of 2^-fine_bits.
-  static constexpr long long fine_power(int half) {
+  /// 2^(half/2S - half a coarse step) - 1.
+  static constexpr Float fine_power(int half) {
     constexpr int stride = power_of_two_steps / (2 * Width::steps);
     constexpr unsigned long long one_exact = 1ull << 63;
     const int i = (half - fine_steps) * stride;
     const long long power = i < 0 ? -(long long)(one_exact - power_of_two[power_of_two_steps + i] / 2)
                                   : (long long)(power_of_two[i] - one_exact);
-    return (long long)(rounded(power) >> (63 - fine_bits));
+    return Float((long long)(rounded(power) >> (63 - fine_bits))) / fine_unit;
   }
 
   /// Numbers from `low` to `high`, both excluded.
   struct Range {
     Fixed low, high;
+
+    constexpr bool has(Fixed number) const { return low < number && number < high; }
   };
 
   /// What must be added to the base to get step half/2 of a coarse one: a value by rounding, a threshold by comparing.
-  static constexpr Range wanted(int coarse, int half, Bits base_field) {
+  static constexpr Range wanted(int coarse, int half, Fixed significand) {
+    const Fixed base_field = significand - (Fixed(1) << F::fraction_bits);
     const int step = coarse * fine_steps + half / 2;
     const bool is_threshold = half % 2 != 0;
     if (is_threshold) {
-      const Fixed middle = (Fixed(octave.middle[step]) - Fixed(base_field)) * last_place;
+      const Fixed middle = (Fixed(octave.middle[step]) - base_field) * last_place;
       return {middle - 1, middle + last_place};
     }
     const Bits field = step < Width::steps ? octave.value[step] : Bits(1) << F::fraction_bits;
-    const Fixed value = (Fixed(field) - Fixed(base_field)) * last_place;
-    return {value - last_place / 2, value + last_place / 2};
+    const Fixed value = (Fixed(field) - base_field) * last_place;
+    return {value - last_place / (field == 0 ? 4 : 2), value + last_place / 2}; // below 1, numbers lie twice as close
+  }
+
+  constexpr bool is_exact(int coarse, int half, Float fine) const {
+    const Float parts[] = {base[coarse] * one, fine * fine_unit, rest[coarse] * one * fine_unit};
+    if (!is_whole(parts[0]) || !is_whole(parts[1]) || !is_whole(parts[2]))
+      return false;
+    const Fixed significand = Fixed(parts[0]), fused = rounded(significand * Fixed(parts[1]) + Fixed(parts[2]));
+    return wanted(coarse, half, significand).has(fused);
   }
 
   /// Sets the base, and a rest with which all of a coarse step's values and thresholds come out exact, if there is one.
-  constexpr bool set_base(int coarse) {
+  constexpr void set_base(int coarse) {
     constexpr Fixed rest_step = last_place / rest_unit;
     const Bits field = octave.value[coarse * fine_steps + fine_steps / 2];
     const Fixed significand = (Fixed(1) << F::fraction_bits) + Fixed(field);
@@ -140,29 +191,32 @@ private:
 
     Range rests{-last_place, last_place}; // that all steps allow, but for the rounding of the sum
     for (int half = 0; half <= 2 * fine_steps; ++half) {
-      const Range sums = wanted(coarse, half, field);
-      const Fixed product = significand * fine_power(half);
+      const Range sums = wanted(coarse, half, significand);
+      const Fixed product = significand * Fixed(fine_power(half) * fine_unit);
       rests.low = rests.low > sums.low - product ? rests.low : sums.low - product;
       rests.high = rests.high < sums.high - product ? rests.high : sums.high - product;
     }
     for (int candidate = int(rests.low / rest_step); candidate * rest_step < rests.high; ++candidate) {
+      rest[coarse] = Float(candidate) / rest_unit / one;
       bool fits = true;
-      for (int half = 0; fits && half <= 2 * fine_steps; ++half) {
-        const Range sums = wanted(coarse, half, field);
-        const Fixed sum = rounded(significand * fine_power(half) + candidate * rest_step);
-        fits = sums.low < sum && sum < sums.high;
-      }
-      if (fits) {
-        rest[coarse] = Float(candidate) / rest_unit / one;
-        return true;
-      }
+      for (int half = 0; fits && half <= 2 * fine_steps; ++half)
+        fits = is_exact(coarse, half, fine_power(half));
+      if (fits)
+        return;
     }
-    return false;
   }
 };
 
 template <class Float, class Width>
-inline constexpr ProductTables<Float, Width> product_tables{};
+constexpr ProductTables<Float, Width> proven_product_tables() {
+  constexpr ProductTables<Float, Width> tables;
+  static_assert(tables.guesses_are_near(), "the nearest step of every number is its line's guess or the one after it");
+  static_assert(tables.products_are_exact(), "the products give every threshold and every value exactly");
+  return tables;
+}
+
+template <class Float, class Width>
+inline constexpr ProductTables<Float, Width> product_tables = proven_product_tables<Float, Width>();
 
 } // namespace gfpq
 

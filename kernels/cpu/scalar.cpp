@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "kernels/cpu/scalar.hpp"
+#include "kernels/ladder_table_proof.hpp"
 
 namespace gfpq {
 namespace {

@@ -21,7 +21,7 @@ template <class Float, class Width>
 class FakeQuantizer {
   using F = Format<Float>;
   using Bits = typename F::Bits;
-  using P = typename CarryTables<Float, Width>::P;
+  using Nearest = NearestByPiece<Float, Width>;
 
 public:
   GFPQ_HOST_DEVICE FakeQuantizer(const Range<Float>& range, const Bits* carry, const Bits* value)
@@ -35,8 +35,7 @@ public:
 
     const Bits at_most = magnitude < range_.highest ? magnitude : range_.highest;
     const Bits clamped = at_most > lowest ? at_most : lowest;
-    const Bits binned = clamped + carry_[clamped >> P::piece_shift & (P::count - 1)];
-    const Bits nearest = (binned & F::infinity) | value_[binned >> P::bin_shift & (Width::steps - 1)];
+    const Bits nearest = Nearest::value_of(Nearest::binned(clamped, carry_), value_);
     return is_zero ? 0 : nearest | sign;
   }
 

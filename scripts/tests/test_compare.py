@@ -19,18 +19,18 @@ class Significance(unittest.TestCase):
     def verdict(self, old, new):
         return significance.compare({"row": old}, {"row": new})[0].verdict
 
-    def test_verdicts(self):
+    def test_a_certain_and_large_difference_is_faster_or_slower(self):
         self.assertEqual(self.verdict(noisy(100, 1), noisy(80, 2)), "faster")
         self.assertEqual(self.verdict(noisy(100, 1), noisy(125, 2)), "slower")
         self.assertEqual(self.verdict(noisy(100, 1), noisy(100, 2)), "cannot tell")
 
-    def test_certain_but_too_small_to_matter(self):
+    def test_a_certain_difference_too_small_to_matter_is_none(self):
         row = significance.compare({"row": noisy(100, 1, share=0.001)}, {"row": noisy(102, 2, share=0.001)})[0]
         self.assertEqual(row.verdict, "cannot tell")
         self.assertLess(row.p, 0.001)
         self.assertIn("below 3 % of the median", row.why)
 
-    def test_large_but_uncertain(self):
+    def test_a_large_but_uncertain_difference_is_none(self):
         old = [100, 101, 99, 100, 180, 190, 185, 170, 175]
         new = [175, 176, 174, 101, 102, 181, 191, 186, 171]
         row = significance.compare({"row": old}, {"row": new})[0]
@@ -48,7 +48,7 @@ class Significance(unittest.TestCase):
             self.assertEqual(row.verdict, "cannot tell")
             self.assertIn("chance", row.why)
 
-    def test_too_few_repetitions(self):
+    def test_too_few_repetitions_decide_nothing(self):
         row = significance.compare({"row": noisy(100, 1, 8)}, {"row": noisy(200, 2, 20)})[0]
         self.assertEqual(row.verdict, "cannot tell")
         self.assertIn("too few repetitions: 8 and 20, 9 needed", row.why)
@@ -68,12 +68,12 @@ class Significance(unittest.TestCase):
             alarms += any(row.verdict != "cannot tell" for row in significance.compare(old, new))
         self.assertLessEqual(alarms, 4)
 
-    def test_holm(self):
+    def test_holms_correction_is_right(self):
         for value, expected in zip(significance.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02]):
             self.assertAlmostEqual(value, expected)
         self.assertEqual(significance.holm([0.9, 0.8]), [1.0, 1.0])
 
-    def test_exact_p(self):
+    def test_p_is_exact(self):
         """Nine against nine, completely apart: two of the C(18, 9) orders."""
         self.assertAlmostEqual(significance.rank_test(list(range(9)), list(range(9, 18))), 2 / 48620)
 
@@ -162,7 +162,7 @@ class Compare(unittest.TestCase):
         with self.assertRaisesRegex(InputError, "not known to be the machine"):
             compare.run(old, new)
 
-    def test_nothing_in_common(self):
+    def test_files_with_nothing_in_common_are_refused(self):
         old = self.results("old.json", {fixtures.quantize_name(): noisy(5e6, 1)})
         new = self.results("new.json", {fixtures.quantize_name(bits=16): noisy(5e6, 1)})
         with self.assertRaisesRegex(InputError, "no row of the library under test is in both"):
@@ -170,7 +170,7 @@ class Compare(unittest.TestCase):
 
 
 class CommandLine(unittest.TestCase):
-    def test_exit_statuses(self):
+    def test_exit_statuses_tell_the_kinds_of_end(self):
         with tempfile.TemporaryDirectory() as folder:
 
             def file(name, seed, factor):

@@ -49,7 +49,7 @@ class ConformanceReport(unittest.TestCase):
             self.assertIn(f">{area}</th>", page)
         self.assertNotRegex(page, r"(src|href)=")  # self-contained
 
-    def test_verdicts(self):
+    def test_each_kind_of_verdict_is_shown(self):
         for results, verdict in (
             ({}, "computes GFPQ: 5 of 5 requirements hold"),
             (
@@ -80,7 +80,7 @@ class ConformanceReport(unittest.TestCase):
         self.assertNotIn("<img", markdown.read_text())
         self.assertIn(r"\|.so.1", markdown.read_text())
 
-    def test_library_that_does_not_tell_its_build(self):
+    def test_a_library_that_does_not_tell_its_build_is_shown(self):
         run = fixtures.conformance_run()
         del run["library"]["revision"], run["library"]["build_time"]
         self.assertIn("not told", conformance.load(fixtures.write(self.folder, "run.json", run)).build)
@@ -145,7 +145,7 @@ class ConformanceReport(unittest.TestCase):
         self.assertEqual(status, 2)
         self.assertIn("absent.json", err)
 
-    def test_binary_file(self):
+    def test_a_binary_file_is_refused(self):
         path = self.folder / "picture.json"
         path.write_bytes(b"\x89PNG\xff\xfe")
         with self.assertRaisesRegex(InputError, "picture.json"):

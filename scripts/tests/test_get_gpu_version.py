@@ -88,24 +88,24 @@ class GetGpuVersion(unittest.TestCase):
                 output,
             )
 
-    def test_a_library_that_is_none(self):
+    def test_a_file_that_is_no_library_is_reported(self):
         self.program("nvidia-smi", "0, GPU, 1.2, 9.0")
         output = self.run_script(self.library("nothing", "other.so"))[1]
         self.assertIn("none: this is not libgfpq_gpu", output)
         self.assertNotIn("Served", output)
 
-    def test_no_driver(self):
+    def test_a_missing_driver_is_reported(self):
         status, output = self.run_script()
         self.assertEqual(status, 1)
         self.assertIn("Driver: nvidia-smi not found; is NVIDIA's driver installed?", output)
 
-    def test_no_gpu(self):
+    def test_a_missing_gpu_is_reported(self):
         self.program("nvidia-smi", "No devices were found", 6)
         status, output = self.run_script()
         self.assertEqual(status, 1)
         self.assertIn("Driver: nvidia-smi says: No devices were found", output)
 
-    def test_a_driver_too_old_to_tell_the_compute_capability(self):
+    def test_a_driver_too_old_to_tell_the_compute_capability_is_reported(self):
         path = self.bin / "nvidia-smi"
         path.write_text(
             f"#!{self.bin}/bash\ncase $* in *compute_cap*) echo 'Field \"compute_cap\" is not a valid field to query.';"
@@ -118,7 +118,7 @@ class GetGpuVersion(unittest.TestCase):
         self.assertIn("0, Old GPU, 470.1", output)
 
     @unittest.skipIf(os.path.exists("/usr/local/cuda/bin/nvcc"), "CUDA is where the script looks for it")
-    def test_no_nvcc(self):
+    def test_a_missing_nvcc_is_reported(self):
         self.program("nvidia-smi", "0, GPU, 1.2, 6.1")
         output = self.run_script()[1]
         self.assertTrue(output.startswith("nvcc: not found\n\n"), output)

@@ -117,37 +117,37 @@ class Readers(unittest.TestCase):
 
     @settings
     @hypothesis.given(strategies.binary())
-    def test_any_bytes(self, content):
+    def test_any_bytes_are_read_or_refused(self, content):
         self.read(content)
 
     @settings
     @hypothesis.given(VALUES)
-    def test_any_value(self, value):
+    def test_any_value_is_read_or_refused(self, value):
         self.read(json.dumps(value).encode())
 
     @settings
     @hypothesis.given(damaged(fixtures.conformance_run()))
-    def test_damaged_conformance_results(self, value):
+    def test_damaged_conformance_results_are_read_or_refused(self, value):
         self.read(json.dumps(value).encode())
 
     @settings
     @hypothesis.given(damaged(small_bench_run()))
-    def test_damaged_benchmark_results(self, value):
+    def test_damaged_benchmark_results_are_read_or_refused(self, value):
         self.read(json.dumps(value).encode())
 
     @settings
     @hypothesis.given(strategies.sampled_from([fixtures.conformance_run(), small_bench_run()]), strategies.data())
-    def test_cut_off_or_overwritten(self, value, data):
+    def test_files_cut_off_or_overwritten_are_read_or_refused(self, value, data):
         content = bytearray(json.dumps(value).encode())
         at = data.draw(strategies.integers(0, len(content)))
         content[at : at + data.draw(strategies.integers(0, 10))] = data.draw(strategies.binary(max_size=10))
         self.read(bytes(content[: data.draw(strategies.integers(0, len(content)))]))
 
-    def test_beyond_what_the_parser_bears(self):
+    def test_what_the_parser_cannot_bear_is_read_or_refused(self):
         for content in (b"[" * 100_000, b'{"context":' * 100_000, b"1" * 10_000, b"\xef\xbb\xbf{}"):
             self.read(content)
 
-    def test_beyond_what_a_field_bears(self):
+    def test_what_a_field_cannot_bear_is_read_or_refused(self):
         for number in (10**400, -(10**400), float("inf"), float("nan")):
             self.read(json.dumps(dict(fixtures.conformance_run(), seconds=number)).encode())
             run = small_bench_run()

@@ -21,15 +21,15 @@ class SecurityPage(unittest.TestCase):
         self.assertTrue(named)
         self.assertEqual(named - set(known), set())
 
-    def test_requirements(self):
+    def test_its_requirements_are_in_the_specification(self):
         self.assert_there(r"GFPQ-[A-Z]+-\d\d", re.findall(r"GFPQ-[A-Z]+-\d\d",
                                                           (PROJECT / "conformance/SPECIFICATION.md").read_text()))
 
-    def test_tests(self):
+    def test_its_tests_are_in_the_sources(self):
         self.assert_there(r"`([A-Z]\w+\.[A-Z]\w+)`",
                           (f"{suite}.{name}" for suite, name in re.findall(r"TEST\w*\((\w+), (\w+)\)", sources("*.cpp"))))
 
-    def test_ctest_names(self):
+    def test_its_ctest_names_are_registered(self):
         self.assert_there(r"ctest `(\w+)`", re.findall(r"add_\w*test\((?:NAME )?(\w+)", sources("CMakeLists.txt")))
 
 

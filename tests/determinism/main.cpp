@@ -23,7 +23,7 @@ void print(const Library& library, int bits) {
         const int status = library.quantize(Device::cpu, first, static_cast<unsigned>(data.size()),
                                             static_cast<unsigned>(bits), param);
         if (status != GFPQ_SUCCESS)
-          throw std::runtime_error("the library answered " + std::to_string(status));
+          throw std::runtime_error("the library returned " + std::to_string(status));
         std::copy_n(first, data.size(), data.begin());
       });
   std::cout << bits << "," << (sizeof(Float) == 4 ? "f32" : "f64") << "," << digest << "\n";

@@ -24,14 +24,14 @@ void check_lengths(unsigned bits) {
     }
 }
 
-TEST(Calls, EveryLength) {
+TEST(Calls, OfEveryLengthAreRight) {
   for (const unsigned bits : {8u, 16u}) {
     check_lengths<float>(bits);
     check_lengths<double>(bits);
   }
 }
 
-TEST(Calls, EveryError) {
+TEST(Calls, EveryErrorHasItsStatus) {
   GFPQ_SetMessageSink([](const char*, void*) {}, nullptr);
   const auto number = std::make_unique<float>(1.25f);
   const auto param = std::make_unique<GFPQ_PARAM_ST>();

@@ -46,7 +46,7 @@ protected:
 
 // Each of these makes the first call of its process.
 
-TEST_F(Memory, FirstCall) {
+TEST_F(Memory, TheFirstCallNeedsNone) {
   std::vector<float> numbers = faults::tensor<float>(100);
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
   int status;
@@ -58,7 +58,7 @@ TEST_F(Memory, FirstCall) {
   EXPECT_EQ(faults::count_wrong(numbers.data(), 100), 0u);
 }
 
-TEST_F(Memory, FirstCallFails) {
+TEST_F(Memory, ARefusedFirstCallNeedsNone) {
   float number = 1;
   int status;
   const auto ignore = [](const char*, void*) {};
@@ -71,7 +71,7 @@ TEST_F(Memory, FirstCallFails) {
 }
 
 /// Run with GFPQ_TARGET=abacus: the message lists what there is.
-TEST_F(Memory, UnknownTarget) {
+TEST_F(Memory, AnUnknownTargetIsReportedWithoutAny) {
   if (std::getenv("GFPQ_TARGET") == nullptr || std::getenv("GFPQ_TARGET") != std::string("abacus"))
     GTEST_SKIP() << "GFPQ_TARGET is not abacus";
   float number = 1;
@@ -88,7 +88,7 @@ TEST_F(Memory, UnknownTarget) {
   EXPECT_EQ(std::string(received).rfind("scalar"), std::string(received).size() - 6) << received;
 }
 
-TEST_F(Memory, LargeTensorsAtAnyAllocation) {
+TEST_F(Memory, LargeTensorsNeedNoneWhicheverAllocationFails) {
   setenv("OMP_NUM_THREADS", "8", 1);
   long made = 0;
   for (long first = 0; first <= made; ++first) {

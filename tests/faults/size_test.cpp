@@ -102,7 +102,7 @@ void check_largest_count(unsigned bits) {
   }
 }
 
-TEST(LargestCount, Float) { check_largest_count<float>(8); }
-TEST(LargestCount, Double) { check_largest_count<double>(16); }
+TEST(LargestCount, OfFloatsIsDoneToTheLastNumber) { check_largest_count<float>(8); }
+TEST(LargestCount, OfDoublesIsDoneToTheLastNumber) { check_largest_count<double>(16); }
 
 } // namespace

@@ -87,7 +87,7 @@ bool all_right() {
   return bool(faults::quantizes<float>(faults::large, 8)) && bool(faults::quantizes<double>(faults::large, 16));
 }
 
-TEST(Fork, AfterUse) {
+TEST(Fork, AChildCallsAfterItsParentDid) {
   setenv("OMP_NUM_THREADS", "4", 1);
   ASSERT_TRUE(all_right());
   for (int i = 0; i < 3; ++i)
@@ -95,7 +95,7 @@ TEST(Fork, AfterUse) {
   EXPECT_TRUE(all_right());
 }
 
-TEST(Fork, WhileOthersCall) {
+TEST(Fork, AChildCallsThoughOtherThreadsWereCalling) {
   setenv("OMP_NUM_THREADS", "3", 1);
   std::atomic<bool> stop{false};
   std::atomic<int> wrong{0};
@@ -113,7 +113,7 @@ TEST(Fork, WhileOthersCall) {
 std::atomic<bool> sink_entered{false}, sink_may_go{false};
 
 /// A child has no thread that could ever finish the message that another thread was sending at the fork.
-TEST(Fork, WhileAnotherReports) {
+TEST(Fork, AChildReportsThoughAnotherThreadWasReporting) {
   GFPQ_SetMessageSink(
       [](const char*, void*) {
         sink_entered = true;
@@ -136,7 +136,7 @@ TEST(Fork, WhileAnotherReports) {
 std::atomic<int> entries{0};
 
 /// A sink that forks: in the child too, no other thread's message comes before the sink has returned.
-TEST(Fork, WithinTheSink) {
+TEST(Fork, AChildForkedWithinTheSinkReports) {
   static pid_t child = -1;
   static bool came_alone = false;
   GFPQ_SetMessageSink(

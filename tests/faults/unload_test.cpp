@@ -24,7 +24,7 @@ struct Usage {
   }
 };
 
-TEST(Unload, AgainAndAgain) {
+TEST(Unload, LeavesNothingBehind) {
   setenv("OMP_NUM_THREADS", "4", 1);
   setenv("GFPQ_MESSAGES", "none", 1);
   // This program is linked with the library; a copy is another, which is not in use.

@@ -1,39 +1,119 @@
 #!/usr/bin/python3
-"""Run the conformance runner on a mutant and require that it is found out, under the requirement that it breaks."""
+"""Builds a mutant and requires that it is found out: by the build, under the requirement that it breaks, or by tests."""
+
+from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+import anchors
+import builds
+import mutants
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runner")
-    parser.add_argument("library")
-    parser.add_argument("--breaks", help="the requirement that must fail; without it, none may")
-    arguments = parser.parse_args()
+SKIPPED = 77
 
+
+def run(command: list[str], mutant: mutants.Mutant, **environment: str) -> subprocess.CompletedProcess:
+    # On one thread, unless the mutant wants more: a kernel's fault in long tensors shows where it gets the whole one.
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment, **mutant.environment}
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env=variables, timeout=mutant.timeout)
+
+
+def cases_of(requirement: str, control: pathlib.Path) -> str:
+    """A filter for the cases that check a requirement, by the results of the control."""
+    for entry in json.loads(control.read_text())["requirements"]:
+        if entry["id"] == requirement:
+            return ":".join(entry["tests"])
+    sys.exit(f"The specification has no requirement {requirement}.")
+
+
+def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str) -> None:
+    """Runs the runner on a mutant's library."""
+    control = settings.folder / "control.json"
+    command = [settings.runner, f"--library={library}", "--gtest_brief=1", *mutant.arguments]
+    if not mutant.whole:
+        command.append(f"--gtest_filter={cases_of(mutant.requirement, control)}")
     with tempfile.TemporaryDirectory() as folder:
         results = pathlib.Path(folder) / "results.json"
-        run = subprocess.run(
-            [arguments.runner, f"--library={arguments.library}", f"--json={results}", "--gtest_brief=1"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if run.returncode not in (0, 1) or not results.exists():
-            sys.exit(f"{run.stdout[-4000:]}\nThe runner ended with status {run.returncode} and no verdict.")
-        failed = [requirement["id"] for requirement in json.loads(results.read_text())["requirements"]
-                  if requirement["result"] == "unexpected failure"]
-
-    if (run.returncode != 0) != bool(failed):
-        sys.exit(f"The runner's status {run.returncode} contradicts its verdict: {failed or 'nothing fails'}.")
-    if arguments.breaks is None:
+        ended = run([*command, f"--json={results}"], mutant, GFPQ_TARGET=target)
+        if f"GFPQ_TARGET={target}: this machine has" in ended.stdout:
+            print(f"this machine lacks {target}")
+            sys.exit(SKIPPED)
+        if ended.returncode not in (0, 1) or not results.exists():
+            sys.exit(f"{ended.stdout[-4000:]}\nThe runner ended with status {ended.returncode} and no verdict.")
+        text = results.read_text()
+    failed = [entry["id"] for entry in json.loads(text)["requirements"] if entry["result"] == "unexpected failure"]
+    if (ended.returncode != 0) != bool(failed):
+        sys.exit(f"The runner's status {ended.returncode} contradicts its verdict: {failed or 'nothing fails'}.")
+    if mutant is mutants.CONTROL:
         if failed:
-            sys.exit(f"{run.stdout[-4000:]}\nThe unchanged sources should pass.")
-    elif arguments.breaks not in failed:
-        sys.exit(f"{arguments.breaks} should fail; what fails: {', '.join(failed) or 'nothing'}.")
-    print(f"Found out: {', '.join(failed) or 'nothing, as it should be'}")
+            sys.exit(f"{ended.stdout[-4000:]}\nThe unchanged sources should pass.")
+        control.write_text(text)
+    elif mutant.requirement not in failed:
+        sys.exit(f"{target}: {mutant.requirement} should fail; what fails: {', '.join(failed) or 'nothing'}.")
+    print(f"{target}: found out: {', '.join(failed) or 'nothing, as it should be'}")
+
+
+def test(mutant: mutants.Mutant, program: pathlib.Path) -> None:
+    """Runs a test program that was built with the mutant's texts."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = pathlib.Path(folder) / "results.json"
+        ended = run([str(program), f"--gtest_filter={mutant.found_by}", "--gtest_brief=1",
+                     f"--gtest_output=json:{results}"], mutant)
+        if not results.exists():
+            sys.exit(f"{ended.stdout[-4000:]}\nThe program ended with status {ended.returncode} and no results.")
+        suites = json.loads(results.read_text())["testsuites"]
+    failed = [f"{suite['name']}.{entry['name']}" for suite in suites for entry in suite["testsuite"] if "failures" in entry]
+    if not any(fnmatch.fnmatchcase(name, pattern) for name in failed for pattern in mutant.found_by.split(":")):
+        sys.exit(f"{mutant.found_by} should fail, and passes.")
+    print(f"Found out by {', '.join(failed)}")
+
+
+def is_disproved(error: str, proof: str) -> bool:
+    """Whether a compiler's output says that a static assertion with these words failed."""
+    return any(("static assertion failed" in line or "static_assert" in line) and proof in line for line in error.splitlines())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", type=pathlib.Path, help="what CMake wrote of the build")
+    parser.add_argument("name")
+    parser.add_argument("--build-only", action="store_true", help="make its library, and leave it to other tests")
+    arguments = parser.parse_args()
+
+    mutant = mutants.load()[arguments.name]
+    originals = mutants.read_texts()
+    settings = builds.Settings(arguments.settings.resolve())
+    output = settings.folder / ("bin" if mutant.program else "lib") / f"{mutant.name}{'' if mutant.program else '.so'}"
+    try:
+        texts = mutant.texts(originals)
+        print(mutant.fault, mutants.difference(originals, texts), sep="\n", flush=True)
+        builds.build(settings, mutant, originals, texts, output)
+    except anchors.AnchorError as error:
+        sys.exit(f"mutant {mutant.name}: {error}")
+    except builds.BuildError as error:
+        if mutant.proof and is_disproved(str(error), mutant.proof):
+            return print(f"Found out by the build: {mutant.proof}")
+        sys.exit(f"mutant {mutant.name}: {str(error)[-6000:]}")
+    if arguments.build_only:
+        return
+    if mutant.proof:
+        sys.exit(f"mutant {mutant.name} compiles; what should not hold: {mutant.proof}")
+    try:
+        if mutant.program:
+            test(mutant, output)
+        else:
+            for target in mutant.targets or ("scalar",):
+                judge(settings, mutant, output, target)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"mutant {mutant.name}: no end within {mutant.timeout} s")
 
 
 if __name__ == "__main__":

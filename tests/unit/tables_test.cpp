@@ -1,80 +1,125 @@
+// The tables are proven where they are made, as the compiler reads them. Here: that each proof fails for a table with a
+// mistake in it.
 #include <gtest/gtest.h>
+
+#include <limits>
 
 #include "kernels/carry_tables.hpp"
 #include "kernels/cpu/product_tables.hpp"
+#include "kernels/ladder_table_proof.hpp"
 #include "unit_test.hpp"
 
 namespace gfpq {
 namespace {
 
-template <class Case>
-class CarryTablesTest : public testing::Test {};
-TYPED_TEST_SUITE(CarryTablesTest, AllCases, CaseNames);
+TEST(LadderTableProof, FailsForEveryEntryThatIsOffByOne) {
+  for (int i = 0; i < power_of_two_steps; ++i) {
+    EXPECT_TRUE(is_power_rounded_down(i, power_of_two[i])) << i;
+    EXPECT_FALSE(is_power_rounded_down(i, power_of_two[i] - 1)) << i;
+    EXPECT_FALSE(is_power_rounded_down(i, power_of_two[i] + 1)) << i;
+  }
+}
 
-TYPED_TEST(CarryTablesTest, EveryDecisionOfAnOctave) {
+template <class Case>
+class CarryTablesProof : public testing::Test {};
+TYPED_TEST_SUITE(CarryTablesProof, AllCases, CaseNames);
+
+TYPED_TEST(CarryTablesProof, FailsForEveryEntryThatIsOffByOne) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
-  using F = Format<Float>;
-  using Tables = CarryTables<Float, Width>;
-  using P = typename Tables::P;
-  constexpr const Tables& tables = carry_tables<Float, Width>;
-  const auto nearest = [](BitsOf<Float> magnitude) {
-    const auto binned = magnitude + tables.carry[magnitude >> P::piece_shift & (P::count - 1)];
-    return (binned & F::infinity) | tables.value[binned >> P::bin_shift & (Width::steps - 1)];
-  };
-  const auto nearest_by_wide_piece = [](BitsOf<Float> magnitude) {
-    const auto binned = magnitude + tables.wide_carry[magnitude >> P::bin_shift & (Width::steps / 2 - 1)];
-    return (binned & F::infinity) | tables.value[binned >> P::bin_shift & (Width::steps - 1)];
-  };
-  const auto check = [&](BitsOf<Float> magnitude) {
-    if (magnitude >= to_bits(Float(1.5)) && magnitude < to_bits(Float(2))) {
-      ASSERT_EQ(nearest_by_wide_piece(magnitude), nearest(magnitude));
-    }
-    ASSERT_EQ(nearest(magnitude), (ladder<Float, Width>.value(ladder<Float, Width>.nearest_exponent(magnitude))));
-  };
-  for (int piece = 0; piece < P::count; ++piece) {
-    const auto first = to_bits(Float(1)) + (BitsOf<Float>(piece) << P::piece_shift);
-    check(first);
-    check(first + (BitsOf<Float>(1) << P::piece_shift) - 1);
+  auto tables = carry_tables<Float, Width>;
+  int decisive = 0;
+  for (auto& carry : tables.carry) {
+    --carry;
+    EXPECT_FALSE(tables.decide_as_the_rule());
+    carry += 2;
+    decisive += !tables.decide_as_the_rule();
+    --carry;
   }
-  for (int e = 0; e < Width::steps; ++e)
-    for (int ulps = -3; ulps < 3; ++ulps)
-      check(threshold_bits<Float, Width>(e) + BitsOf<Float>(ulps));
+  EXPECT_EQ(decisive, Width::steps) << "a piece without threshold has room above";
+  for (auto& value : tables.value)
+    for (const int change : {1, -2}) {
+      value += BitsOf<Float>(change);
+      EXPECT_FALSE(tables.decide_as_the_rule());
+      value += change < 0;
+    }
+  EXPECT_TRUE(tables.decide_as_the_rule());
 }
 
-TEST(CarryWordsTest, EveryDecisionOfAnOctave) {
-  using Width = Width8;
-  using P = CarryTables<double, Width>::P;
-  constexpr const CarryWords<Width>& tables = carry_words<Width>;
-  const auto sum = [](BitsOf<double> magnitude, unsigned high_carry, unsigned low_carry) {
-    const bool carries = int(unsigned(magnitude) ^ 0x80000000u) > int(low_carry);
-    return unsigned(magnitude >> 32) + high_carry + carries;
-  };
-  const auto check = [&](BitsOf<double> magnitude) {
-    const auto piece = magnitude >> P::piece_shift & (P::count - 1);
-    const unsigned binned = sum(magnitude, tables.high.carry[piece], tables.low.carry[piece]);
-    ASSERT_EQ(binned, (magnitude + carry_tables<double, Width>.carry[piece]) >> 32);
-    if (piece >= P::count / 2) {
-      const auto wide = piece / 2 - Width::steps / 2;
-      ASSERT_EQ(sum(magnitude, tables.high.wide_carry[wide], tables.low.wide_carry[wide]),
-                (magnitude + carry_tables<double, Width>.wide_carry[wide]) >> 32);
-    }
-    const auto step = binned >> (P::bin_shift - 32) & (Width::steps - 1);
-    ASSERT_EQ(BitsOf<double>(tables.high.value[step]) << 32 | tables.low.value[step],
-              (carry_tables<double, Width>.value[step]));
-  };
-  for (int piece = 0; piece < P::count; ++piece) {
-    const auto first = to_bits(1.0) + (BitsOf<double>(piece) << P::piece_shift);
-    check(first);
-    check(first + (BitsOf<double>(1) << P::piece_shift) - 1);
+TYPED_TEST(CarryTablesProof, FailsForEveryWidePieceThatIsOffByOne) {
+  using Float = typename TypeParam::Float;
+  using Width = typename TypeParam::Width;
+  auto tables = carry_tables<Float, Width>;
+  for (auto& carry : tables.wide_carry) {
+    --carry;
+    EXPECT_FALSE(tables.decide_by_wide_pieces_as_the_rule());
+    carry += 2;
+    EXPECT_FALSE(tables.decide_by_wide_pieces_as_the_rule());
+    --carry;
   }
-  for (int e = 0; e < Width::steps; ++e)
-    for (int ulps = -3; ulps < 3; ++ulps)
-      check(threshold_bits<double, Width>(e) + BitsOf<double>(ulps));
+  EXPECT_TRUE(tables.decide_by_wide_pieces_as_the_rule());
 }
 
-static_assert(product_tables<float, Width16>.exact);
-static_assert(product_tables<double, Width16>.exact);
+TYPED_TEST(CarryTablesProof, FailsForEveryWordThatIsOffByOne) {
+  using Width = typename TypeParam::Width;
+  auto words = carry_words<Width>;
+  for (auto* const half : {&words.high, &words.low}) {
+    const auto expect_all_fail = [&words](auto& entries) {
+      for (auto& entry : entries) {
+        ++entry;
+        EXPECT_FALSE(words.agree_with_the_doubles());
+        entry -= 2;
+        EXPECT_FALSE(words.agree_with_the_doubles());
+        ++entry;
+      }
+    };
+    expect_all_fail(half->carry);
+    expect_all_fail(half->wide_carry);
+    expect_all_fail(half->value);
+  }
+  EXPECT_TRUE(words.agree_with_the_doubles());
+}
+
+template <class Float>
+class ProductTablesProof : public testing::Test {};
+using Floats = testing::Types<float, double>;
+TYPED_TEST_SUITE(ProductTablesProof, Floats);
+
+TYPED_TEST(ProductTablesProof, FailsForLinesThatAreTooFarOff) {
+  using Tables = ProductTables<TypeParam, Width16>;
+  EXPECT_TRUE(Tables().guesses_are_near());
+  EXPECT_FALSE(Tables(0.40).guesses_are_near());
+  EXPECT_FALSE(Tables(-0.10).guesses_are_near());
+  for (int piece = 0; piece < Tables::pieces; ++piece)
+    for (const int change : {-1, 1}) {
+      Tables tables;
+      tables.offset[piece] += TypeParam(change);
+      EXPECT_FALSE(tables.guesses_are_near()) << piece;
+    }
+}
+
+TYPED_TEST(ProductTablesProof, FailsForPowersThatAreALastPlaceOff) {
+  using Tables = ProductTables<TypeParam, Width16>;
+  constexpr TypeParam last_place = std::numeric_limits<TypeParam>::epsilon();
+  Tables tables;
+  EXPECT_TRUE(tables.products_are_exact());
+  const auto expect_all_fail = [&tables](auto& entries) {
+    for (auto& entry : entries) {
+      const TypeParam right = entry;
+      for (const TypeParam change : {last_place, -last_place}) {
+        entry = right + change;
+        EXPECT_FALSE(tables.products_are_exact()) << right;
+      }
+      entry = right;
+    }
+  };
+  expect_all_fail(tables.base);
+  expect_all_fail(tables.rest);
+  expect_all_fail(tables.fine_value);
+  expect_all_fail(tables.fine_threshold);
+  expect_all_fail(tables.fine_next);
+  EXPECT_TRUE(tables.products_are_exact());
+}
 
 } // namespace
 } // namespace gfpq

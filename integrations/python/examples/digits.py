@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 import torch
 from sklearn.datasets import load_digits
@@ -74,7 +75,15 @@ def accuracy(model: nn.Module, digits: Digits) -> float:
         return (model(digits.test_x).argmax(1) == digits.test_y).double().mean().item() * 100
 
 
-def train(model: nn.Module, digits: Digits, epochs: int, optimizer: torch.optim.Optimizer) -> list[float]:
+def deployed_accuracy(model: nn.Module, digits: Digits) -> float:
+    """Of the network that is deployed: BatchNorm folded, the folded weights quantized."""
+    return gq.evaluate(model, lambda twin: accuracy(twin, digits))
+
+
+def train(
+    model: nn.Module, digits: Digits, epochs: int, optimizer: torch.optim.Optimizer,
+    measure: Callable[[nn.Module, Digits], float] = accuracy,
+) -> list[float]:
     """Trains with a rate that falls to zero as a cosine. Returns the accuracy after each epoch."""
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     accuracies = []
@@ -86,7 +95,7 @@ def train(model: nn.Module, digits: Digits, epochs: int, optimizer: torch.optim.
             loss.backward()
             optimizer.step()
         schedule.step()
-        accuracies.append(accuracy(model, digits))
+        accuracies.append(measure(model, digits))
     return accuracies
 
 
@@ -113,7 +122,7 @@ def spread(model: nn.Sequential, octaves: int) -> nn.Sequential:
 def quantized(model: nn.Module, bits: int, digits: Digits) -> nn.Module:
     """Post-training quantization: a prepared copy, calibrated with the training images."""
     model = copy.deepcopy(model)
-    gq.prepare(model, bits)
+    gq.prepare(model, bits, example_inputs=digits.train_x[:8])
     gq.calibrate(model, [digits.train_x])
     return model
 
@@ -124,12 +133,13 @@ def study(model: nn.Module, digits: Digits, epochs: int, rate: float) -> tuple[O
     batches = [digits.test_x]
     outcome = Outcome(
         float_=accuracy(model, digits),
-        post_training_8=accuracy(tuned, digits),
+        post_training_8=deployed_accuracy(tuned, digits),
         tuned_8=0.0,
-        post_training_16=accuracy(quantized(model, 16, digits), digits),
+        post_training_16=deployed_accuracy(quantized(model, 16, digits), digits),
         before=gq.compare_layers(model, tuned, batches),
     )
-    outcome.epochs["fine-tuning, 8 bit"] = train(tuned, digits, epochs, torch.optim.Adam(tuned.parameters(), lr=rate))
+    optimizer = torch.optim.Adam(tuned.parameters(), lr=rate)
+    outcome.epochs["fine-tuning, 8 bit"] = train(tuned, digits, epochs, optimizer, deployed_accuracy)
     outcome.tuned_8 = outcome.epochs["fine-tuning, 8 bit"][-1]
     outcome.after = gq.compare_layers(model, tuned, batches)
     return outcome, tuned

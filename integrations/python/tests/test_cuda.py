@@ -158,6 +158,30 @@ class TensorTest(unittest.TestCase):
         self.assertTrue(model.cuda()[0].input_quantizer.range.is_cuda)
         self.assertTrue(torch.equal(model.eval()(x.cuda()), moved.eval()(x.cuda())))
 
+    def test_a_graph_captures_evaluation(self):
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)).cuda()
+        batches = [torch.randn(2, 3, 8, 8, device="cuda") for _ in range(3)]
+        gq.prepare(model, example_inputs=batches[0])
+        gq.calibrate(model, batches)
+        x = batches[0].clone()
+        with torch.no_grad():
+            expected = [model.eval()(batch) for batch in batches]
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                model(x)
+            torch.cuda.current_stream().wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                output = model(x)
+            for batch, wanted in zip(batches, expected):
+                x.copy_(batch)
+                graph.replay()
+                self.assertTrue(torch.equal(output, wanted))
+            graph = torch.cuda.CUDAGraph()
+            with self.assertRaisesRegex(gfpq.NotSupportedError, "in evaluation"), torch.cuda.graph(graph):
+                model.train()(x)
+
     def test_gradient(self):
         x = torch.randn(7, device="cuda", requires_grad=True)
         gq.FakeQuantize(clip_gradient=True).cuda()(x).sum().backward()

@@ -60,17 +60,18 @@ class TorchvisionTest(unittest.TestCase):
     def test_a_row(self):
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "table.md"
-            result = run_python(FOLDER / "examples" / "torchvision_table.py", "--output", table, "shufflenet_v2_x0_5")
+            result = run_python(FOLDER / "examples" / "torchvision_table.py", "--output", table, "mobilenet_v3_small")
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             cells = [cell.strip() for cell in table.read_text().splitlines()[-1].strip("|").split("|")]
-        self.assertEqual(cells[0], "shufflenet_v2_x0_5")
+        self.assertEqual(cells[0], "mobilenet_v3_small")
         quantized, _, folded, unfolded = map(int, cells[1:5])
-        self.assertGreater(quantized, 56)
-        self.assertEqual((folded, unfolded), (56, 0))
-        difference, eight, sixteen = map(float, cells[5:])
+        self.assertGreater(quantized, 53)  # its layers: Concat, Eltwise and pooling come on top
+        self.assertEqual((folded, unfolded), (34, 0))
+        difference, noise, eight, sixteen = map(float, cells[5:])
         self.assertLess(difference, 1e-4)
+        self.assertGreater(noise, 0.9)
         self.assertGreater(eight, 0.9)
-        self.assertGreater(sixteen, 0.98)
+        self.assertGreater(sixteen, 0.99)
 
     def test_a_network_that_fails_is_a_row_and_a_status(self):
         result = run_python(FOLDER / "examples" / "torchvision_table.py", "no_such_network")

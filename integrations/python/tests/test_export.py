@@ -85,6 +85,28 @@ class ExportTest(unittest.TestCase):
         self.assertEqual(clips["grouped"], data)
         exported.model.load_state_dict(state)
 
+    def test_without_an_example_the_first_passs_inputs_are_made_again(self):
+        """The network is traced by no fx: it decides by the shape, and takes batches of 6 alone."""
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv, self.norm = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+            def forward(self, x, *, scale):
+                if x.shape[0] != 6:
+                    raise ValueError("6 images are wanted")
+                return self.norm(self.conv(x)) * scale if x.shape[-1] > 4 else x
+
+        model = Net()
+        gq.prepare(model)
+        model(images(), scale=2.0)
+        self.assertEqual(gq.export(model).folded, [("conv", "norm")])
+        with_example = Net()
+        gq.prepare(with_example, example_inputs={"x": images(), "scale": 2.0})
+        with_example(images(), scale=2.0)
+        self.assertEqual(gq.export(with_example).folded, [("conv", "norm")])
+
     def test_before_any_data(self):
         model = network()
         gq.prepare(model)

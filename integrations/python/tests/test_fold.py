@@ -479,6 +479,8 @@ class WithoutExampleTest(unittest.TestCase):
         for last in (nn.ReLU(), Untraceable()):
             report = fold_batchnorm(nn.Sequential(c, nn.BatchNorm2d(3), nn.Sequential(c, nn.BatchNorm2d(3)), last))
             self.assertEqual(report.folded, [])
+            norm = nn.BatchNorm2d(3)
+            self.assertEqual(fold_batchnorm(nn.Sequential(conv(), norm, conv(), norm, last)).folded, [])
 
     def test_with_a_record_alone(self):
         model = trained(Of(lambda self, x: self.b(x * float(x.sum())), b=Block(3, 4))).eval()

@@ -19,7 +19,7 @@ if torch is not None:
     from torch.utils.checkpoint import checkpoint
 
     from gfpq.torch.fake_quantize import FakeQuantize
-    from gfpq.torch.functional import call_quantizers, call_sites, place_calls, remove_calls, watched
+    from gfpq.torch.functional import QuantizedCalls, call_quantizers, call_sites, place_calls, remove_calls, watched
     from gfpq.torch.record import record
 
     class Joins(nn.Module):
@@ -293,6 +293,16 @@ class QuantizedCallsTest(unittest.TestCase):
         self.assertTrue(torch.equal(fresh(x), expected))
         self.assertIn("joins.call_quantizers.cat_1:0.range", model.state_dict())
 
+    def test_a_model_prepared_in_all_ways_at_once_is_pickled(self):
+        model, x = Net().eval(), torch.rand(2, 3, 4, 4)
+        gfpq.torch.prepare(model, example_inputs=x)
+        gfpq.torch.calibrate(model, [x])
+        self.assertIsInstance(model, QuantizedCalls)
+        self.assertTrue(torch.equal(pickle.loads(pickle.dumps(model))(x), model(x)))
+        gfpq.torch.remove(model)
+        self.assertIs(type(model), Net)
+        self.assertTrue(torch.equal(pickle.loads(pickle.dumps(model))(x), model(x)))
+
     def test_a_copied_part_has_its_quantizers(self):
         model, x = Net().eval(), torch.rand(2, 3, 4, 4)
         place(model, x)
@@ -470,6 +480,18 @@ class OtherPassesTest(unittest.TestCase):
         place(model, x)
         _, texts = self.warned(model.train(), x)
         self.assertTrue(any("cat in Joins" in text and "was not called in the recorded pass" in text for text in texts))
+
+    def test_a_head_that_only_training_calls_is_named_in_a_prepared_model(self):
+        head = Of(lambda self, x: self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1)), fc=nn.Linear(3, 2))
+        model = Of(lambda self, x: (self.conv(x), self.head(x)) if self.training else self.conv(x),
+                   conv=nn.Conv2d(3, 3, 1), head=head)  # fmt: skip
+        x = torch.rand(2, 3, 4, 4)
+        plain = copy.deepcopy(model)
+        gfpq.torch.prepare(model, example_inputs=x)
+        _, texts = self.warned(model.train(), x)
+        self.assertTrue(any("adaptive_avg_pool2d in Of" in text for text in texts), texts)
+        gfpq.torch.prepare(plain, example_inputs=x, data=False)
+        self.assertEqual(self.warned(plain.train(), x)[1], [])
 
     def test_a_module_without_the_others(self):
         model, x = Of(lambda self, x: self.a(x, x), a=Joins()), torch.rand(1, 2, 3, 3)

@@ -76,6 +76,12 @@ class PrepareTest(unittest.TestCase):
             gq.prepare(model)
         with self.assertRaisesRegex(ValueError, "convv"):
             gq.prepare(network(), skip=["convv"])
+        with self.assertRaisesRegex(ValueError, "before it becomes a DataParallel"):
+            gq.prepare(nn.DataParallel(network()))
+        model = network()
+        model.forward = lambda x: x
+        with self.assertRaisesRegex(ValueError, "`forward` was replaced"):
+            gq.prepare(model)
 
     def test_layers_compute_with_quantized_tensors(self):
         model, x = network(), images()

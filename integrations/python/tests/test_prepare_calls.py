@@ -154,6 +154,15 @@ class CallsTest(unittest.TestCase):
         self.assertTrue(torch.equal(gq.evaluate(model, lambda twin: twin(x)), model(x)))
         self.assertTrue(torch.equal(gq.evaluate(exported, lambda twin: twin(x)), model(x)))
 
+    def test_a_call_without_a_range_is_named(self):
+        model, _ = prepared()
+        gq.calibrate(model, [images()])
+        for name, _, quantizer in gq.quantizers(model):
+            if name == "add":
+                quantizer.forget()
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "data of add: run batches"):
+            gq.export(model)
+
     def test_a_failed_prepare_leaves_the_model_as_it_was(self):
         model = Block()
         model.call_quantizers = 3
@@ -180,6 +189,8 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(placed.report.names(report.SHARED), ["tower"])
         self.assertEqual(placed.report.names(report.NOT_FOLDED), ["norm"])
         self.assertEqual(set(placed.report.names(report.NOT_QUANTIZED)), {"max_pool2d", "linear"})
+        remarks = "remarks: 1 not folded, 2 not quantized, 1 shared, 1 never called (see report)"
+        self.assertEqual(str(placed).splitlines()[-1], remarks)
         self.assertRegex(text, r"tower +Convolution +shared +called 2 times")
         self.assertRegex(text, r"max_pool2d +Pooling +not quantized +skip")
         self.assertRegex(text, r"linear +InnerProduct +not quantized +.*test_prepare_calls.py:\d+")
@@ -209,9 +220,22 @@ class ReportTest(unittest.TestCase):
             self.assertTrue(torch.equal(exported.model(x), exported.twin(x)))
 
     def test_without_an_example_it_says_what_it_cannot_know(self):
-        placed = gq.prepare(Block())
+        model = Block()
+        placed = gq.prepare(model)
         self.assertEqual(placed.report.names(report.NOT_KNOWN), ["(model)"])
         self.assertIn("without example_inputs", str(placed.report))
+        gq.calibrate(model, [images()])
+        for _ in range(2):
+            with self.assertWarnsRegex(UserWarning, r"inputs of 5 functions .*cat, add, .*prepare .*example_inputs"):
+                exported = gq.export(model)
+        self.assertEqual(exported.report.names(report.NOT_QUANTIZED), CallsTest.NAMES[1:3] + CallsTest.NAMES[4:])
+        self.assertEqual(exported.folded, [("a", "norm")])
+
+    def test_an_export_has_a_report_too(self):
+        model, placed = prepared(skip=["mean"])
+        gq.calibrate(model, [images()])
+        exported = gq.export(model)
+        self.assertEqual(str(exported.report), str(placed.report))
 
 
 if __name__ == "__main__":

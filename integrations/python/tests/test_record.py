@@ -99,6 +99,9 @@ class OperationsTest(unittest.TestCase):
 
     def test_operators_with_the_operands_the_other_way_round(self):
         found = record(Of(lambda self, x: (1 - x, torch.rsub(x, x), 2 / x, 2**x)), images()).operations
+        alpha = record(Of(lambda self, x: (x.add(x, alpha=3), x.sub(x, alpha=3), torch.rsub(x, x, alpha=3))), images())
+        coefficients = [op.attributes["coefficients"] for op in alpha.operations]
+        self.assertEqual(coefficients, [(1.0, 3.0), (1.0, -3.0), (-3.0, 1.0)])
         self.assertEqual([op.name for op in found], ["rsub", "rsub_1", "rdiv", "rpow"])
         self.assertEqual((found[0].kind, found[0].attributes), ("Power", {"power": 1.0, "scale": -1.0, "shift": 1.0}))
         self.assertEqual((found[1].kind, found[1].attributes["coefficients"]), ("Eltwise", (-1.0, 1.0)))
@@ -143,6 +146,14 @@ class OperationsTest(unittest.TestCase):
             self.assertEqual(found.parameters, {"weight": "c.weight", "bias": "c.bias"})
             self.assertEqual((found.module, found.layer), (None, "c"))
             self.assertEqual(recorded.never_called, [])
+
+    def test_shapes_and_orders_of_axes(self):
+        def forward(self, x):
+            return x.view(2, -1), x.reshape((2, -1)), x.permute(0, 2, 3, 1), torch.permute(x, (0, 2, 3, 1))
+
+        found = record(Of(forward), images()).operations
+        self.assertEqual([op.kind for op in found], ["Reshape"] * 2 + ["Permute"] * 2)
+        self.assertEqual([op.attributes for op in found], [{"shape": (2, -1)}] * 2 + [{"order": (0, 2, 3, 1)}] * 2)
 
     def test_functions_that_only_look_like_a_layer_are_of_no_kind(self):
         cases = [

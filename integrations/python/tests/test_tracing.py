@@ -14,7 +14,7 @@ if torch is not None:
     from torch import nn
 
     import gfpq.torch as gq
-    from gfpq.torch import fake_quantize
+    from gfpq.torch import context
 
     ONNX = {"dynamo": False} if int(torch.__version__.split(".")[0]) > 1 else {}
 
@@ -69,9 +69,13 @@ class TracingTest(unittest.TestCase):
         self.assertNotIn(b"BatchNormalization", written)
 
     @unittest.skipUnless(hasattr(torch, "compile"), "PyTorch 1 has no torch.compile")
-    def test_torch_compile_computes_the_same(self):
+    def test_torch_compile_is_refused_too(self):
         model, x = calibrated(), images()
-        self.assertTrue(torch.equal(torch.compile(model, backend="eager")(x), model(x)))
+        for full in (False, True):
+            with self.assertRaisesRegex(Exception, r"gfpq\.torch\.export"):
+                torch.compile(model, backend="eager", fullgraph=full)(x)
+        exported = gq.export(model).model
+        self.assertTrue(torch.equal(torch.compile(exported, backend="eager")(x), exported(x)))
 
 
 @needs_torch
@@ -87,7 +91,7 @@ class CaptureTest(unittest.TestCase):
         for quantizer in self.model.modules():
             if isinstance(quantizer, gq.FakeQuantize):  # as on a GPU: what was read stays valid for its version
                 quantizer._read = quantizer._version_of()
-        self.patches = [unittest.mock.patch.object(fake_quantize, "_capturing", lambda x: True)]
+        self.patches = [unittest.mock.patch.object(context, "capturing", lambda x: True)]
         self.patches += [unittest.mock.patch.object(torch.Tensor, name, read) for name in ("tolist", "item", "cpu")]
 
     def test_evaluation_reads_nothing(self):

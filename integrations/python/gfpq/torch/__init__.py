@@ -15,7 +15,8 @@ from .export import Export, evaluate, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .onnx import export_onnx
-from .prepare import Placed, Preparation, float_state, only, prepare, quantizers, remove
+from .placed import float_state, only, quantizers, remove
+from .prepare import Placed, Preparation, prepare
 from .record import record
 from .tensors import quantize, quantize_
 

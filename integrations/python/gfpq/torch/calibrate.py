@@ -14,7 +14,7 @@ from torch import nn
 
 from ..parameters import DATA
 from .fake_quantize import Policy
-from .prepare import quantizers
+from .placed import quantizers
 from .running import call
 
 

@@ -18,7 +18,7 @@ from .export import Export, export
 from .fold import fold_batchnorm
 from .layers import QuantizedLayer
 from .operations import layer_kind
-from .prepare import only
+from .placed import only
 from .running import call
 
 

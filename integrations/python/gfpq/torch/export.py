@@ -16,11 +16,14 @@ from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
-from .model import QuantizedModel, State, check_all, example_of, mapped
-from .prepare import quantizers, remove
+from .functional import CallSites, call_sites
+from .model import QuantizedModel, State, check_all, example_of, mapped, some
+from .pairs import Pairs
+from .placed import only, quantizers, remove
 from .record import record
 from .recorded import Record
-from .running import tensors_in
+from .report import NOT_QUANTIZED, Report, report_of
+from .running import call, tensors_in, untouched
 
 Result = TypeVar("Result")
 
@@ -32,15 +35,15 @@ class Export:
     `model` is a plain float model with quantized weights, without this package's modules, in evaluation. `twin` is the
     network as it is deployed: weights folded and quantized, and data quantized, in float arithmetic, in evaluation; it
     can be switched with `only`. `parameters` has the rows of gfpq.parameters, one a Param. `folded` are the pairs
-    (layer, BatchNorm) that were folded, by prepare or here; `unfolded` has for each other BatchNorm the reason.
-    `without_ranges` are layers that saw no data. `record` is the pass that folding was taken from.
+    (layer, BatchNorm) that were folded, by prepare or here. `report` says what was not quantized or not folded, and
+    why. `without_ranges` are layers that saw no data. `record` is the pass that this was taken from.
     """
 
     model: nn.Module
     parameters: list[dict[str, Any]]
     twin: nn.Module
     folded: list[tuple[str, str]] = field(default_factory=list)
-    unfolded: dict[str, str] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
     without_ranges: list[str] = field(default_factory=list)
     record: Record | None = None
 
@@ -70,16 +73,21 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     """
     check_all(model)
     twin = copy.deepcopy(model).eval()
-    recorded = recorded_pass(twin) if fold else None
+    example = example_like_the_first(twin) if fold else None
+    recorded = recorded_pass(twin, example) if fold else None
     state = model._gfpq if isinstance(model, QuantizedModel) else State([], [])
-    folded, unfolded = list(state.folded), {}
+    folded, remarks = list(state.folded), Report()
     if fold:
         # The network's outputs are compared in the first export, each layer's in all of them.
         compared = state.compared and state.record is recorded
-        report = fold_batchnorm(twin, None if compared else _few(example_of(twin)), record=recorded)
+        report = fold_batchnorm(twin, None if compared else example, record=recorded)
         state.record, state.compared = recorded, True
         folded += report.folded
-        unfolded = report.unfolded
+        calls = CallSites() if recorded is None else call_sites(recorded, twin)
+        names = {name for name, _, _ in quantizers(twin)}
+        remarks = report_of(recorded, calls, Pairs(reasons=report.unfolded), names, state.skipped)
+        if not state.functions:
+            _warn_of_functions(remarks, calls)
         if isinstance(twin, QuantizedModel):
             twin._gfpq.folded, twin._gfpq.record = folded, recorded
     rows, without = [], []
@@ -98,28 +106,35 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     plain = copy.deepcopy(twin)
     remove(plain, keep_quantized=True)
     _drop_placed_by_hand(plain)
-    exported = Export(plain, rows, twin, folded, unfolded, without, recorded)
+    exported = Export(plain, rows, twin, folded, remarks, without, recorded)
     if folder is not None:
         exported.save(folder)
     return exported
 
 
-def recorded_pass(model: nn.Module) -> Record | None:
-    """The pass that prepare recorded, or one on random inputs like those that the model had; None where it had none."""
-    if not isinstance(model, QuantizedModel):
-        return None
-    known, example = model._gfpq.record, _few(example_of(model))
+def recorded_pass(model: nn.Module, example: Any) -> Record | None:
+    """The pass that prepare recorded, or one on the example; None where there is none."""
+    known = model._gfpq.record if isinstance(model, QuantizedModel) else None
     if known is not None and set(known.modules) <= {name for name, _ in model.named_modules()}:
         return known
     return None if example is None else record(model, example)  # modules were taken out since
 
 
-def _few(example: Any) -> Any:
-    """At most two samples of a batch: the first axis of all tensors, where they agree in its length."""
-    lengths = {tensor.shape[:1] for _, tensor in tensors_in(example)}
-    if len(lengths) != 1:
+def example_like_the_first(model: nn.Module) -> Any:
+    """Random inputs like those of a prepared model's first pass; None where it had none.
+
+    Two samples of a batch, where the first axes of all tensors agree in their length and the model takes so few.
+    """
+    example = example_of(model)
+    if len({tensor.shape[:1] for _, tensor in tensors_in(example)}) != 1:
         return example
-    return mapped(lambda item: item[:2] if isinstance(item, Tensor) and item.dim() else item, example)
+    few = mapped(lambda item: item[:2] if isinstance(item, Tensor) and item.dim() else item, example)
+    try:
+        with torch.no_grad(), untouched(model), only(model, data=False, weights=False):
+            call(model, few)
+    except Exception:  # whatever the model's code does with a batch that is too small for it
+        return example
+    return few
 
 
 def evaluate(model: nn.Module | Export, run: Callable[[nn.Module], Result]) -> Result:
@@ -135,7 +150,8 @@ def evaluate(model: nn.Module | Export, run: Callable[[nn.Module], Result]) -> R
 def _check_ranges(without: list[str], rows: list[dict[str, Any]], recorded: Record | None) -> None:
     if not without:
         return
-    called = [name for name in without if recorded is not None and recorded.of_module(name)]
+    operations = recorded.operations if recorded is not None else []
+    called = [name for name in without if any(name in (operation.layer, operation.place) for operation in operations)]
     if called or not any(row["tensor"] == DATA for row in rows):
         raise NotInitializedError(
             f"there is no range yet for the data of {', '.join(called or without)}: run batches in training, or "
@@ -143,6 +159,15 @@ def _check_ranges(without: list[str], rows: list[dict[str, Any]], recorded: Reco
         )
     warnings.warn(f"no data was seen by {', '.join(without)}: exported without parameters for it. If the deployed "
                   "network calls them, calibrate first; else pass skip=[...] to gfpq.torch.prepare", stacklevel=3)
+
+
+def _warn_of_functions(remarks: Report, calls: CallSites) -> None:
+    """Without an example prepare saw no functions: what they take would stay in float without a word."""
+    known = {site.name for site in calls.found}
+    names = [name for name in remarks.names(NOT_QUANTIZED) if name in known]
+    if names:
+        warnings.warn(f"the inputs of {len(names)} functions are not quantized ({some(names)}): prepare the model with "
+                      "example_inputs", stacklevel=3)
 
 
 def _drop_placed_by_hand(model: nn.Module) -> None:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from enum import Enum
-from typing import Any, Callable, cast
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
-from torch.fx.proxy import Proxy
-from torch.jit._trace import is_tracing
 
 from ..errors import BadParametersError, NotInitializedError, NotSupportedError
 from ..param import Mode, Param
-from ..widths import DEFAULT_BITS, WIDTHS, width_of
-from . import distributed
+from ..widths import DEFAULT_BITS, width_of
+from . import context, distributed
 from .ranges import Range, Widest, range_of
+from .rows import UNKNOWN, Row, convert_blocks, exponent_of, param_of, row_of
 from .tensors import HALVES, float_copy, quantize_
 
 _NO_DATA = float("-inf")  # as an exponent: less than any
-_NEARLY = 0.01  # of a step: what rounding may do to an average of equal ranges
-_UNKNOWN = [0.0, 0.0, 0.0]  # a row of `range` that holds nothing
-
-Row = list[float]
 
 
 class Policy(str, Enum):
@@ -67,7 +61,7 @@ class FakeQuantize(nn.Module):
         process_group: torch.distributed's; None is the default group. Not copied or pickled with the module.
 
     Raises NotInitializedError when called in evaluation before any batch in training; ValueError where `groups` does
-    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced or scripted.
+    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced, scripted or compiled.
     """
 
     range: Tensor | None
@@ -90,7 +84,7 @@ class FakeQuantize(nn.Module):
         self.input_number = 0  # which input of a function with several, such as Concat
         buffer = None if self.policy is Policy.ALWAYS_INIT else torch.zeros(groups, 3, dtype=torch.float64)
         self.register_buffer("range", buffer)
-        self._rows = [_UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
+        self._rows = [UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
         self._params = [Param(bits) for _ in self._rows]
         self._read: tuple[int, int] | None = None  # on a GPU: which buffer, and which version of it, was seen
 
@@ -103,12 +97,12 @@ class FakeQuantize(nn.Module):
         """Takes one Param a group. Raises ValueError for another number of them or another bit width."""
         if len(params) != self.groups or any(param.bits != self.bits for param in params):
             raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
-        self._set_rows([[_exponent_of(param), self.bits, 1.0] if param.initialized else _UNKNOWN for param in params])
+        self._set_rows([row_of(param) for param in params])
 
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
-        self._set_rows([_UNKNOWN] * self.groups)
+        self._set_rows([UNKNOWN] * self.groups)
 
     @property
     def initialized(self) -> bool:
@@ -119,7 +113,7 @@ class FakeQuantize(nn.Module):
         """Returns the quantized tensor, with x's shape, type and device."""
         if not self.enabled:
             return x
-        if isinstance(x, Proxy) or is_tracing() or _is_compiling():
+        if context.tracing(x):
             raise self._no_tracing()
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
@@ -157,9 +151,9 @@ class FakeQuantize(nn.Module):
 
     def _quantize_parts_(self, parts: list[Tensor]) -> None:
         learns = self.policy is Policy.TRAINING and (
-            self.calibrating or (self.training and self.range_choice.learns and not _recomputing())
+            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
         )
-        if _capturing(parts[0]):
+        if context.capturing(parts[0]):
             if learns:
                 raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the "
                                         "model in evaluation (model.eval())")
@@ -184,7 +178,7 @@ class FakeQuantize(nn.Module):
         """Takes this batch into the ranges."""
         exponents = self._exponents(parts)
         if self.policy is Policy.ALWAYS_INIT:
-            self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else _UNKNOWN for e in exponents])
+            self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
         if distributed.world_size(self.process_group) > 1:
             exponents = distributed.largest(exponents, parts[0].device, self.process_group)
@@ -213,7 +207,7 @@ class FakeQuantize(nn.Module):
             number = torch.tensor([self.range_choice.reach(numbers, largest)], dtype=part.dtype)
             param = Param(self.bits)
             quantize_(number, param=param, mode=Mode.INIT)  # the largest |x| decides alone
-            exponents.append(_exponent_of(param))
+            exponents.append(exponent_of(param))
         return exponents
 
     def _count(self, nonfinite: int, total: int) -> None:
@@ -229,7 +223,7 @@ class FakeQuantize(nn.Module):
         """
         if self.range is None:
             return self._params
-        capturing = _capturing(self.range)
+        capturing = context.capturing(self.range)
         if self._read is None or self._read != self._version_of() or not (self.range.is_cuda or capturing):
             if capturing:
                 raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
@@ -246,7 +240,10 @@ class FakeQuantize(nn.Module):
 
     def _take_rows(self, rows: list[Row]) -> None:
         if rows != self._rows:
-            self._params = [self._param_of(row) for row in rows]
+            try:
+                self._params = [param_of(row, self.bits) for row in rows]
+            except BadParametersError as error:
+                raise BadParametersError(f"{self._label()}: {error}") from None
             self._rows = rows
 
     def _set_rows(self, rows: list[Row]) -> None:
@@ -257,14 +254,6 @@ class FakeQuantize(nn.Module):
                 self.range.copy_(torch.tensor(rows, dtype=torch.float64))
             self._read = self._version_of()
         self._take_rows(rows)
-
-    def _param_of(self, row: Row) -> Param:
-        total, bits, weight = row
-        if row == _UNKNOWN:
-            return Param(self.bits)
-        if not (0 < weight < float("inf") and abs(bits / weight - self.bits) < 0.5 and abs(total) < float("inf")):
-            raise BadParametersError(f"{self._label()}: the buffer `range` is damaged or for another bit width: {row}")
-        return _param_of(total / weight, self.bits)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> FakeQuantize:
         before = self.range
@@ -279,7 +268,7 @@ class FakeQuantize(nn.Module):
         unexpected: list[str], errors: list[str],
     ) -> None:
         key = prefix + "range"
-        _convert_blocks(state_dict, prefix)
+        convert_blocks(state_dict, prefix)
         loaded = state_dict.get(key)
         if loaded is not None and loaded.dim() == 2 and loaded.shape[1] == 3:
             wrong = {round(row[1] / row[2]) for row in loaded.tolist() if row[2] > 0} - {self.bits}
@@ -306,60 +295,13 @@ class FakeQuantize(nn.Module):
         raise self._no_tracing()
 
     def _no_tracing(self) -> NotSupportedError:
-        return NotSupportedError(f"{self._label()} can't be traced, scripted or exported: the result would be a float "
-                                 "network. Take the model that gfpq.torch.export(model) returns.")
+        return NotSupportedError(
+            f"{self._label()} can't be traced, scripted, compiled or exported by PyTorch: the result would be a float "
+            "network. Take what gfpq.torch.export(model) returns."
+        )
 
     def _label(self) -> str:
         return f"FakeQuantize of {self.name}" if self.name else "FakeQuantize"
-
-
-def _exponent_of(param: Param) -> float:
-    """log2 of the largest value: exact in float64."""
-    width = WIDTHS[param.bits]
-    return (param.delta + width.largest_code) / width.steps
-
-
-def _param_of(exponent: float, bits: int) -> Param:
-    """The narrowest Param whose largest value is 2^exponent or more."""
-    width = width_of(bits)
-    position = exponent * width.steps - width.largest_code
-    delta = round(position)
-    if position - delta > _NEARLY:
-        delta += 1
-    return Param.from_delta(max(-width.delta_limit, min(width.delta_limit, delta)), bits)
-
-
-def _convert_blocks(state_dict: dict[str, Any], prefix: str) -> None:
-    """Turns the entries of version 1.2, blocks of 16 bytes, into `range`."""
-    blocks, bits = state_dict.pop(prefix + "blocks", None), state_dict.pop(prefix + "bit_width", None)
-    if blocks is None or bits is None:
-        return
-    params = [Param.from_bytes(bytes(block), int(bits)) for block in blocks.tolist()]
-    rows = [[_exponent_of(param), int(bits), 1.0] if param.initialized else _UNKNOWN for param in params]
-    state_dict[prefix + "range"] = torch.tensor(rows, dtype=torch.float64)
-
-
-def _capturing(x: Tensor) -> bool:
-    """Whether work on this tensor goes into a CUDA graph."""
-    return x.is_cuda and torch.cuda.is_current_stream_capturing()
-
-
-def _recomputing() -> bool:
-    """Whether a checkpoint runs the forward pass again, in backward: what it sees is in the range already."""
-    graph_task = getattr(cast(Any, torch)._C, "_current_graph_task_id", None)  # since PyTorch 2.0
-    if graph_task is not None:
-        return bool(graph_task() != -1)
-    frame = sys._getframe(1)
-    while frame is not None:
-        name, function = frame.f_globals.get("__name__"), frame.f_code.co_name
-        if name == "torch.utils.checkpoint" and function in ("backward", "unpack"):
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
-
-
-# Since PyTorch 2.1: of torch.compile and torch.export.
-_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -21,6 +21,7 @@ from .operations import layer_kind
 from .running import assigned_forward
 
 Quantizer = Union[FakeQuantize, None]
+OWN = ("input_quantizer", "weight_quantizer")  # the submodules that a quantized layer has more
 
 
 class Swapped(nn.Module):

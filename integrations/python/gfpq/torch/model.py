@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NotSupportedError
+from .functional import watched
 from .layers import QuantizedLayer, Swapped, made_class, without
 from .operations import layer_kind
 from .recorded import Record
@@ -38,8 +39,11 @@ class State:
     """What a prepared model knows of itself; without tensors."""
 
     quantized: list[str]  # names of layers
-    unquantized: list[str]  # layers of NNIE's that were skipped
+    unquantized: list[str]  # the other layers of NNIE's
+    skipped: list[str] = field(default_factory=list)  # names of layers and calls that the user left out
     record: Record | None = None  # of the pass in prepare
+    functions: bool = True  # whether prepare could see them, or had no data to quantize
+    calls: bool = False  # the inputs of functions are quantized, and calls that the record lacks are warned of
     inputs: Call | None = None  # of the first pass, with TensorSpecs for tensors
     folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
     compared: bool = False  # an export folded as this record says, and compared the outputs
@@ -58,7 +62,8 @@ class QuantizedModel(Swapped):
         if self._gfpq.inputs is None:
             with suppress(TypeError):
                 self._gfpq.inputs = spec_of(arguments, keywords)
-        return super().__call__(*arguments, **keywords)
+        with watched() if self._gfpq.calls else nullcontext():
+            return super().__call__(*arguments, **keywords)
 
 
 def enter(model: nn.Module, state: State) -> None:
@@ -95,13 +100,14 @@ def check(model: nn.Module, state: State) -> None:
     ]
     if replaced:
         raise NotSupportedError(
-            f"layers were replaced after gfpq.torch.prepare and would run in float: {_some(replaced)}. If a fuse() "
+            f"layers were replaced after gfpq.torch.prepare and would run in float: {some(replaced)}. If a fuse() "
             "of the model did that: leave it out, gfpq.torch.export folds BatchNorm, and prepare(..., fold=True) does "
             "before training. If the layers are to be new: gfpq.torch.remove(model), then prepare it again."
         )
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first names, for a message."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

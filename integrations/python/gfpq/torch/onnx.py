@@ -13,7 +13,7 @@ from ..onnx_runtime import DOMAIN, OPERATOR
 from ..param import Mode, Param
 from .export import Export
 from .fake_quantize import FakeQuantize
-from .prepare import quantize_weights
+from .placed import quantize_weights
 from .tensors import quantize
 
 

@@ -54,6 +54,7 @@ _SIGNATURES = {
     "flatten": "input start_dim end_dim", "squeeze": "input dim", "unsqueeze": "input dim",
     "transpose": "input dim0 dim1", "chunk": "input chunks dim", "split": "input split_size_or_sections dim",
     "dropout": "input p training inplace", "dropout2d": "input p training inplace",
+    "view": "input", "reshape": "input shape", "permute": "input dims",
     "pad": "input pad mode value", "getitem": "input index", "setitem": "input index value",
 }  # fmt: skip
 _ALIASES = {"concat": "cat", "concatenate": "cat", "multiply": "mul", "subtract": "sub", "divide": "div",

@@ -1,16 +1,15 @@
-"""Puts quantization into a network, finds it, switches it and takes it out."""
+"""Puts quantization into a network."""
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
@@ -18,19 +17,17 @@ from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
-from .functional import CallSite, CallSites, call_sites, place_calls, remove_calls
-from .layers import QuantizedLayer, class_for, not_supported, original_class, original_of
-from .model import Call, QuantizedModel, State, enter, leave, spec_of
+from .functional import CallSite, CallSites, call_sites, place_calls
+from .layers import OWN, QuantizedLayer, class_for, not_supported
+from .model import Call, QuantizedModel, State, enter, spec_of
 from .operations import layer_kind
 from .pairs import module_pairs, recorded_pairs
+from .placed import remove
 from .ranges import Range, range_of
 from .record import record
 from .recorded import Record, aligned
 from .report import Report, report_of
 from .running import assigned_forward
-
-_OWN = ("input_quantizer", "weight_quantizer")
-_RANGE = re.compile(r"(^|\.)(input_quantizer|call_quantizers\.[^.]+)\.range$")
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Preparation(list[Placed]):
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("layer", "kind", "tensor", "bits", "Params")]
         rows += [(row.layer or "(model)", row.kind, row.tensor, str(row.bits), str(row.groups)) for row in self]
-        return aligned(rows)
+        return "\n".join(filter(None, [aligned(rows), self.report.summary]))
 
 
 def prepare(
@@ -126,11 +123,11 @@ def prepare(
             quantizer = FakeQuantize(
                 width, range=choice, groups=groups, dim=dim, clip_gradient=clip_gradient, process_group=process_group
             )
-            placed[name][_OWN[0]] = _named(quantizer, name, DATA, layer, device)
+            placed[name][OWN[0]] = _named(quantizer, name, DATA, layer, device)
             done.append(Placed(name, kind, DATA, width, groups))
         if weights and hasattr(layer, "weight"):
             quantizer = FakeQuantize(width, Policy.ALWAYS_INIT, groups=groups, dim=0, clip_gradient=clip_gradient)
-            placed[name][_OWN[1]] = _named(quantizer, name, WEIGHT, layer, layer.weight.device)
+            placed[name][OWN[1]] = _named(quantizer, name, WEIGHT, layer, layer.weight.device)
             done.append(Placed(name, kind, WEIGHT, width, groups))
 
     def make(site: CallSite, number: int) -> FakeQuantize | None:
@@ -142,7 +139,9 @@ def prepare(
         done.append(Placed(site.name, site.kind, DATA, width, 1))
         return _named(quantizer, site.name, DATA, model.get_submodule(site.module), device)
 
-    state = State(list(placed), sorted(set(layers) - set(placed)), recorded)
+    state = State(list(placed), sorted(set(layers) - set(placed)), sorted(skip), recorded)
+    state.functions = recorded is not None or not data
+    state.calls = recorded is not None and data
     if recorded is not None:
         with suppress(TypeError):
             state.inputs = spec_of(*_call_form(example_inputs))
@@ -179,8 +178,8 @@ def _call_form(example_inputs: Any) -> Call:
 
 
 def _check(name: str, layer: nn.Module) -> None:
-    if any(hasattr(layer, key) for key in _OWN):
-        raise not_supported(name, layer, f"has an attribute {' or '.join(_OWN)} of its own")
+    if any(hasattr(layer, key) for key in OWN):
+        raise not_supported(name, layer, f"has an attribute {' or '.join(OWN)} of its own")
     computed = hasattr(layer, "weight") and "weight" not in layer._parameters
     if computed and not parametrize.is_parametrized(layer, "weight"):
         raise not_supported(name, layer, "computes its weight in a hook (torch.nn.utils.weight_norm?): remove that "
@@ -195,101 +194,6 @@ def _named(quantizer: FakeQuantize, name: str, tensor: str, layer: nn.Module, de
 
 
 def _place(layer: nn.Module, quantized_class: type, own: Mapping[str, FakeQuantize]) -> None:
-    for key in _OWN:
+    for key in OWN:
         layer.add_module(key, own.get(key))
     layer.__class__ = quantized_class
-
-
-def quantizers(model: nn.Module) -> Iterator[tuple[str, str, FakeQuantize]]:
-    """The quantizers of a model: layer's name, DATA or WEIGHT, the module.
-
-    One that was placed by hand counts as DATA of a layer of its own name.
-    """
-    owned = set()
-    for name, module in model.named_modules():
-        if isinstance(module, QuantizedLayer):
-            for tensor, quantizer in ((DATA, module.input_quantizer), (WEIGHT, module.weight_quantizer)):
-                if quantizer is not None:
-                    owned.add(quantizer)
-                    yield name, tensor, quantizer
-        elif isinstance(module, FakeQuantize) and module not in owned:
-            yield module.name.rpartition(" ")[0] or name, DATA, module
-
-
-def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
-    """Takes the quantizers out again, in place. Leaves float weights, or with `keep_quantized` the quantized ones.
-
-    A FakeQuantize that was placed by hand stays.
-    """
-    leave(model)
-    remove_calls(model)
-    if keep_quantized:
-        quantize_weights(model)
-    for layer in [module for module in model.modules() if isinstance(module, QuantizedLayer)]:
-        layer.__class__ = _plain_class(layer)
-        for key in _OWN:
-            delattr(layer, key)
-
-
-@torch.no_grad()
-def quantize_weights(model: nn.Module) -> None:
-    """Puts the quantized weights in place of the float ones, and takes the quantizers of weights out."""
-    layers = [module for module in model.modules() if isinstance(module, QuantizedLayer)]
-    layers = [layer for layer in layers if layer.weight_quantizer is not None]
-    quantized: dict[Any, Tensor] = {}
-    for layer in layers:
-        if _weight_of(layer) not in quantized:  # one that two layers share is quantized once
-            quantized[_weight_of(layer)] = layer.quantized_weight()
-    for layer in layers:
-        weight = quantized[_weight_of(layer)]
-        if parametrize.is_parametrized(layer, "weight"):
-            layer.__class__ = _plain_class(layer)
-            layer.__class__ = _class_of_its_own(layer, type(layer).__bases__)
-            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
-            layer.__class__ = class_for(layer, "")
-        layer.weight.copy_(weight)
-        layer.weight_quantizer = None
-
-
-def _weight_of(layer: nn.Module) -> Any:
-    """What two layers with one weight have in common. A parametrized weight is computed, and each layer's own."""
-    return layer._parameters.get("weight", layer)
-
-
-def _plain_class(layer: nn.Module) -> type:
-    """A quantized layer's class without this package's. PyTorch may have put one for a parametrization before it."""
-    base = type(layer).__bases__[0]
-    parametrized_since = parametrize.is_parametrized(layer) and original_class(layer) is type(layer)
-    if parametrized_since and issubclass(base, QuantizedLayer):
-        return _class_of_its_own(layer, (original_of(base),))
-    return original_class(layer)
-
-
-def _class_of_its_own(layer: nn.Module, bases: tuple[type, ...]) -> type:
-    """A copy of a parametrized layer's class.
-
-    PyTorch makes a class for each parametrized layer, shares it with the layer's deep copies, and takes the property
-    `weight` from it when one of them is no longer parametrized: the others would lose theirs.
-    """
-    shared = type(layer)
-    content = {key: value for key, value in vars(shared).items() if key not in ("__dict__", "__weakref__")}
-    return type(shared.__name__, bases, content)
-
-
-def float_state(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-    """A prepared model's state_dict without the ranges: it loads strictly into the float model."""
-    return {key: value for key, value in state_dict.items() if not _RANGE.search(key)}
-
-
-@contextmanager
-def only(model: nn.Module, *, data: bool = True, weights: bool = True) -> Iterator[None]:
-    """Within it only data, or only weights, or nothing is quantized: the guide's way to find what costs accuracy."""
-    wanted = {DATA: data, WEIGHT: weights}
-    before = [(quantizer, quantizer.enabled) for _, _, quantizer in quantizers(model)]
-    for _, tensor, quantizer in quantizers(model):
-        quantizer.enabled = quantizer.enabled and wanted[tensor]
-    try:
-        yield
-    finally:
-        for quantizer, enabled in before:
-            quantizer.enabled = enabled

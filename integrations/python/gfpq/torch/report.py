@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -34,6 +35,13 @@ class Report:
     def names(self, what: str) -> list[str]:
         """Whom a remark of this sort is about."""
         return [row.name for row in self.rows if row.what == what]
+
+    @property
+    def summary(self) -> str:
+        """How many remarks there are of each sort, in a line; empty where there is none."""
+        counts = Counter(row.what for row in self.rows)
+        listed = ", ".join(f"{count} {what}" for what, count in counts.items())
+        return f"remarks: {listed} (see report)" if counts else ""
 
     def __str__(self) -> str:
         if not self.rows:

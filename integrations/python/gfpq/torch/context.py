@@ -1,0 +1,38 @@
+"""What is going on around a call of a quantizer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.fx.proxy import Proxy
+from torch.jit._trace import is_tracing as _is_jit_tracing
+
+# Since PyTorch 2.1: of torch.compile and torch.export.
+_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else _is_jit_tracing
+
+
+def tracing(x: Any) -> bool:
+    """Whether a program is made of what runs, which would not have the quantizers in it."""
+    return isinstance(x, Proxy) or bool(_is_jit_tracing()) or bool(_is_compiling())
+
+
+def capturing(x: Tensor) -> bool:
+    """Whether work on this tensor goes into a CUDA graph."""
+    return x.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+def recomputing() -> bool:
+    """Whether a checkpoint runs the forward pass again, in backward."""
+    graph_task = getattr(cast(Any, torch)._C, "_current_graph_task_id", None)  # since PyTorch 2.0
+    if graph_task is not None:
+        return bool(graph_task() != -1)
+    frame = sys._getframe(1)
+    while frame is not None:
+        name, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if name == "torch.utils.checkpoint" and function in ("backward", "unpack"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
