@@ -29,7 +29,8 @@ execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-code OUTPUT_VARIABLE l
 if(NOT result EQUAL 0) # an early CUDA 11
   execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --help OUTPUT_VARIABLE listed ERROR_QUIET)
 endif()
-string(REGEX MATCHALL "sm_[0-9]+['\r\n]" known_architectures "${listed}") # not sm_90a and the like: they are no use to others
+# Not sm_90a and the like: they are no use to others.
+string(REGEX MATCHALL "sm_[0-9]+['\r\n]" known_architectures "${listed}")
 list(TRANSFORM known_architectures REPLACE "sm_([0-9]+)." "\\1")
 list(REMOVE_DUPLICATES known_architectures)
 list(SORT known_architectures COMPARE NATURAL)

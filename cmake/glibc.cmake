@@ -1,5 +1,5 @@
-# gfpq_need_libpthread(TARGET ...): a shared library that starts threads needs libpthread.so.0, whatever glibc it is linked on.
-# Since 2.34 the linker leaves it out, as libc.so.6 has its functions; on an older glibc the C++ library's weak
+# gfpq_need_libpthread(TARGET ...): a shared library that starts threads needs libpthread.so.0, whatever glibc it is linked
+# on. Since 2.34 the linker leaves it out, as libc.so.6 has its functions; on an older glibc the C++ library's weak
 # pthread_create would then be null. scripts/check_elf.py checks the result.
 set(pthread_flags -Wl,--push-state,--no-as-needed,-l:libpthread.so.0,--pop-state)
 include(CheckCXXSourceCompiles)

@@ -10,8 +10,9 @@ set(gfpq_highway_oldest 0.17) # earlier ones lack HWY_EMU128
 set(gfpq_highway_advice "Install it (Debian, Ubuntu 22.04: libhwy-dev), or name the folder with hwy/highway.h of another by "
     "-DGFPQ_HIGHWAY_INCLUDE_DIR=FOLDER. -DGFPQ_SCALAR=ON builds a library without SIMD, 50 to 100 times slower.")
 string(CONCAT gfpq_highway_advice ${gfpq_highway_advice})
-if(MSVC) # the choice of an instruction set asks GCC's and Clang's __builtin_cpu_supports
-  message(FATAL_ERROR "The SIMD kernels need GCC or Clang. -DGFPQ_SCALAR=ON builds a library without SIMD, 50 to 100 times slower.")
+if(MSVC) # Highway's targets, and the questions to the CPU, are those of GCC and Clang
+  message(FATAL_ERROR "The SIMD kernels need GCC or Clang. "
+                      "-DGFPQ_SCALAR=ON builds a library without SIMD, 50 to 100 times slower.")
 endif()
 
 find_path(GFPQ_HIGHWAY_INCLUDE_DIR hwy/highway.h DOC "Where hwy/highway.h lies")
@@ -19,7 +20,8 @@ if(NOT GFPQ_HIGHWAY_INCLUDE_DIR AND EXISTS ${PROJECT_SOURCE_DIR}/third_party/hwy
   set(GFPQ_HIGHWAY_INCLUDE_DIR ${PROJECT_SOURCE_DIR}/third_party CACHE PATH "Where hwy/highway.h lies" FORCE)
 endif()
 if(NOT GFPQ_HIGHWAY_INCLUDE_DIR)
-  message(FATAL_ERROR "Google's Highway ${gfpq_highway_oldest} or later is needed, and hwy/highway.h was not found. ${gfpq_highway_advice}")
+  message(FATAL_ERROR "Google's Highway ${gfpq_highway_oldest} or later is needed, and hwy/highway.h was not found. "
+                      "${gfpq_highway_advice}")
 endif()
 set(gfpq_highway_version "")
 foreach(header base.h highway.h) # 1.1 moved it

@@ -13,6 +13,16 @@ set(CMAKE_RANLIB ${CMAKE_CURRENT_LIST_DIR}/portable/zig-ranlib)
 find_program(CMAKE_STRIP NAMES llvm-strip llvm-strip-14)
 # An empty folder: what this machine has is not for the machine that the binaries are for.
 set(CMAKE_FIND_ROOT_PATH ${CMAKE_CURRENT_LIST_DIR}/portable)
+# But for CUDA, whose runtime needs no newer glibc. nvcc takes this machine's compiler for its host code, which uses
+# nothing of a C++ library.
+find_program(GFPQ_NVCC nvcc PATHS /usr/local/cuda/bin DOC "CUDA's compiler, for the GPU library")
+if(GFPQ_NVCC)
+  get_filename_component(cuda_folder ${GFPQ_NVCC}/../.. REALPATH)
+  list(APPEND CMAKE_FIND_ROOT_PATH ${cuda_folder})
+  if("$ENV{CUDAHOSTCXX}" STREQUAL "")
+    set(CMAKE_CUDA_HOST_COMPILER g++)
+  endif()
+endif()
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)

@@ -3,13 +3,14 @@
 #
 #     scripts/release.sh FOLDER [--benchmark-source DIR]
 #
-# Always: the portable .tgz and wheel for x86_64 and aarch64, the Python source archive. Where the tools are there: Debian
-# packages (dpkg-deb), the Windows .tgz (MinGW-w64). --benchmark-source names Google Benchmark's source, with which gfpq_bench
-# is part of the portable .tgz. What is left out is said. `scripts/setup.sh portable` installs what is needed.
+# Always: the portable .tgz and wheel for x86_64 and aarch64, the Python source archive. Where the tools are there: both
+# with the GPU library (nvcc), Debian packages (dpkg-deb), the Windows .tgz (MinGW-w64). --benchmark-source names Google
+# Benchmark's source, with which gfpq_bench is part of the portable .tgz. What is left out is said.
+# `scripts/setup.sh portable` installs what is needed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 out= benchmark=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -42,10 +43,10 @@ pack() {
   tar -C "$2" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$3" | gzip -9n >"$1"
 }
 
-# wheel LIBRARY_FOLDER TAG
+# wheel LIBRARY_FOLDER TAG [PACKAGE_FOLDER]
 wheel() {
   GFPQ_PREBUILT=$1 GFPQ_WHEEL_PLATFORM=$2 $python -m pip -q wheel --no-build-isolation --no-deps --no-index -w "$out" \
-    "$work/python"
+    "${3:-$work/python}"
 }
 
 # The Python package is built from a copy: building leaves files beside setup.py.
@@ -71,6 +72,20 @@ for processor in x86_64 aarch64; do
   wheel "$work/$processor/GFPQLibs/lib" "manylinux_2_17_$processor.manylinux2014_$processor"
 done
 [ -n "$benchmark" ] || echo "release: left out: gfpq_bench (--benchmark-source)"
+
+nvcc=$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || true)
+if [ -n "$nvcc" ] && [ "$(uname -m)" = x86_64 ]; then
+  cuda=cuda$("$nvcc" --version | sed -n 's/.*release \([0-9]*\).*/\1/p')
+  echo "== portable-gpu ($cuda)"
+  cmake --preset portable-gpu --log-level=WARNING
+  cmake --build --preset portable-gpu
+  $python scripts/check_elf.py --glibc 2.17 "build/portable-gpu/lib/libgfpq_gpu.so.$version"
+  cmake --install build/portable-gpu --component archive --strip --prefix "$work/gpu/GFPQLibs" >/dev/null
+  pack "$out/GFPQLibs-$version-linux-x86_64-$cuda.tgz" "$work/gpu" GFPQLibs
+  wheel "$work/gpu/GFPQLibs/lib" manylinux_2_17_x86_64.manylinux2014_x86_64 "$work/checkout/integrations/python/gpu"
+else
+  echo "release: left out: the GPU library (nvcc, x86_64)"
+fi
 
 echo "== source archive of the Python package"
 (cd "$work/python" && $python setup.py -q sdist -d "$work/sdist")

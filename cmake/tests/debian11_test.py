@@ -40,7 +40,8 @@ mount -t proc proc "$1/proc"
 mount -t tmpfs tmpfs "$1/dev"
 for device in null zero random urandom; do touch "$1/dev/$device"; mount --bind "/dev/$device" "$1/dev/$device"; done
 mkdir "$1/dev/shm"
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 chroot "$1" bash -euo pipefail -c "$2"
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 \\
+  chroot "$1" bash -euo pipefail -c "$2"
 """
 
 
@@ -70,7 +71,8 @@ class Debian11Test(unittest.TestCase):
         self.assertIn("/root/GFPQLibs/lib/libgfpq.so.", said)
         self.assertEqual(said.count("passed"), 4, said)
         self.assertIn("2.31", said)
-        self.assertRegex(self.inside("cd /root/GFPQLibs/sample && ./run_linux.sh 16 | sed -n '/^GFPQ version/,$p'"), sample_output(16))
+        said = self.inside("cd /root/GFPQLibs/sample && ./run_linux.sh 16")
+        self.assertRegex(said, sample_output(16))
 
     def test_conformance(self):
         self.inside("mkdir -p /root/judge && cd /root/judge && tar xf /release/GFPQLibs-*-linux-x86_64.tgz")
@@ -80,7 +82,8 @@ class Debian11Test(unittest.TestCase):
 
     def test_debian_packages(self):
         self.inside("dpkg --install /release/libgfpq1_*.deb /release/libgfpq-dev_*.deb")
-        said = self.inside("cd /tmp && g++ -O2 /usr/share/doc/libgfpq-dev/examples/sample.cpp -lgfpq -o program && ./program")
+        sample = "/usr/share/doc/libgfpq-dev/examples/sample.cpp"
+        said = self.inside(f"cd /tmp && g++ -O2 {sample} -lgfpq -o program && ./program")
         self.assertRegex(said, sample_output())
 
     def test_wheel(self):

@@ -58,8 +58,9 @@ class PythonPackageTest(unittest.TestCase):
         self.assertEqual(value[:8], "2.953652")
 
     def test_wheel_of_a_built_library(self):
-        wheel = self.wheel_of(self.package, GFPQ_PREBUILT=LIBRARY_FOLDER, GFPQ_WHEEL_PLATFORM=f"manylinux2014_{platform.machine()}")
-        self.assertTrue(wheel.name.endswith(f"-py3-none-manylinux2014_{platform.machine()}.whl"), wheel)
+        tag = f"manylinux2014_{platform.machine()}"
+        wheel = self.wheel_of(self.package, GFPQ_PREBUILT=LIBRARY_FOLDER, GFPQ_WHEEL_PLATFORM=tag)
+        self.assertTrue(wheel.name.endswith(f"-py3-none-{tag}.whl"), wheel)
         self.check_wheel(wheel)
 
     def test_source_archive(self):
@@ -68,7 +69,8 @@ class PythonPackageTest(unittest.TestCase):
         archive, = self.folder.glob("gfpq-*.tar.gz")
         with tarfile.open(archive) as opened:
             names = {name.partition("/")[2] for name in opened.getnames()}
-        self.assertLessEqual({"LICENSE", "pyproject.toml", "project/src/gfpq.cpp", "project/third_party/hwy/highway.h"}, names)
+        wanted = {"LICENSE", "pyproject.toml", "project/src/gfpq.cpp", "project/third_party/hwy/highway.h"}
+        self.assertLessEqual(wanted, names)
         shutil.rmtree(self.source)
         hidden = "-DCMAKE_FIND_ROOT_PATH=/nonexistent -DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY"
         wheel = self.wheel_of(archive, CMAKE_ARGS=hidden)

@@ -26,6 +26,7 @@ if not os.environ.get("GFPQ_RELEASE"):
     print("skipped: GFPQ_RELEASE names no folder that scripts/release.sh made")
     sys.exit(77)
 RELEASE = pathlib.Path(os.environ["GFPQ_RELEASE"]).resolve(strict=True)
+ARM_ROOT = pathlib.Path("/usr/aarch64-linux-gnu")
 PROCESSORS = ("x86_64", "aarch64")
 VERSION = re.search(r"project\(gfpq VERSION ([0-9.]+)", (PROJECT / "CMakeLists.txt").read_text()).group(1)
 
@@ -63,7 +64,8 @@ class ReleaseTest(unittest.TestCase):
 
     def test_checksums(self):
         lines = dict(reversed(line.split()) for line in (RELEASE / "SHA256SUMS").read_text().splitlines())
-        files = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in RELEASE.iterdir() if file.name != "SHA256SUMS"}
+        files = {file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+                 for file in RELEASE.iterdir() if file.name != "SHA256SUMS"}
         self.assertEqual(lines, files)
 
     def test_archives(self):
@@ -96,10 +98,10 @@ class ReleaseTest(unittest.TestCase):
         self.assertEqual(said["library"], str((self.package("x86_64") / f"lib/libgfpq.so.{VERSION}").resolve()))
         self.assertEqual(set(said["self-test"].values()), {"passed"})
 
-    @unittest.skipUnless(shutil.which("qemu-aarch64") and pathlib.Path("/usr/aarch64-linux-gnu").exists(), "no emulator of Arm")
+    @unittest.skipUnless(shutil.which("qemu-aarch64") and ARM_ROOT.exists(), "no emulator of Arm")
     def test_arm(self):
-        said = json.loads(run("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", self.package("aarch64") / "bin/gfpq_info", "--json",
-                              self.package("aarch64") / "lib/libgfpq.so"))
+        package = self.package("aarch64")
+        said = json.loads(run("qemu-aarch64", "-L", ARM_ROOT, package / "bin/gfpq_info", "--json", package / "lib/libgfpq.so"))
         self.assertEqual(said["targets"], ["neon", "scalar"])
         self.assertEqual(set(said["self-test"].values()), {"passed"})
 
@@ -110,6 +112,21 @@ class ReleaseTest(unittest.TestCase):
             self.assertEqual([name for name in names if "/lib/" in name], ["gfpq/lib/libgfpq.so.1"])
             for name in ("LICENSE", "THIRD_PARTY_LICENSES.txt"):
                 self.assertIn(f"gfpq-{VERSION}.dist-info/licenses/{name}", names)
+
+    def test_gpu_wheel(self):
+        wheels = list(RELEASE.glob(f"gfpq_gpu-{VERSION}-py3-none-*.whl"))
+        if not wheels:
+            self.skipTest("the release was made without nvcc")
+        with zipfile.ZipFile(wheels[0]) as archive:
+            names = archive.namelist()
+            library = archive.extract("gfpq_gpu/lib/libgfpq_gpu.so.1", self.folder)
+            metadata = archive.read(f"gfpq_gpu-{VERSION}.dist-info/METADATA").decode()
+        self.assertIn(f"Requires-Dist: gfpq=={VERSION}\n", metadata)
+        self.assertEqual([name for name in names if "/lib/" in name], ["gfpq_gpu/lib/libgfpq_gpu.so.1"])
+        self.assertIn(f"gfpq_gpu-{VERSION}.dist-info/licenses/THIRD_PARTY_LICENSES.txt", names)
+        self.assertNotIn("libcudart", run("readelf", "--dynamic", library))  # it is inside
+        said = json.loads(run(self.package("x86_64") / "bin/gfpq_info", "--json", library))
+        self.assertEqual(said["targets"], targets_of_machine())
 
     def test_auditwheel(self):
         tool = PROJECT / "build/tools/bin/auditwheel"

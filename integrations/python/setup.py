@@ -10,7 +10,7 @@ from setuptools.command.sdist import sdist
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import wheels  # noqa: E402
+import wheels
 
 
 class SourceArchive(sdist):
@@ -19,9 +19,9 @@ class SourceArchive(sdist):
     def make_release_tree(self, base_dir, files) -> None:
         super().make_release_tree(base_dir, files)
         project = Path(base_dir) / "project"
-        shutil.copytree(wheels.PROJECT / "cmake", project / "cmake", ignore=shutil.ignore_patterns("__pycache__", "tests"))
-        for folder in ("include", "src", "kernels"):
-            shutil.copytree(wheels.PROJECT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in ("cmake", "include", "src", "kernels"):
+            unwanted = shutil.ignore_patterns("__pycache__", "tests")
+            shutil.copytree(wheels.PROJECT / folder, project / folder, ignore=unwanted)
         for file in ("CMakeLists.txt", "LICENSE", "Release_note.txt"):
             shutil.copyfile(wheels.PROJECT / file, project / file)
         shutil.copyfile(wheels.PROJECT / "LICENSE", Path(base_dir) / "LICENSE")

@@ -44,8 +44,8 @@ def license_files() -> list[Path]:
 
 def build(folder: Path, with_gpu: bool = False) -> Path:
     """Configures and builds the library in `folder`. Returns where it lies then."""
-    options = ["-DCMAKE_BUILD_TYPE=Release", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF",
-               f"-DGFPQ_BUILD_GPU={'ON' if with_gpu else 'OFF'}", *shlex.split(os.environ.get("CMAKE_ARGS", ""))]  # fmt: skip
+    options = ["-DCMAKE_BUILD_TYPE=Release", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF"]
+    options += [f"-DGFPQ_BUILD_GPU={'ON' if with_gpu else 'OFF'}", *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
     if shutil.which("ninja") and not (folder / "CMakeCache.txt").exists():
         options += ["-G", "Ninja"]
     subprocess.run(["cmake", "-S", PROJECT, "-B", folder, *options], check=True)
@@ -62,7 +62,7 @@ def build_with_library(package: str, name: str) -> type[build_py]:
             shutil.rmtree(Path(self.build_lib) / package, ignore_errors=True)  # what an earlier build left
             super().run()
             prebuilt = os.environ.get("GFPQ_PREBUILT")
-            if getattr(self, "editable_mode", False):  # the package then finds the library in the checkout's build folder
+            if getattr(self, "editable_mode", False):  # the package finds the library in the checkout's build folder
                 if not prebuilt and not (PROJECT / "build" / "lib" / file).exists():
                     build(PROJECT / "build", name == "gfpq_gpu")
                 return

@@ -19,7 +19,7 @@ from .arrays import quantize_
 from .errors import GfpqError
 from .param import Mode, Param
 
-# GFPQ-DIGEST-01 of conformance/SPECIFICATION.md: the SHA-256 of what one mixed workload leaves behind, as golden/ has it.
+# GFPQ-DIGEST-01 of conformance/SPECIFICATION.md: the SHA-256 of what one mixed workload leaves behind, as in golden/.
 DIGESTS = {
     (8, "float32"): "ed88f0fd455ff41640037fdd74da5c5c9df55ef278006ee19da070cd5f5f903f",
     (8, "float64"): "b9f736f38d8058a85d141b3081037061fd250be6eac67e8d83719d895cadea79",
@@ -61,7 +61,7 @@ def text_of(report: dict[str, Any]) -> str:
     """A screen of lines."""
     lines = []
     for name, value in report.items():
-        parts = {f"{name} {inner}": content for inner, content in value.items()} if isinstance(value, dict) else {name: value}
+        parts = {f"{name} {inner}": value[inner] for inner in value} if isinstance(value, dict) else {name: value}
         for label, content in parts.items():
             shown = ", ".join(map(str, content)) if isinstance(content, list) else content
             lines.append(f"{label + ':':26}{shown}\n")

@@ -7,7 +7,7 @@ from setuptools import setup
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import wheels  # noqa: E402
+import wheels
 
 setup(
     version=wheels.version(),

@@ -24,7 +24,8 @@ class DoctorTest(unittest.TestCase):
         report = json.loads(run_python("-m", "gfpq", "doctor", "--json").stdout)
         self.assertIn(report["target"], report["targets"])
         self.assertEqual(set(report["self-test"].values()), {"passed"})
-        for label in ("library", "why", "version", "targets", "threads", "glibc", "messages", "gpu library", "gpu driver"):
+        labels = ("library", "why", "version", "targets", "threads", "glibc", "messages", "gpu library", "gpu driver")
+        for label in labels:
             self.assertIn(f"{label}:", text.stdout)
 
     def test_what_the_environment_chooses(self):
