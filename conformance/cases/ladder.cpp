@@ -96,8 +96,6 @@ void check_all_thresholds(Checks& checks, int bits) {
                           oracle<Float>(bits).highest_exponent());
 }
 
-int exponent_of_2_to_32(int bits) { return 32 * (bits == 8 ? 16 : 128); }
-
 CONFORMANCE_TEST(Round, FloatThresholdsAt8Bit, "GFPQ-ROUND-01") {
   check_all_thresholds<float>(requirements["GFPQ-ROUND-01"], 8);
 }
@@ -105,9 +103,9 @@ CONFORMANCE_TEST(Round, FloatThresholdsAt16Bit, "GFPQ-ROUND-02") {
   check_all_thresholds<float>(requirements["GFPQ-ROUND-02"], 16);
 }
 CONFORMANCE_TEST(Round, DoubleThresholds, "GFPQ-ROUND-03", "GFPQ-ROUND-04", "GFPQ-ROUND-06") {
-  for (const int bits : {8, 16}) {
+  for (const int bits : offered_widths<double>()) {
     const Oracle<double>& right = oracle<double>(bits);
-    const int split = exponent_of_2_to_32(bits);
+    const int split = 32 * right.steps();
     check_thresholds<double>(requirements[bits == 8 ? "GFPQ-ROUND-03" : "GFPQ-ROUND-04"], bits,
                              right.lowest_exponent() + 1, split);
     check_thresholds<double>(requirements["GFPQ-ROUND-06"], bits, split + 1, right.highest_exponent());
@@ -117,7 +115,7 @@ CONFORMANCE_TEST(Round, DoubleThresholds, "GFPQ-ROUND-03", "GFPQ-ROUND-04", "GFP
 CONFORMANCE_TEST(Round, NumbersFromAllOver, "GFPQ-ROUND-05") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
-    for (const int delta : deltas(bits, bits == 8 ? 37 : 293))
+    for (const int delta : deltas(bits, oracle<Float>(bits).delta_limit() / 14))
       check_apply(requirements["GFPQ-ROUND-05"], bits, delta,
                   mixed_numbers<Float>(bits, delta, 5003, static_cast<unsigned>(delta + 10000)), "mixed numbers");
   });
@@ -127,7 +125,7 @@ CONFORMANCE_TEST(Clamp, BothEnds, "GFPQ-CLAMP-01", "GFPQ-CLAMP-02") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
     const Oracle<Float>& right = oracle<Float>(bits);
-    for (const int delta : deltas(bits, bits == 8 ? 1 : 61)) {
+    for (const int delta : deltas(bits, right.delta_limit() / 500)) {
       const Float largest = right.value(delta + right.max_code());
       std::vector<Float> beyond, small;
       for (const Float number :
@@ -168,7 +166,7 @@ void check_zero_zone(Checks& checks, int bits, bool negative) {
     check_apply(checks, bits, delta, input, "both sides of the zero zone's end");
   }
   // Where low is a multiple of S the zone's end is a power of two, exactly: equal goes to zero, in double too.
-  const int steps = bits == 8 ? 16 : 128;
+  const int steps = right.steps();
   for (int low = -steps * 31; low <= steps * 31; low += steps) {
     const Float end = std::ldexp(Float(1), low / steps - 1);
     check_apply(checks, bits, low - (negative ? 1 : 0), std::vector<Float>{negative ? -end : end},

@@ -74,7 +74,7 @@ CONFORMANCE_TEST(Memory, GuardPages, "GFPQ-MEMORY-05") {
     const auto check = [&](std::size_t count, bool at_front, unsigned mode) {
       auto* data = static_cast<Float*>(at_front ? memory.at_front() : memory.at_back(count * sizeof(Float)));
       std::copy_n(numbers.begin(), count, data);
-      GFPQ_PARAM_ST param = oracle<Float>(bits).param(mode, -77);
+      GFPQ_PARAM_ST param = param_of<Float>(bits, mode, -77);
       test_run().library->quantize(Device::cpu, data, static_cast<unsigned>(count), static_cast<unsigned>(bits),
                                    &param);
       const GuardedMemory::Touched touched = memory.touched();
@@ -116,7 +116,7 @@ CONFORMANCE_TEST(Memory, AroundTheParameter, "GFPQ-MEMORY-07") {
         unsigned char behind[64];
       } room;
       std::memset(&room, 0xC3, sizeof room);
-      room.param = oracle<Float>(bits).param(mode, -77);
+      room.param = param_of<Float>(bits, mode, -77);
       quantize(mixed_numbers<Float>(bits, -77, 100), static_cast<unsigned>(bits), &room.param);
       const auto untouched = [](const unsigned char(&bytes)[64]) {
         return std::all_of(bytes, bytes + 64, [](unsigned char byte) { return byte == 0xC3; });
@@ -182,8 +182,7 @@ CONFORMANCE_TEST(Thread, ManyAtOnce, "GFPQ-THREAD-01") {
                       "INIT",
                       wanted_deltas[i],
                       "one of " + std::to_string(threads) + " threads"};
-      requirements["GFPQ-THREAD-01"].param(call, params[i],
-                                           oracle<Float>(bits).param(GFPQ_MODE_INIT, wanted_deltas[i]));
+      requirements["GFPQ-THREAD-01"].param(call, params[i], param_of<Float>(bits, GFPQ_MODE_INIT, wanted_deltas[i]));
       requirements["GFPQ-THREAD-01"].tensor(call, inputs[i], outputs[i],
                                             oracle<Float>(bits).quantize(inputs[i], wanted_deltas[i]));
     }

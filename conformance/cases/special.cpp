@@ -23,18 +23,22 @@ void for_each_special(const std::string& prefix, Check check) {
     if (row.text("name").rfind(prefix, 0) != 0 || row.text("dtype") != (sizeof(Float) == 4 ? "f32" : "f64"))
       continue;
     const auto bits = static_cast<unsigned>(row.integer("bits"));
-    const Oracle<Float>& right = oracle<Float>(static_cast<int>(bits));
+    if (!is_offered<Float>(static_cast<int>(bits)))
+      continue;
+    const auto block = [&](unsigned block_mode, const char* delta) {
+      return param_of<Float>(static_cast<int>(bits), block_mode, static_cast<int>(row.integer(delta)));
+    };
     const unsigned mode = mode_of(row.text("mode"));
     const bool from_block = mode == GFPQ_MODE_UPDATE || mode == GFPQ_MODE_APPLY_ONLY;
     GFPQ_PARAM_ST param{};
     if (from_block)
-      param = right.param(mode, static_cast<int>(row.integer("delta_before")));
+      param = block(mode, "delta_before");
     GFPQ_PARAM_ST want_param = param;
     std::optional<int> delta;
     if (mode == GFPQ_MODE_APPLY_ONLY)
       delta = static_cast<int>(row.integer("delta_before"));
     else if (mode != no_parameter)
-      want_param = right.param(mode, *(delta = static_cast<int>(row.integer("delta_after"))));
+      delta = static_cast<int>(row.integer("delta_after")), want_param = block(mode, "delta_after");
     const auto input = list_from_bits<Float>(row.text("input"));
     const auto want = list_from_bits<Float>(row.text("output"));
     const Call call{

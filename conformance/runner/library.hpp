@@ -12,6 +12,16 @@ namespace conformance {
 
 enum class Device { cpu, gpu };
 
+/// Which function a call goes to: the overloaded C++ one, or the `_PY` one for float.
+enum class Entry { cpp, python };
+
+/// A kind of tensor.
+struct Kind {
+  int bits;
+  bool is_double;
+  bool operator==(const Kind& other) const { return bits == other.bits && is_double == other.is_double; }
+};
+
 /// A function that the library should have and has not.
 struct MissingFunction : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -28,10 +38,23 @@ public:
   /// The names of gfpq.hpp's functions that the library does not export.
   const std::vector<std::string>& missing() const { return missing_; }
 
-  // These throw MissingFunction where the library has none.
-  int quantize(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
-  int quantize(Device device, double* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
-  int quantize_py(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
+  /// Whether it has a function for this type.
+  template <class Float>
+  bool has(Device device, Entry entry) const;
+  bool has_info() const { return get_info_ != nullptr; }
+
+  /// What a call goes to, by its name in gfpq.hpp.
+  template <class Float>
+  const char* function_name(Device device, Entry entry) const;
+
+  // These throw MissingFunction where the library has none. A library without the C++ function for float is called by
+  // its `_PY` function instead.
+  template <class Float>
+  int quantize(Device device, Float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param,
+               Entry entry = Entry::cpp) const;
+  int quantize_py(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const {
+    return quantize(device, data, count, bits, param, Entry::python);
+  }
   int get_info(GFPQ_INFO_ST* info) const;
 
   /// The version as the library tells it; all zero where it does not.
@@ -42,20 +65,26 @@ private:
   using Quantize = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*);
   template <class Float>
   using QuantizeGpu = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*, void*, void*);
+  template <class Float>
+  struct Functions {
+    Quantize<Float>* cpu = nullptr;
+    QuantizeGpu<Float>* gpu = nullptr;
+    bool has(Device device) const { return device == Device::gpu ? gpu != nullptr : cpu != nullptr; }
+  };
+
+  /// What a call goes to.
+  template <class Float>
+  const Functions<Float>& functions(Device device, Entry entry) const;
 
   std::string path_;
   std::vector<std::string> missing_;
-  Quantize<float>* quantize_float_;
-  Quantize<double>* quantize_double_;
-  Quantize<float>* quantize_py_;
-  QuantizeGpu<float>* quantize_gpu_float_;
-  QuantizeGpu<double>* quantize_gpu_double_;
-  QuantizeGpu<float>* quantize_gpu_py_;
-  int (*get_info_)(GFPQ_INFO_ST*);
+  Functions<float> float_, py_;
+  Functions<double> double_;
+  int (*get_info_)(GFPQ_INFO_ST*) = nullptr;
 };
 
 /// `1.1.5`
-std::string version_of(const Library& library);
+std::string version_of(const GFPQ_INFO_ST& info);
 
 } // namespace conformance
 

@@ -169,6 +169,9 @@ int run(int argc, char** argv) {
   const Library under_test(library);
   test_run().library = &under_test;
   test_run().device = device;
+  for (const Width& width : widths)
+    for (const bool is_double : {false, true})
+      test_run().offered.push_back({width.bits, is_double});
 
   for (const TestCase& test : test_cases())
     testing::RegisterTest(test.suite, test.name, nullptr, nullptr, test.file, test.line,
@@ -176,7 +179,7 @@ int run(int argc, char** argv) {
   testing::UnitTest::GetInstance()->listeners().Append(new CrashReporter);
   on_crash(tell_crash);
 
-  std::cout << "Testing " << library << ", version " << version_of(under_test) << "\n";
+  std::cout << "Testing " << library << ", version " << version_of(under_test.info()) << "\n";
   const auto start = std::chrono::steady_clock::now();
   const int status = RUN_ALL_TESTS();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

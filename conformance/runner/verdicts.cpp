@@ -145,7 +145,7 @@ void Results::print(std::ostream& out, const Library& library) const {
     if (summary.verdict == Verdict::expected_failure)
       out << "  deviates   " << requirement.id << "  " << summary.reason << "\n";
   }
-  out << "\n" << library.file_name() << " " << version_of(library);
+  out << "\n" << library.file_name() << " " << version_of(library.info());
   if (failures > 0)
     out << " does NOT compute GFPQ: " << failures << " requirement(s) fail.\n";
   else if (passes > 0)
@@ -167,7 +167,7 @@ nlohmann::json Results::to_json(const Library& library, Device device, const Kno
   const GFPQ_INFO_ST info = library.info();
   const nlohmann::json about = {{"path", library.path()},
                                 {"name", library.file_name()},
-                                {"version", version_of(library)},
+                                {"version", version_of(library.info())},
                                 {"revision", info.u32ComRevision},
                                 {"build_time", info.u8BuildTime}};
 

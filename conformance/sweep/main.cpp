@@ -19,6 +19,7 @@
 #include "journal.hpp"
 #include "oracle/golden.hpp"
 #include "oracle/sha256.hpp"
+#include "oracle/widths.hpp"
 #include "plan.hpp"
 #include "ranks.hpp"
 #include "summary.hpp"
@@ -37,15 +38,20 @@ struct Options {
   std::uint64_t random_doubles = 110'000, seed = 1;
 };
 
+std::vector<std::string> names_of_widths() {
+  std::vector<std::string> names = {"all"};
+  for (const Width& width : widths)
+    names.push_back(std::to_string(width.bits));
+  return names;
+}
+
 std::unique_ptr<CLI::App> command_line(Options& options) {
   auto app = std::make_unique<CLI::App>(
       "Compares all 2^32 floats, the doubles around every threshold, and random doubles, at every delta, with the "
       "golden thresholds. Exit status: 0 no difference, 1 some, 2 bad arguments, 3 stopped before the end without "
       "one. SIGINT and SIGTERM stop it behind the deltas in hand.\n");
   app->add_option("--library", options.library, "the library to test (a file)")->capture_default_str();
-  app->add_option("--bits", options.bits, "bit width: 8, 16 or all")
-      ->check(CLI::IsMember({"8", "16", "all"}))
-      ->capture_default_str();
+  app->add_option("--bits", options.bits, "bit width")->check(CLI::IsMember(names_of_widths()))->capture_default_str();
   app->add_option("--deltas", options.deltas, "only these: 7, first:last, first:last:step, joined by commas");
   app->add_option("--limit", options.limit,
                   "of each width only the first N deltas, which are both ends and then an even sample");
@@ -64,7 +70,8 @@ std::unique_ptr<CLI::App> command_line(Options& options) {
 /// What the options ask for, widths in turn, each in the order of `spread`.
 std::vector<Item> plan(const Options& options) {
   std::vector<Item> items;
-  for (const int bits : {8, 16}) {
+  for (const Width& width : widths) {
+    const int bits = width.bits;
     if (options.bits != "all" && options.bits != std::to_string(bits))
       continue;
     std::vector<int> deltas = spread(parse_deltas(options.deltas, bits));

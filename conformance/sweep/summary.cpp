@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "bench/machine.hpp"
+#include "oracle/widths.hpp"
 
 namespace conformance {
 namespace {
@@ -39,7 +40,8 @@ bool Summary::holds() const {
 
 nlohmann::json Summary::to_json() const {
   nlohmann::json widths = nlohmann::json::array(), ranges = nlohmann::json::array(), cpu_seconds;
-  for (const int bits : {8, 16}) {
+  for (const Width& width : conformance::widths) {
+    const int bits = width.bits;
     const std::vector<int> asked = deltas_of(bits, asked_);
     if (asked.empty())
       continue;
@@ -81,7 +83,7 @@ nlohmann::json Summary::to_json() const {
   return {{"schema", "gfpq-sweep/1"},
           {"library",
            {{"name", library_.file_name()},
-            {"version", version_of(library_)},
+            {"version", version_of(library_.info())},
             {"revision", library_.info().u32ComRevision},
             {"sha256", identity_.library_sha256}}},
           {"target", identity_.target},
@@ -123,7 +125,7 @@ void Summary::print(std::ostream& out) const {
     else
       out << "got 0x" << text("got") << ", want 0x" << text("want") << "\n";
   }
-  out << library_.file_name() << " " << version_of(library_)
+  out << library_.file_name() << " " << version_of(library_.info())
       << (!holds()         ? " does NOT compute GFPQ\n"
           : !is_complete() ? ": no difference so far; stopped before the end\n"
                            : ": no difference\n");
