@@ -39,8 +39,8 @@ bool Summary::holds() const {
 }
 
 nlohmann::json Summary::to_json() const {
-  nlohmann::json widths = nlohmann::json::array(), ranges = nlohmann::json::array(), cpu_seconds;
-  for (const Width& width : conformance::widths) {
+  nlohmann::json by_width = nlohmann::json::array(), ranges = nlohmann::json::array(), cpu_seconds;
+  for (const Width& width : widths) {
     const int bits = width.bits;
     const std::vector<int> asked = deltas_of(bits, asked_);
     if (asked.empty())
@@ -63,16 +63,16 @@ nlohmann::json Summary::to_json() const {
           ranges.back().update({{"bits", bits}, {"delta", item.delta}});
         }
     }
-    widths.push_back({{"bits", bits},
-                      {"deltas_asked", asked.size()},
-                      {"deltas_done", done.size()},
-                      {"asked", format_deltas(asked)},
-                      {"done", format_deltas(done)},
-                      {"floats", sum.floats},
-                      {"wrong_floats", sum.wrong_floats},
-                      {"doubles", sum.doubles},
-                      {"wrong_doubles", sum.wrong_doubles},
-                      {"range_count", sum.range_count}});
+    by_width.push_back({{"bits", bits},
+                        {"deltas_asked", asked.size()},
+                        {"deltas_done", done.size()},
+                        {"asked", format_deltas(asked)},
+                        {"done", format_deltas(done)},
+                        {"floats", sum.floats},
+                        {"wrong_floats", sum.wrong_floats},
+                        {"doubles", sum.doubles},
+                        {"wrong_doubles", sum.wrong_doubles},
+                        {"range_count", sum.range_count}});
     cpu_seconds[std::to_string(bits)] = sum.cpu_seconds;
   }
 
@@ -87,10 +87,12 @@ nlohmann::json Summary::to_json() const {
             {"revision", library_.info().u32ComRevision},
             {"sha256", identity_.library_sha256}}},
           {"target", identity_.target},
-          {"random_doubles", identity_.random_doubles},
-          {"seed", identity_.seed},
+          {"mode", name_of(identity_.method.mode)},
+          {"length", identity_.method.length},
+          {"random_doubles", identity_.method.random_doubles},
+          {"seed", identity_.method.seed},
           {"complete", is_complete()},
-          {"widths", widths},
+          {"widths", by_width},
           {"ranges", ranges},
           {"run",
            {{"date", date},
@@ -119,7 +121,9 @@ void Summary::print(std::ostream& out) const {
     const auto text = [&range](const char* key) { return range[key].get<std::string>(); };
     out << "  " << range["bits"] << " bit, delta " << range["delta"] << ", " << text("type") << " 0x" << text("first")
         << " to 0x" << text("last") << " (" << range["count"] << "): ";
-    if (range["status"] != GFPQ_SUCCESS)
+    if (range["status"] > GFPQ_SUCCESS)
+      out << "the call found another delta\n";
+    else if (range["status"] != GFPQ_SUCCESS)
       out << "the call answered 0x" << std::hex << static_cast<unsigned>(range["status"].get<int>()) << std::dec
           << "\n";
     else
