@@ -1,5 +1,6 @@
 // Thread: calls at once, of every kind.
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -21,8 +22,9 @@ void run_threads(int count, Work work) {
   for (int thread = 0; thread < count; ++thread)
     running.push_back(std::async(std::launch::async, [&, thread] {
       --waiting;
-      while (waiting > 0)
-        std::this_thread::yield();
+      for (int turn = 0; waiting > 0; ++turn)
+        if (turn > 10000) // where there are fewer processors than threads
+          std::this_thread::yield();
       work(thread);
     }));
   for (std::future<void>& thread : running)
@@ -34,16 +36,16 @@ class ConcurrentCalls {
 public:
   explicit ConcurrentCalls(const Library& library) : library_(library) {}
 
-  /// Calls on the first numbers of long_tensor. `param`: a parameter that APPLY shares, or null for one of its own.
+  /// Calls on the first numbers of a long_tensor. `shared`: a parameter that APPLY shares, or null for one of its own.
   /// \return whether all was right
   template <class Float>
-  bool call(int bits, Entry entry, unsigned mode, std::size_t count, GFPQ_PARAM_ST* shared = nullptr) {
-    const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+  bool call(int bits, Entry entry, unsigned mode, std::size_t count, int variant = 0, GFPQ_PARAM_ST* shared = nullptr) {
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits, variant);
     const bool fits = mode != GFPQ_MODE_APPLY_ONLY;
     std::vector<Float> data(numbers.input.begin(), numbers.input.begin() + static_cast<std::ptrdiff_t>(count));
     if (fits)
       data.back() = numbers.largest;
-    auto [param, want_param] = parameters_of<Float>(bits, mode);
+    auto [param, want_param] = parameters_of<Float>(bits, mode, variant);
     GFPQ_PARAM_ST* const used = mode == without_parameter ? nullptr : shared != nullptr ? shared : &param;
     const int status = library_.quantize(Device::cpu, data.data(), static_cast<unsigned>(count),
                                          static_cast<unsigned>(bits), used, entry);
@@ -91,51 +93,56 @@ struct Job {
   bool is_double;
   Entry entry;
   unsigned mode;
-  std::size_t count;
 };
 
-std::vector<Job> all_jobs(std::initializer_list<std::size_t> counts) {
+std::vector<Job> all_jobs() {
   std::vector<Job> jobs;
   for_each_entry([&](auto kind, int bits, Entry entry) {
-    long_tensor<decltype(kind)>(bits); // made before the threads start
+    for (const int variant : {0, 1})
+      long_tensor<decltype(kind)>(bits, variant); // made before the threads start
     for (const unsigned mode : all_modes)
-      for (const std::size_t count : counts)
-        jobs.push_back({bits, sizeof kind == 8, entry, mode, count});
+      jobs.push_back({bits, sizeof kind == 8, entry, mode});
   });
   return jobs;
 }
 
-bool run_job(ConcurrentCalls& calls, const Job& job, GFPQ_PARAM_ST* shared = nullptr) {
-  return job.is_double ? calls.call<double>(job.bits, job.entry, job.mode, job.count, shared)
-                       : calls.call<float>(job.bits, job.entry, job.mode, job.count, shared);
+bool run_job(ConcurrentCalls& calls, const Job& job, std::size_t count, int variant) {
+  return job.is_double ? calls.call<double>(job.bits, job.entry, job.mode, count, variant)
+                       : calls.call<float>(job.bits, job.entry, job.mode, count, variant);
 }
 
 constexpr int threads = 8;
 
 CONFORMANCE_TEST(Thread, AllKindsAtOnce, "GFPQ-THREAD-01") {
   need_host_memory();
+  constexpr std::size_t counts[] = {1, 3, 17, 100, 1000, 5000};
   ConcurrentCalls calls(*test_run().library);
-  const std::vector<Job> jobs = all_jobs({1, 3, 17, 100, 1000, 5000});
-  const int rounds = test_run().thorough ? 300 : 15;
+  const std::vector<Job> jobs = all_jobs();
+  const int rounds = test_run().thorough ? 40000 : 2000;
   run_threads(threads, [&](int thread) {
     std::mt19937 random(static_cast<unsigned>(thread));
     for (int round = 0; round < rounds; ++round)
-      for (std::size_t i = 0; i < jobs.size(); ++i)
-        if (!run_job(calls, jobs[random() % jobs.size()]))
-          return; // and keep what was wrong
+      if (!run_job(calls, jobs[random() % jobs.size()], counts[random() % std::size(counts)], thread % 2))
+        return; // and keep what was wrong
   });
   calls.conclude(requirements["GFPQ-THREAD-01"]);
 }
 
+/// Every pair of kinds and modes, with two deltas, for some milliseconds each: long enough for the system to interrupt
+/// a thread within a call where there is one processor alone.
 CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
   need_host_memory();
+  using Clock = std::chrono::steady_clock;
+  const auto time = std::chrono::milliseconds(test_run().thorough ? 200 : 5);
+  constexpr std::size_t counts[] = {24, 24, 24, 300, 24, 24, 24, 5000, 24, 24, 24, 40000};
   ConcurrentCalls calls(*test_run().library);
-  const std::vector<Job> jobs = all_jobs({24});
+  const std::vector<Job> jobs = all_jobs();
   for (std::size_t i = 0; i < jobs.size(); ++i)
     for (std::size_t other = i; other < jobs.size(); ++other)
       run_threads(2, [&](int thread) {
-        for (int round = 0; round < (test_run().thorough ? 3000 : 60); ++round)
-          if (!run_job(calls, jobs[thread == 0 ? i : other]))
+        const Clock::time_point end = Clock::now() + time;
+        for (std::size_t round = 0; Clock::now() < end; ++round)
+          if (!run_job(calls, jobs[thread == 0 ? i : other], counts[round % std::size(counts)], thread))
             return;
       });
   calls.conclude(requirements["GFPQ-THREAD-01"]);
@@ -144,12 +151,13 @@ CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
 CONFORMANCE_TEST_THREADS(Thread, LongTensorsAtOnce, "GFPQ-THREAD-01") {
   need_host_memory();
   ConcurrentCalls calls(*test_run().library);
-  const std::vector<Job> jobs = all_jobs({40000, 300007, 1u << 20});
-  run_threads(4, [&](int thread) {
-    for (std::size_t i = 0; i < jobs.size(); ++i)
-      if (!run_job(calls, jobs[(i * 7 + static_cast<std::size_t>(thread) * 11) % jobs.size()]))
-        return;
-  });
+  const std::vector<Job> jobs = all_jobs();
+  for (const std::size_t count : {std::size_t(40000), std::size_t(300007), std::size_t(1) << 20})
+    run_threads(4, [&](int thread) {
+      for (std::size_t i = 0; i < jobs.size(); ++i) // pairs of the same kind, and pairs that differ
+        if (!run_job(calls, jobs[(i + static_cast<std::size_t>(thread / 2) * 11) % jobs.size()], count, thread % 2))
+          return;
+    });
   calls.conclude(requirements["GFPQ-THREAD-01"]);
 }
 
@@ -184,14 +192,16 @@ private:
 
 CONFORMANCE_TEST(Thread, FirstCallsAtOnce, "GFPQ-THREAD-03") {
   need_host_memory();
-  const std::vector<Job> jobs = all_jobs({1, 5, 100, 1000});
-  for (int number = 0; number < 24; ++number) {
+  constexpr std::size_t counts[] = {1, 5, 100, 1000};
+  const std::vector<Job> jobs = all_jobs();
+  for (int number = 0; number < (test_run().thorough ? 500 : 60); ++number) {
     const FreshLibrary fresh(number);
     ConcurrentCalls calls(fresh.library());
     // All the same call, or each thread another.
     run_threads(threads, [&](int thread) {
-      const std::size_t own = number % 2 == 0 ? 0 : static_cast<std::size_t>(thread) * 29;
-      run_job(calls, jobs[(static_cast<std::size_t>(number) * 13 + own) % jobs.size()]);
+      const auto own = static_cast<std::size_t>(number % 2 == 0 ? 0 : thread * 7);
+      run_job(calls, jobs[(static_cast<std::size_t>(number) * 13 + own) % jobs.size()],
+              counts[static_cast<std::size_t>(number) % std::size(counts)], thread % 2);
     });
     calls.conclude(requirements["GFPQ-THREAD-03"]);
   }
@@ -201,13 +211,14 @@ CONFORMANCE_TEST(Thread, SharedParameter, "GFPQ-THREAD-04") {
   need_host_memory();
   for_each_entry([&](auto kind, int bits, Entry entry) {
     using Float = decltype(kind);
+    long_tensor<Float>(bits); // made before the threads start
     ConcurrentCalls calls(*test_run().library);
     GFPQ_PARAM_ST shared = parameters_of<Float>(bits, GFPQ_MODE_APPLY_ONLY).before;
     const GFPQ_PARAM_ST before = shared;
     run_threads(threads, [&](int thread) {
       for (int round = 0; round < 300; ++round) {
         const auto count = static_cast<std::size_t>(round % 30 == 7 ? 20000 : 1 + 13 * thread + round);
-        if (!calls.template call<Float>(bits, entry, GFPQ_MODE_APPLY_ONLY, count, &shared))
+        if (!calls.template call<Float>(bits, entry, GFPQ_MODE_APPLY_ONLY, count, 0, &shared))
           return;
       }
     });

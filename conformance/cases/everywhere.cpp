@@ -59,25 +59,27 @@ void check_maximum_everywhere(Checks& checks, int bits, Float maximum, const std
 }
 
 template <class Float>
-const LongTensor<Float>& long_tensor(int bits) {
-  static std::map<int, std::unique_ptr<LongTensor<Float>>> made;
-  std::unique_ptr<LongTensor<Float>>& tensor = made[bits];
-  if (tensor == nullptr) {
-    const Oracle<Float>& right = oracle<Float>(bits);
-    tensor.reset(new LongTensor<Float>);
-    tensor->delta = -right.delta_limit() / 6;
-    tensor->input = numbers_in_range<Float>(bits, tensor->delta, (1u << 20) + 5000);
-    tensor->want = right.quantize(tensor->input, tensor->delta);
-    tensor->largest = -away_from_zero(right.smallest_maximum(tensor->delta), 64);
-    tensor->largest_want = right.quantize(tensor->largest, tensor->delta);
-  }
+const LongTensor<Float>& long_tensor(int bits, int variant) {
+  static std::map<std::pair<int, int>, std::unique_ptr<LongTensor<Float>>> made;
+  std::unique_ptr<LongTensor<Float>>& tensor = made[{bits, variant}];
+  if (tensor != nullptr)
+    return *tensor;
+  const Oracle<Float>& right = oracle<Float>(bits);
+  auto made_now = std::make_unique<LongTensor<Float>>();
+  const int octaves = 5 * variant;
+  made_now->delta = -right.delta_limit() / 6 + octaves * right.steps();
+  made_now->input = numbers_in_range<Float>(bits, made_now->delta, (1u << 20) + 5000, static_cast<unsigned>(variant));
+  made_now->want = right.quantize(made_now->input, made_now->delta);
+  made_now->largest = -away_from_zero(right.smallest_maximum(made_now->delta), 64);
+  made_now->largest_want = right.quantize(made_now->largest, made_now->delta);
+  tensor = std::move(made_now);
   return *tensor;
 }
 
 template <class Float>
-Parameters parameters_of(int bits, unsigned mode) {
+Parameters parameters_of(int bits, unsigned mode, int variant) {
   const unsigned written = mode == without_parameter ? 0u : mode;
-  const int delta = long_tensor<Float>(bits).delta;
+  const int delta = long_tensor<Float>(bits, variant).delta;
   // INIT over a wider range, UPDATE from a narrower one.
   const int stored = mode == GFPQ_MODE_INIT ? delta + 50 : mode == GFPQ_MODE_UPDATE ? delta - 50 : delta;
   return {param_of<Float>(bits, written, stored), param_of<Float>(bits, written, delta)};
@@ -164,8 +166,8 @@ void GuardedCalls<Float>::check(std::size_t count, unsigned mode, bool at_front)
 #define GFPQ_INSTANTIATE(Float)                                                                                        \
   template void check_apply_everywhere(Checks&, int, int, const std::vector<Float>&, const std::string&);              \
   template void check_maximum_everywhere(Checks&, int, Float, const std::string&);                                     \
-  template const LongTensor<Float>& long_tensor<Float>(int);                                                           \
-  template Parameters parameters_of<Float>(int, unsigned);                                                             \
+  template const LongTensor<Float>& long_tensor<Float>(int, int);                                                      \
+  template Parameters parameters_of<Float>(int, unsigned, int);                                                        \
   template void check_numbers(Checks&, const Call&, const Float*, const Float*, const Float*, std::size_t);            \
   template class GuardedCalls<Float>;
 GFPQ_INSTANTIATE(float)

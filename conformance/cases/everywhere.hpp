@@ -47,16 +47,17 @@ struct LongTensor {
   std::vector<Float> input, want; ///< 2^20 numbers and some more
   Float largest, largest_want;    ///< a number that asks for delta; none of the input asks for more
 };
-/// Shared, made at the first use.
+/// Shared, made at the first use. The variants, 0 and 1, have other numbers and
+/// another delta.
 template <class Float>
-const LongTensor<Float>& long_tensor(int bits);
+const LongTensor<Float>& long_tensor(int bits, int variant = 0);
 
 /// A parameter for a call of a mode on long_tensor's numbers, and what it is after the call.
 struct Parameters {
   GFPQ_PARAM_ST before, after;
 };
 template <class Float>
-Parameters parameters_of(int bits, unsigned mode);
+Parameters parameters_of(int bits, unsigned mode, int variant = 0);
 
 /// A check for each number, by bit pattern.
 template <class Float>

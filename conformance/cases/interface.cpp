@@ -79,7 +79,7 @@ void check_message(Checks& checks, const std::string& what, const std::string& t
   call();
   const std::string printed = output.take();
   std::smatch parts;
-  static const std::regex line("\\[ERR\\]\\[\\w+\\]\\[\\d+\\] (.*)\\n");
+  static const std::regex line("\\[ERR\\]\\[\\w+\\]\\[\\d+\\] (.*)\\n?"); // the last line may lack its end
   const bool holds = std::regex_match(printed, parts, line) && parts[1].str().rfind(text, 0) == 0;
   checks.that(holds, [&] {
     return what + " printed \"" + printed + "\", want one line: [ERR][function][line] " + text + " ...";
