@@ -93,6 +93,7 @@ std::string growth(const Resources& before, const Resources& after) {
     if (to > from + allowed)
       text += " " + std::to_string(to - from) + " " + what;
   };
+  compare(before.heap_bytes, after.heap_bytes, allowed_bytes, "bytes from malloc");
   compare(before.resident_bytes, after.resident_bytes, allowed_bytes, "bytes of memory");
   compare(before.address_bytes, after.address_bytes, allowed_address_bytes, "bytes of address space");
   compare(before.open_files, after.open_files, 0, "open files");
@@ -169,7 +170,7 @@ std::string wrong_calls() {
     checks.status(call, status, GFPQ_SUCCESS);
     check_numbers(checks, call, numbers.input.data(), data.data(), numbers.want.data(), data.size());
   });
-  return checks.finding("").failure;
+  return checks.finding("").describe();
 }
 
 CONFORMANCE_TEST_THREADS(State, ForkedChild, "GFPQ-STATE-03") {

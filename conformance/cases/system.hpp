@@ -21,6 +21,7 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
 
 /// What the process holds, as far as the system tells.
 struct Resources {
+  std::size_t heap_bytes; ///< that are allocated; 0 where the C library does not tell
   std::size_t resident_bytes, address_bytes, open_files, threads;
 };
 std::optional<Resources> resources_in_use();

@@ -1,3 +1,5 @@
+#include <dlfcn.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +14,7 @@
 
 #include "cases/system.hpp"
 #include "runner/case.hpp"
+#include "runner/environment.hpp"
 
 namespace conformance {
 
@@ -42,6 +45,7 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
   if (child < 0)
     throw std::runtime_error("no process can be forked");
   if (child == 0) {
+    environment_guard()->adopt_process();
     const std::string text = work();
     const bool written = write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
     _exit(written ? 0 : 1);
@@ -72,7 +76,28 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
   return text;
 }
 
+namespace {
+
+/// What malloc has given out, by the GNU C library's own count, which older versions do not have.
+std::size_t heap_in_use() {
+  struct Info { // mallinfo2
+    std::size_t arena, free_chunks, fast_chunks, mapped_blocks, mapped_bytes, unused, fast_bytes, used_bytes,
+        free_bytes, top;
+  };
+  using Function = Info();
+  static auto* const count = reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, "mallinfo2"));
+  if (count == nullptr)
+    return 0;
+  const Info info = count();
+  return info.used_bytes + info.mapped_bytes;
+}
+
+} // namespace
+
 std::optional<Resources> resources_in_use() {
+#ifdef __GLIBC__
+  malloc_trim(0); // so that what is allocated from now on is seen as resident
+#endif
   std::ifstream pages("/proc/self/statm");
   std::size_t address, resident;
   if (!(pages >> address >> resident))
@@ -81,7 +106,8 @@ std::optional<Resources> resources_in_use() {
     using Iterator = std::filesystem::directory_iterator;
     return static_cast<std::size_t>(std::distance(Iterator(folder), Iterator()));
   };
-  return Resources{resident * page_size(), address * page_size(), entries("/proc/self/fd"), entries("/proc/self/task")};
+  return Resources{heap_in_use(), resident * page_size(), address * page_size(), entries("/proc/self/fd"),
+                   entries("/proc/self/task")};
 }
 
 RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(bytes + page_size()) {

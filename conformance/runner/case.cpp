@@ -138,23 +138,6 @@ void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector
     checks.tensor(call, input, outcome.data, right.quantize(input, delta));
 }
 
-template <class Float>
-void check_refused(Checks& checks, unsigned bits, const GFPQ_PARAM_ST& param, int status, const std::string& note) {
-  const std::vector<Float> input = {1, -2, static_cast<Float>(3.3), 0, static_cast<Float>(-1e-3)};
-  GFPQ_PARAM_ST used = param;
-  Call call = describe_call<Float>(static_cast<int>(bits), &param, 0, note);
-  call.delta.reset();
-  CapturedOutput quiet;
-  const Outcome<Float> outcome = quantize(input, bits, &used);
-  quiet.take();
-  checks.status(call, outcome.status, status);
-  checks.that(std::memcmp(&used, &param, sizeof param) == 0, [&] {
-    return call.describe() + "\n      changed the block from " + show_block(param) + " to " + show_block(used);
-  });
-  checks.that(std::memcmp(outcome.data.data(), input.data(), input.size() * sizeof(Float)) == 0,
-              [&] { return call.describe() + "\n      changed the data"; });
-}
-
 // -- Data -------------------------------------------------------------------------------------------------------------
 
 std::vector<int> deltas(int bits, int step) {
@@ -255,7 +238,6 @@ std::vector<Float> with_nan(std::vector<Float> numbers, unsigned seed) {
   template Outcome<Float> quantize(const std::vector<Float>&, unsigned, GFPQ_PARAM_ST*, std::size_t);                  \
   template void check_apply(Checks&, int, int, const std::vector<Float>&, const std::string&, std::size_t);            \
   template void check_fit(Checks&, int, GFPQ_PARAM_ST*, const std::vector<Float>&, const std::string&, std::size_t);   \
-  template void check_refused<Float>(Checks&, unsigned, const GFPQ_PARAM_ST&, int, const std::string&);                \
   template std::vector<Float> mixed_numbers<Float>(int, int, std::size_t, unsigned);                                   \
   template std::vector<Float> numbers_in_range<Float>(int, int, std::size_t, unsigned);                                \
   template bool is_offered<Float>(int);                                                                                \

@@ -10,21 +10,19 @@
 
 #include "gfpq.hpp"
 #include "oracle/oracle.hpp"
+#include "runner/captured_output.hpp"
 #include "runner/checks.hpp"
 #include "runner/library.hpp"
 #include "runner/platform.hpp"
-#include "runner/verdicts.hpp"
 
 namespace conformance {
 
-/// What the tests of a run share. Set before the first test.
+/// What the cases of a worker share. Set before the first.
 struct TestRun {
   const Library* library = nullptr;
   Device device = Device::cpu;
   bool thorough = false;     ///< a case may take minutes, and do more
   std::vector<Kind> offered; ///< the kinds of tensors that the library takes
-  KnownDeviations known;
-  Results results;
 };
 TestRun& test_run();
 
@@ -122,11 +120,15 @@ std::vector<int> offered_widths() {
 /// Runs `check(Float(), bits)` for float and double and each width, as far as the library offers them.
 template <class Check>
 void for_each_kind(Check check) {
+  const auto check_kind = [&](auto kind, int bits) {
+    if (!is_offered<decltype(kind)>(bits))
+      return;
+    const ChecksOfKind of_kind(bits, sizeof kind == sizeof(double));
+    check(kind, bits);
+  };
   for (const Width& width : widths) {
-    if (is_offered<float>(width.bits))
-      check(float(), width.bits);
-    if (is_offered<double>(width.bits))
-      check(double(), width.bits);
+    check_kind(float(), width.bits);
+    check_kind(double(), width.bits);
   }
 }
 
@@ -153,10 +155,6 @@ void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& 
 template <class Float>
 void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector<Float>& input,
                const std::string& note = "", std::size_t offset = 0);
-
-/// Makes the call and checks that it answers `status`, and leaves data and block as they are.
-template <class Float>
-void check_refused(Checks& checks, unsigned bits, const GFPQ_PARAM_ST& param, int status, const std::string& note);
 
 // -- Data -------------------------------------------------------------------------------------------------------------
 

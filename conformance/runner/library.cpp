@@ -68,27 +68,68 @@ bool Library::has(Device device, Entry entry) const {
 }
 
 template <class Float>
-const char* Library::function_name(Device device, Entry entry) const {
-  if (static_cast<const void*>(&functions<Float>(device, entry)) == &py_)
-    return device == Device::gpu ? gpu_py_symbol.name : py_symbol.name;
-  return device == Device::gpu ? "HI_GFPQ_QuantAndDeQuant_GPU" : "HI_GFPQ_QuantAndDeQuant";
+Function Library::function(Device device, Entry entry) const {
+  const bool is_py = static_cast<const void*>(&functions<Float>(device, entry)) == &py_;
+  return device == Device::gpu ? (is_py ? Function::quantize_gpu_py : Function::quantize_gpu)
+                               : (is_py ? Function::quantize_py : Function::quantize);
+}
+
+template <class Call>
+int Library::observed(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param,
+                      std::size_t type_size, Call call) const {
+  if (observer_ == nullptr)
+    return call();
+  observer_->before(function, count, bits, param, type_size);
+  const auto describe = [&](const std::string& what) {
+    observer_->after();
+    return std::string(name(function)) + " threw " + what;
+  };
+  int status;
+  try {
+    status = call();
+  } catch (const std::exception& exception) {
+    throw LibraryThrew(describe(std::string("an exception: ") + exception.what()));
+  } catch (...) {
+    throw LibraryThrew(describe("an exception"));
+  }
+  observer_->after();
+  return status;
 }
 
 template <class Float>
 int Library::quantize(Device device, Float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param,
                       Entry entry) const {
   const Functions<Float>& functions = this->functions<Float>(device, entry);
+  const Function function = this->function<Float>(device, entry);
   if (!functions.has(device))
-    throw MissingFunction(std::string("the library does not export ") + function_name<Float>(device, entry) + " for " +
+    throw MissingFunction(std::string("the library does not export ") + name(function) + " for " +
                           (sizeof(Float) == sizeof(float) ? "float" : "double"));
-  return device == Device::gpu ? functions.gpu(data, count, bits, param, nullptr, nullptr)
-                               : functions.cpu(data, count, bits, param);
+  return observed(function, count, bits, param, sizeof(Float), [&] {
+    return device == Device::gpu ? functions.gpu(data, count, bits, param, nullptr, nullptr)
+                                 : functions.cpu(data, count, bits, param);
+  });
 }
 
 int Library::get_info(GFPQ_INFO_ST* info) const {
   if (get_info_ == nullptr)
     throw MissingFunction("the library does not export " + describe(get_info_symbol));
-  return get_info_(info);
+  return observed(Function::get_info, 0, 0, nullptr, 1, [&] { return get_info_(info); });
+}
+
+const char* name(Function function) {
+  switch (function) {
+  case Function::get_info:
+    return "HI_GFPQ_GetInfo";
+  case Function::quantize:
+    return "HI_GFPQ_QuantAndDeQuant";
+  case Function::quantize_py:
+    return "HI_GFPQ_QuantAndDeQuant_PY";
+  case Function::quantize_gpu:
+    return "HI_GFPQ_QuantAndDeQuant_GPU";
+  case Function::quantize_gpu_py:
+    return "HI_GFPQ_QuantAndDeQuant_GPU_PY";
+  }
+  return "an unknown function";
 }
 
 GFPQ_INFO_ST Library::info() const {
@@ -96,7 +137,7 @@ GFPQ_INFO_ST Library::info() const {
     GFPQ_INFO_ST info;
     char margin[256]; // for a library that writes too much
   } room = {};
-  if (get_info_ == nullptr || get_info_(&room.info) != GFPQ_SUCCESS)
+  if (get_info_ == nullptr || get_info(&room.info) != GFPQ_SUCCESS)
     return {};
   room.info.u8BuildTime[sizeof room.info.u8BuildTime - 1] = '\0';
   return room.info;
@@ -109,7 +150,7 @@ std::string version_of(const GFPQ_INFO_ST& info) {
 
 #define GFPQ_INSTANTIATE(Float)                                                                                        \
   template bool Library::has<Float>(Device, Entry) const;                                                              \
-  template const char* Library::function_name<Float>(Device, Entry) const;                                             \
+  template Function Library::function<Float>(Device, Entry) const;                                                     \
   template int Library::quantize(Device, Float*, unsigned, unsigned, GFPQ_PARAM_ST*, Entry) const;
 GFPQ_INSTANTIATE(float)
 GFPQ_INSTANTIATE(double)

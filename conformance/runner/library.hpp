@@ -2,6 +2,8 @@
 #ifndef GFPQ_CONFORMANCE_RUNNER_LIBRARY_HPP
 #define GFPQ_CONFORMANCE_RUNNER_LIBRARY_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -27,6 +29,24 @@ struct MissingFunction : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A C++ exception left the library.
+struct LibraryThrew : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A function of gfpq.hpp.
+enum class Function : std::uint32_t { get_info, quantize, quantize_py, quantize_gpu, quantize_gpu_py };
+const char* name(Function function);
+
+/// Told of each call, on the thread that makes it.
+class CallObserver {
+public:
+  virtual ~CallObserver() = default;
+  virtual void before(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param,
+                      std::size_t type_size) = 0;
+  virtual void after() = 0;
+};
+
 class Library {
 public:
   /// Throws std::runtime_error with the loader's reason where the file is no library.
@@ -45,7 +65,14 @@ public:
 
   /// What a call goes to, by its name in gfpq.hpp.
   template <class Float>
-  const char* function_name(Device device, Entry entry) const;
+  Function function(Device device, Entry entry) const;
+  template <class Float>
+  const char* function_name(Device device, Entry entry) const {
+    return name(function<Float>(device, entry));
+  }
+
+  /// From now on, an observer is told of each call, and an exception that leaves the library becomes LibraryThrew.
+  void set_observer(CallObserver* observer) { observer_ = observer; }
 
   // These throw MissingFunction where the library has none. A library without the C++ function for float is called by
   // its `_PY` function instead.
@@ -76,8 +103,13 @@ private:
   template <class Float>
   const Functions<Float>& functions(Device device, Entry entry) const;
 
+  template <class Call>
+  int observed(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param, std::size_t type_size,
+               Call call) const;
+
   std::string path_;
   std::vector<std::string> missing_;
+  CallObserver* observer_ = nullptr;
   Functions<float> float_, py_;
   Functions<double> double_;
   int (*get_info_)(GFPQ_INFO_ST*) = nullptr;
