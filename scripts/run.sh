@@ -11,8 +11,7 @@ mkdir -p report
 conformance=0
 ./build/bin/gfpq_conformance --gtest_brief=1 --json=report/conformance.json || conformance=$?
 [ -s report/conformance.json ] || { echo "run: the conformance runner ended with status $conformance" >&2; exit 1; }
-/usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html \
-  --markdown report/conformance.md
+/usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html
 
 echo
 echo "Compiling the GPU kernels for every architecture (about 20 seconds) ..."

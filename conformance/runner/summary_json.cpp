@@ -75,9 +75,20 @@ nlohmann::json to_json(const RunFacts& facts, const std::vector<RequirementResul
                                     {"tests", result.tests}});
   }
   json["findings"] = nlohmann::json::array();
-  for (const Finding& finding : findings)
-    if (finding.failed() > 0)
-      json["findings"].push_back(finding);
+  for (const Finding& finding : findings) {
+    if (finding.failed() == 0)
+      continue;
+    nlohmann::json entry = finding;
+    entry["checks"] = finding.checks();
+    entry["failed"] = finding.failed();
+    entry["text"] = finding.describe();
+    for (const RequirementResult& result : results)
+      if (result.requirement->id == finding.requirement) {
+        entry["result"] = name(result.verdict);
+        entry["reason"] = result.reason;
+      }
+    json["findings"].push_back(std::move(entry));
+  }
   for (const Verdict verdict : {Verdict::expected_pass, Verdict::expected_failure, Verdict::unexpected_failure,
                                 Verdict::unexpected_pass, Verdict::not_run})
     json["summary"][name(verdict)] = count(results, verdict);
