@@ -24,7 +24,8 @@ endforeach()
 
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/gfpq-config-version.cmake COMPATIBILITY SameMajorVersion)
 
-# Makes a folder and those above it with the permissions above: CMake gives them to the last one alone.
+# Makes a folder and those above it with the permissions above: CMake gives them to the last one alone. So too the whole
+# package's folder, but not the prefix of `cmake --install`, which is the user's.
 function(gfpq_install_folders)
   cmake_parse_arguments(PARSE_ARGV 0 arg "EXCLUDE_FROM_ALL" "COMPONENT" "FOLDERS")
   set(excluded "")
@@ -37,6 +38,9 @@ function(gfpq_install_folders)
       get_filename_component(folder "${folder}" DIRECTORY)
     endwhile()
   endforeach()
+  if(arg_EXCLUDE_FROM_ALL) # packages alone
+    install(DIRECTORY DESTINATION . COMPONENT ${arg_COMPONENT} ${excluded})
+  endif()
 endfunction()
 
 function(gfpq_install layout)
