@@ -1,8 +1,8 @@
 /// \file
 /// GFPQ: the 8/16-bit logarithmic quantization of HiSilicon's NNIE accelerator.
 ///
-/// A quantize-and-dequantize call replaces every number of a tensor by the nearest number that the accelerator can
-/// hold ("fake quantization"). With S steps an octave and the tensor's one integer parameter delta, those numbers are
+/// A fake-quantizing call (quantize and dequantize) replaces every number of a tensor by the nearest number that the
+/// accelerator can hold. With S steps an octave and the tensor's one integer parameter delta, those numbers are
 ///
 ///     +2^((delta+k)/S), k = 0 ... K      -2^((delta+k)/S), k = 1 ... K      +0
 ///
@@ -28,6 +28,13 @@
 #define GFPQ_API __declspec(dllimport)
 #endif
 
+// Makes a compiler of C++17 warn where a status is ignored.
+#if defined(__cplusplus) && (__cplusplus >= 201703L || (defined(_MSVC_LANG) && _MSVC_LANG >= 201703L))
+#define GFPQ_NODISCARD [[nodiscard]]
+#else
+#define GFPQ_NODISCARD
+#endif
+
 #define GFPQ_BIT_WIDTH_8BIT 8
 #define GFPQ_BIT_WIDTH_16BIT 16
 
@@ -44,7 +51,7 @@
 #define GFPQ_ERR_SHORT_BUFFER ((int)0xFFFF0010)
 #define GFPQ_ERR_NOT_SUPPORT ((int)0xFFFF0011)
 
-/// Where a call takes delta from.
+/// Where a call gets delta from.
 typedef enum GFPQ_MODE {
   GFPQ_MODE_INIT = 0,      ///< from the data; written to the block, whose former content does not matter
   GFPQ_MODE_UPDATE = 1,    ///< the larger of the block's and the data's, the wider range; written to the block
@@ -67,7 +74,7 @@ typedef struct _GFPQ_INFO_ST {
   char u8BuildTime[GFPQ_DATE_TIME_STR_LEN]; ///< the source revision's time in UTC, as `Jun 2 2018 14:21:48`
 } GFPQ_INFO_ST;
 
-/// Quantizes and dequantizes `count` numbers in host memory, in place. Memory of a GPU alone is refused by the GPU
+/// Fake-quantizes `count` numbers in host memory, in place. Memory of a GPU alone is refused by the GPU
 /// library (GFPQ_ERR_BAD_PARAMETERS); to the CPU library it is a bad address.
 ///
 /// NaN becomes +0, an infinity the largest value of its sign. Numbers up to half of the smallest value of their sign
@@ -81,14 +88,16 @@ typedef struct _GFPQ_INFO_ST {
 ///         GFPQ_ERR_BAD_FORMAT (bit width), GFPQ_ERR_BAD_PARAMETERS (unknown mode; UPDATE or APPLY_ONLY with a block
 ///         that was never initialized, is damaged, or holds a delta beyond this bit width's range),
 ///         GFPQ_ERR_NOT_SUPPORT (the environment's GFPQ_TARGET names an instruction set that this machine lacks).
-GFPQ_API int HI_GFPQ_QuantAndDeQuant(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param);
-GFPQ_API int HI_GFPQ_QuantAndDeQuant(double* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param);
+GFPQ_NODISCARD GFPQ_API int HI_GFPQ_QuantAndDeQuant(float* data, unsigned int count, unsigned int bit_width,
+                                                    GFPQ_PARAM_ST* param);
+GFPQ_NODISCARD GFPQ_API int HI_GFPQ_QuantAndDeQuant(double* data, unsigned int count, unsigned int bit_width,
+                                                    GFPQ_PARAM_ST* param);
 
 /// The same for device memory, with the same results bit for bit. In the CPU library: GFPQ_ERR_NOT_SUPPORT.
 ///
 /// APPLY_ONLY queues one kernel and returns, perhaps before the GPU is done; a CUDA graph can capture it. INIT, UPDATE
-/// and a null `param` return when the data are quantized and `param` is written, and cannot be captured. No call takes
-/// memory of the device.
+/// and a null `param` return when the data are fake-quantized and `param` is written, and cannot be captured. No call
+/// allocates memory of the device.
 ///
 /// \param data          memory of the current device, or managed memory, at a multiple of the type's size.
 /// \param cuda_stream   the cudaStream_t, of the current device, on which the work is queued; 0 is the legacy default
@@ -98,19 +107,22 @@ GFPQ_API int HI_GFPQ_QuantAndDeQuant(double* data, unsigned int count, unsigned 
 ///         memory, or another device's), GFPQ_ERR_NOT_SUPPORT (a mode that waits, on a stream under capture),
 ///         GFPQ_ERR_OUT_OF_MEMORY, GFPQ_ERR_GENERIC (another error of CUDA: no GPU, no driver, or a GPU that the
 ///         library has no code for).
-GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
-                                         void* cuda_stream = 0, void* cublas_handle = 0);
-GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param,
-                                         void* cuda_stream = 0, void* cublas_handle = 0);
+GFPQ_NODISCARD GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(float* data, unsigned int count, unsigned int bit_width,
+                                                        GFPQ_PARAM_ST* param, void* cuda_stream = 0,
+                                                        void* cublas_handle = 0);
+GFPQ_NODISCARD GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsigned int bit_width,
+                                                        GFPQ_PARAM_ST* param, void* cuda_stream = 0,
+                                                        void* cublas_handle = 0);
 
-/// Tells the library's version. \return GFPQ_SUCCESS, or GFPQ_ERR_BAD_PARAMETERS where info is null.
-GFPQ_API int HI_GFPQ_GetInfo(GFPQ_INFO_ST* info);
+/// Gets the library's version. \return GFPQ_SUCCESS, or GFPQ_ERR_BAD_PARAMETERS where info is null.
+GFPQ_NODISCARD GFPQ_API int HI_GFPQ_GetInfo(GFPQ_INFO_ST* info);
 
 /// The two for float with C names, for Python's ctypes and other languages.
-extern "C" GFPQ_API int HI_GFPQ_QuantAndDeQuant_PY(float* data, unsigned int count, unsigned int bit_width,
-                                                   GFPQ_PARAM_ST* param);
-extern "C" GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU_PY(float* data, unsigned int count, unsigned int bit_width,
-                                                       GFPQ_PARAM_ST* param, void* cuda_stream, void* cublas_handle);
+extern "C" GFPQ_NODISCARD GFPQ_API int HI_GFPQ_QuantAndDeQuant_PY(float* data, unsigned int count,
+                                                                  unsigned int bit_width, GFPQ_PARAM_ST* param);
+extern "C" GFPQ_NODISCARD GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU_PY(float* data, unsigned int count,
+                                                                      unsigned int bit_width, GFPQ_PARAM_ST* param,
+                                                                      void* cuda_stream, void* cublas_handle);
 
 /// Receives one message, without a line end. Calls come one at a time, from whichever thread failed; the function must
 /// not call this library.

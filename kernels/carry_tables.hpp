@@ -68,7 +68,15 @@ struct CarryTables {
   /// Within a piece, the nearest step k and the sum's bin both never fall as the magnitude grows, and k rises at
   /// thresholds alone. So where they agree at both ends of the piece and to both sides of each threshold in it, they
   /// agree in all of it. Every value is compared on the way: each follows some threshold.
+  ///
+  /// A piece without threshold has room: its carry could be larger. That it begins its bin leaves one carry alone.
   constexpr bool decide_as_the_rule() const {
+    for (int piece = 0; piece < P::count; ++piece) {
+      const Bits first = Bits(piece) << P::piece_shift, last = first + (Bits(1) << P::piece_shift) - 1;
+      const bool has_threshold = count_below(octave.middle, first) != count_below(octave.middle, last);
+      if (!has_threshold && (first + carry[piece]) % (Bits(1) << P::bin_shift) != 0)
+        return false;
+    }
     return all_decisions(P::count, 0, [this](Bits field) {
       return is_step_of(one + field, NearestByPiece<Float, Width>::binned(one + field, carry));
     });

@@ -47,7 +47,7 @@ double quantize(std::vector<float>& data, unsigned int bit_width, GFPQ_PARAM_ST*
   const std::size_t bytes = data.size() * sizeof(float);
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess) { // the library says best why there is none
-    HI_GFPQ_QuantAndDeQuant_GPU(data.data(), count, bit_width, param);
+    static_cast<void>(HI_GFPQ_QuantAndDeQuant_GPU(data.data(), count, bit_width, param));
     return -1;
   }
 

@@ -35,8 +35,7 @@ phase 2 "conformance, about 20 seconds"
 conformance=0
 ./build/bin/gfpq_conformance --gtest_brief=1 --json=report/conformance.json || conformance=$?
 [ -s report/conformance.json ] || { echo "run: the conformance runner ended with status $conformance" >&2; exit 1; }
-/usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html \
-  --markdown report/conformance.md
+/usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html
 
 phase 3 "benchmark; each line begins with the seconds that it has run"
 ./build/bin/gfpq_bench --suite="$suite" --benchmark_out=report/benchmark.json --benchmark_out_format=json

@@ -12,7 +12,7 @@
 namespace gfpq {
 namespace {
 
-/// The least that is worth a thread of its own: several times what it takes to start one.
+/// The smallest part that is worth a thread of its own: several times the cost to start one.
 constexpr std::size_t bytes_per_thread = std::size_t(2) << 20;
 
 std::size_t threads_for(std::size_t bytes) {

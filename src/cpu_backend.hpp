@@ -14,23 +14,19 @@ namespace gfpq {
 class CpuBackend {
 public:
   template <class Width, class Float>
-  int fake_quantize(Float* data, std::size_t count, int delta) {
-    const Target* target = chosen_target();
-    if (target == nullptr)
-      return fail_target();
-    if (is_device_memory(data))
-      return GFPQ_FAIL(errors::device_pointer);
+  [[nodiscard]] int fake_quantize(Float* data, std::size_t count, int delta) {
+    const Target* const target = chosen_target();
+    if (const int status = check(target, data); status != GFPQ_SUCCESS)
+      return status;
     run_fake_quantize<Width>(*target, data, count, delta);
     return GFPQ_SUCCESS;
   }
 
   template <class Width, class Float>
-  int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
-    const Target* target = chosen_target();
-    if (target == nullptr)
-      return fail_target();
-    if (is_device_memory(data))
-      return GFPQ_FAIL(errors::device_pointer);
+  [[nodiscard]] int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta) {
+    const Target* const target = chosen_target();
+    if (const int status = check(target, data); status != GFPQ_SUCCESS)
+      return status;
     delta = ladder<Float, Width>.delta(run_max_abs(*target, data, count), lowest_delta);
     run_fake_quantize<Width>(*target, data, count, delta);
     return GFPQ_SUCCESS;
@@ -46,7 +42,12 @@ public:
   static std::size_t allowed_threads();
 
 private:
-  static int fail_target();
+  [[nodiscard]] static int check(const Target* target, const void* data) {
+    if (target == nullptr)
+      return fail_target();
+    return is_device_memory(data) ? GFPQ_FAIL(errors::device_pointer) : GFPQ_SUCCESS;
+  }
+  [[nodiscard]] static int fail_target();
 };
 
 } // namespace gfpq

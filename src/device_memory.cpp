@@ -11,12 +11,12 @@ namespace {
 
 using Ask = decltype(&cuPointerGetAttributes);
 
-/// How many libraries the process has ever loaded: a look at that takes far less time than to ask for one by its name.
+/// How many libraries the process has ever loaded: far faster to read than to look one up by its name.
 unsigned long long libraries_loaded() {
   unsigned long long count = 0;
   dl_iterate_phdr(
-      [](dl_phdr_info* info, std::size_t, void* answer) {
-        *static_cast<unsigned long long*>(answer) = info->dlpi_adds;
+      [](dl_phdr_info* info, std::size_t, void* loaded) {
+        *static_cast<unsigned long long*>(loaded) = info->dlpi_adds;
         return 1;
       },
       &count);
@@ -47,8 +47,8 @@ bool is_device_memory(const void* data) {
     return false;
   unsigned type = 0, is_managed = 0;
   CUpointer_attribute attributes[] = {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_IS_MANAGED};
-  void* answers[] = {&type, &is_managed};
-  return ask(2, attributes, answers, reinterpret_cast<CUdeviceptr>(data)) == CUDA_SUCCESS &&
+  void* values[] = {&type, &is_managed};
+  return ask(2, attributes, values, reinterpret_cast<CUdeviceptr>(data)) == CUDA_SUCCESS &&
          type == CU_MEMORYTYPE_DEVICE && is_managed == 0;
 }
 

@@ -4,7 +4,7 @@
 
 namespace gfpq {
 
-/// Whether an address lies in memory that only a GPU can work on, as far as the driver can tell.
+/// Whether an address is in memory that only a GPU can work on, as far as the driver can tell.
 bool is_device_memory(const void* data);
 
 } // namespace gfpq

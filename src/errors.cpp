@@ -93,7 +93,7 @@ WidthNames::WidthNames() {
 }
 
 int report(const Error& error, const char* function, int line, ...) {
-  char message[1024]; // longer ones are cut; an error path takes no memory
+  char message[1024]; // longer ones are cut; an error path allocates no memory
   const int prefix = std::snprintf(message, sizeof message, "[ERR][%s][%d] ", function, line);
   std::va_list arguments;
   va_start(arguments, line);

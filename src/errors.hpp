@@ -36,17 +36,17 @@ inline constexpr Error no_gpu{GFPQ_ERR_GENERIC,
                               "GPU, or no driver for it, or one too old for this library"};
 inline constexpr Error gpu_memory{GFPQ_ERR_OUT_OF_MEMORY, "Quantization by GPU(CUDA) failed(0x%x: %s)"};
 inline constexpr Error host_pointer{GFPQ_ERR_BAD_PARAMETERS,
-                                    "The data lie in host memory: a GPU call takes device memory"};
+                                    "The data are in host memory: a GPU call needs device memory"};
 inline constexpr Error device_pointer{
     GFPQ_ERR_BAD_PARAMETERS,
-    "The data lie in a GPU's memory: call HI_GFPQ_QuantAndDeQuant_GPU, or copy them to host memory first"};
+    "The data are in a GPU's memory: call HI_GFPQ_QuantAndDeQuant_GPU, or copy them to host memory first"};
 inline constexpr Error misaligned{GFPQ_ERR_BAD_PARAMETERS,
                                   "The data's address %p is not a multiple of %u bytes, the size of a number"};
 inline constexpr Error other_device{GFPQ_ERR_BAD_PARAMETERS,
-                                    "The data lie on CUDA device %d, but the current device is %d: call cudaSetDevice"};
-inline constexpr Error captured{
-    GFPQ_ERR_NOT_SUPPORT, "A stream that is being captured takes GFPQ_MODE_APPLY_ONLY alone: the other modes wait "
-                          "for the GPU to tell delta"};
+                                    "The data are on CUDA device %d, but the current device is %d: call cudaSetDevice"};
+inline constexpr Error captured{GFPQ_ERR_NOT_SUPPORT,
+                                "A stream that is being captured allows GFPQ_MODE_APPLY_ONLY only: the other modes "
+                                "wait for the GPU to find delta"};
 } // namespace errors
 
 /// The bit widths as a text, such as `8 or 16`.
@@ -56,7 +56,7 @@ struct WidthNames {
 };
 
 /// Reports an error as the line `[ERR][function][line] text`. \return the error's status.
-int report(const Error& error, const char* function, int line, ...);
+[[nodiscard]] int report(const Error& error, const char* function, int line, ...);
 
 } // namespace gfpq
 

@@ -24,9 +24,9 @@ private:
   const bool is_set_;
 };
 
-/// Whether a tensor lies where the current device can work on it. \return a status.
+/// Whether the current device can work on a tensor in place. \return a status.
 template <class Float>
-int check_place(const Float* data) {
+[[nodiscard]] int check_place(const Float* data) {
   // Such a load would end the CUDA context, and with it all that the caller has on the device.
   if (reinterpret_cast<std::uintptr_t>(data) % sizeof(Float) != 0)
     return GFPQ_FAIL(errors::misaligned, static_cast<const void*>(data), static_cast<unsigned>(sizeof(Float)));

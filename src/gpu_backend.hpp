@@ -14,11 +14,11 @@ public:
 
   /// Queues one kernel and nothing else, so that a CUDA graph can capture it.
   template <class Width, class Float>
-  int fake_quantize(Float* data, std::size_t count, int delta);
+  [[nodiscard]] int fake_quantize(Float* data, std::size_t count, int delta);
 
   /// Queues both passes and waits until they are done.
   template <class Width, class Float>
-  int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta);
+  [[nodiscard]] int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta, int& delta);
 
 private:
   cudaStream_t stream_;

@@ -15,12 +15,12 @@ bool is_no_code(cudaError_t error) {
 }
 
 /// What the current GPU is and what it should be: the vendor's second message, with facts.
-void tell_architectures() {
+void report_architectures() {
   int device = 0, major = 0, minor = 0;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
   cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  GFPQ_FAIL(errors::gpu_architecture, GFPQ_GPU_ARCHITECTURES, major, minor);
+  static_cast<void>(GFPQ_FAIL(errors::gpu_architecture, GFPQ_GPU_ARCHITECTURES, major, minor));
 }
 
 } // namespace
@@ -31,7 +31,7 @@ int fail_by_cuda(cudaError_t error) {
                                                             : errors::gpu;
   const int status = GFPQ_FAIL(which, static_cast<unsigned>(error), cudaGetErrorString(error));
   if (is_no_code(error))
-    tell_architectures();
+    report_architectures();
   cudaGetLastError();
   return status;
 }

@@ -7,9 +7,9 @@
 
 namespace gfpq {
 
-/// Reports an error of CUDA, and clears it, so that the caller's next question for errors is not answered with ours.
+/// Reports an error of CUDA, and clears it, so that the caller's next cudaGetLastError() does not return ours.
 /// \return the status.
-int fail_by_cuda(cudaError_t error);
+[[nodiscard]] int fail_by_cuda(cudaError_t error);
 
 } // namespace gfpq
 

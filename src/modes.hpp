@@ -1,13 +1,13 @@
-// What a quantize-and-dequantize call does: check the arguments, find delta, apply it, write it back.
+// What a fake-quantizing call does: check the arguments, find delta, apply it, write it back.
 //
-// The back end says where the tensor lies and runs the two passes over it:
+// The back end says where the tensor is and runs the two passes over it:
 //
 //     template <class Width, class Float> int fake_quantize(Float* data, std::size_t count, int delta);
 //     template <class Width, class Float> int fit_and_fake_quantize(Float* data, std::size_t count, int lowest_delta,
 //     int& delta);
 //
-// The second quantizes with the data's delta, but no less than `lowest_delta`, and returns it. Both answer a status,
-// and leave the data untouched unless it is GFPQ_SUCCESS.
+// The second fake-quantizes with the data's delta, but no less than `lowest_delta`, and returns it. Both return a
+// status, and leave the data untouched unless it is GFPQ_SUCCESS.
 #ifndef GFPQ_SRC_MODES_HPP
 #define GFPQ_SRC_MODES_HPP
 
@@ -20,7 +20,7 @@ namespace gfpq {
 
 /// Reads a block for a bit width. \return a status.
 template <class Width>
-int read_delta(const GFPQ_PARAM_ST& param, int& delta) {
+[[nodiscard]] int read_delta(const GFPQ_PARAM_ST& param, int& delta) {
   const std::optional<int> stored = decode_block(param.buf);
   if (!stored)
     return GFPQ_FAIL(errors::block, errors::block.status);
@@ -32,7 +32,7 @@ int read_delta(const GFPQ_PARAM_ST& param, int& delta) {
 }
 
 template <class Width, class Backend, class Float>
-int run_mode(Backend& backend, Float* data, unsigned int count, GFPQ_PARAM_ST* param) {
+[[nodiscard]] int run_mode(Backend& backend, Float* data, unsigned int count, GFPQ_PARAM_ST* param) {
   const unsigned int mode = param != nullptr ? param->mode : static_cast<unsigned int>(GFPQ_MODE_INIT);
   if (mode > GFPQ_MODE_APPLY_ONLY)
     return GFPQ_FAIL(errors::mode, mode);
@@ -52,7 +52,8 @@ int run_mode(Backend& backend, Float* data, unsigned int count, GFPQ_PARAM_ST* p
 }
 
 template <class Backend, class Float>
-int fake_quantize(Backend&& backend, Float* data, unsigned int count, unsigned int bit_width, GFPQ_PARAM_ST* param) {
+[[nodiscard]] int fake_quantize(Backend&& backend, Float* data, unsigned int count, unsigned int bit_width,
+                                GFPQ_PARAM_ST* param) {
   if (data == nullptr)
     return GFPQ_FAIL(errors::empty_pointer);
   int status = GFPQ_SUCCESS;

@@ -22,8 +22,8 @@ std::size_t line_before(const Float* data, std::size_t at) {
 }
 
 /// Calls `work(part, size)` on parts that together are the tensor: as many as there are threads to use, or fewer. The
-/// thread takes half of the tensor and hands the other half to a new one, and so on, so that all start within the time
-/// that a few take.
+/// thread works on half of the tensor and passes the other half to a new one, and so on, so that all start within the
+/// time that a few need.
 template <class Float, class Work>
 void for_each_part(Float* data, std::size_t count, std::size_t threads, const Work& work) noexcept {
   if (threads > 1) {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "runner/case.hpp"
+#include "cases/everywhere.hpp"
 
 namespace conformance {
 namespace {
@@ -26,7 +26,7 @@ void check_values(Checks& checks, int bits) {
     for_each_exponent(right, delta, false, [&](int exponent) {
       input.push_back(away_from_zero(right.value(exponent), sizeof(Float) == 4 ? 200 : 1 << 20));
     });
-    check_apply(checks, bits, delta, input, "a number near each value");
+    check_apply_everywhere(checks, bits, delta, input, "a number near each value");
   }
 }
 
@@ -51,7 +51,7 @@ CONFORMANCE_TEST(Ladder, NegativeValues, "GFPQ-LADDER-05") {
       // The smallest positive value, negated, has no code of its own and becomes the next.
       std::vector<Float> input;
       for_each_exponent(right, delta, false, [&](int exponent) { input.push_back(-right.value(exponent)); });
-      check_apply(requirements["GFPQ-LADDER-05"], bits, delta, input, "the positive values, negated");
+      check_apply_everywhere(requirements["GFPQ-LADDER-05"], bits, delta, input, "the positive values, negated");
     }
   });
 }
@@ -66,7 +66,7 @@ CONFORMANCE_TEST(Ladder, ValuesStayWhatTheyAre, "GFPQ-LADDER-06") {
         for_each_exponent(right, delta, negative, [&](int exponent) {
           input.push_back(negative ? -right.value(exponent) : right.value(exponent));
         });
-      check_apply(requirements["GFPQ-LADDER-06"], bits, delta, input, "all values of this ladder");
+      check_apply_everywhere(requirements["GFPQ-LADDER-06"], bits, delta, input, "all values of this ladder");
     }
   });
 }
@@ -86,7 +86,7 @@ void check_thresholds(Checks& checks, int bits, int first, int last) {
           input.push_back(number);
           input.push_back(-number);
         }
-    check_apply(checks, bits, std::max(delta, -right.delta_limit()), input, "both sides of each threshold");
+    check_apply_everywhere(checks, bits, std::max(delta, -right.delta_limit()), input, "both sides of each threshold");
   }
 }
 
@@ -96,8 +96,6 @@ void check_all_thresholds(Checks& checks, int bits) {
                           oracle<Float>(bits).highest_exponent());
 }
 
-int exponent_of_2_to_32(int bits) { return 32 * (bits == 8 ? 16 : 128); }
-
 CONFORMANCE_TEST(Round, FloatThresholdsAt8Bit, "GFPQ-ROUND-01") {
   check_all_thresholds<float>(requirements["GFPQ-ROUND-01"], 8);
 }
@@ -105,9 +103,9 @@ CONFORMANCE_TEST(Round, FloatThresholdsAt16Bit, "GFPQ-ROUND-02") {
   check_all_thresholds<float>(requirements["GFPQ-ROUND-02"], 16);
 }
 CONFORMANCE_TEST(Round, DoubleThresholds, "GFPQ-ROUND-03", "GFPQ-ROUND-04", "GFPQ-ROUND-06") {
-  for (const int bits : {8, 16}) {
+  for (const int bits : offered_widths<double>()) {
     const Oracle<double>& right = oracle<double>(bits);
-    const int split = exponent_of_2_to_32(bits);
+    const int split = 32 * right.steps();
     check_thresholds<double>(requirements[bits == 8 ? "GFPQ-ROUND-03" : "GFPQ-ROUND-04"], bits,
                              right.lowest_exponent() + 1, split);
     check_thresholds<double>(requirements["GFPQ-ROUND-06"], bits, split + 1, right.highest_exponent());
@@ -117,7 +115,7 @@ CONFORMANCE_TEST(Round, DoubleThresholds, "GFPQ-ROUND-03", "GFPQ-ROUND-04", "GFP
 CONFORMANCE_TEST(Round, NumbersFromAllOver, "GFPQ-ROUND-05") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
-    for (const int delta : deltas(bits, bits == 8 ? 37 : 293))
+    for (const int delta : deltas(bits, oracle<Float>(bits).delta_limit() / 14))
       check_apply(requirements["GFPQ-ROUND-05"], bits, delta,
                   mixed_numbers<Float>(bits, delta, 5003, static_cast<unsigned>(delta + 10000)), "mixed numbers");
   });
@@ -127,7 +125,7 @@ CONFORMANCE_TEST(Clamp, BothEnds, "GFPQ-CLAMP-01", "GFPQ-CLAMP-02") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
     const Oracle<Float>& right = oracle<Float>(bits);
-    for (const int delta : deltas(bits, bits == 8 ? 1 : 61)) {
+    for (const int delta : deltas(bits, right.delta_limit() / 500)) {
       const Float largest = right.value(delta + right.max_code());
       std::vector<Float> beyond, small;
       for (const Float number :
@@ -141,8 +139,8 @@ CONFORMANCE_TEST(Clamp, BothEnds, "GFPQ-CLAMP-01", "GFPQ-CLAMP-02") {
         for (const double part : {0.501, 0.6, 0.75, 0.9, 0.97, 0.999})
           small.push_back(static_cast<Float>(negative ? -smallest * part : smallest * part));
       }
-      check_apply(requirements["GFPQ-CLAMP-01"], bits, delta, beyond, "beyond the largest value");
-      check_apply(requirements["GFPQ-CLAMP-02"], bits, delta, small, "half of the smallest value and more");
+      check_apply_everywhere(requirements["GFPQ-CLAMP-01"], bits, delta, beyond, "beyond the largest value");
+      check_apply_everywhere(requirements["GFPQ-CLAMP-02"], bits, delta, small, "half of the smallest value and more");
     }
   });
 }
@@ -151,8 +149,8 @@ CONFORMANCE_TEST(Zero, ZeroStaysZero, "GFPQ-ZERO-01") {
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
     for (const int delta : deltas(bits, 101))
-      check_apply(requirements["GFPQ-ZERO-01"], bits, delta,
-                  std::vector<Float>{Float(0), -Float(0), Float(0), -Float(0), -Float(0)}, "zeros");
+      check_apply_everywhere(requirements["GFPQ-ZERO-01"], bits, delta,
+                             std::vector<Float>{Float(0), -Float(0), Float(0), -Float(0), -Float(0)}, "zeros");
   });
 }
 
@@ -165,14 +163,14 @@ void check_zero_zone(Checks& checks, int bits, bool negative) {
     for (const Float number : above_border(away_from_zero(end, 1)))
       input.push_back(number);
     input.push_back(end / 2);
-    check_apply(checks, bits, delta, input, "both sides of the zero zone's end");
+    check_apply_everywhere(checks, bits, delta, input, "both sides of the zero zone's end");
   }
   // Where low is a multiple of S the zone's end is a power of two, exactly: equal goes to zero, in double too.
-  const int steps = bits == 8 ? 16 : 128;
+  const int steps = right.steps();
   for (int low = -steps * 31; low <= steps * 31; low += steps) {
     const Float end = std::ldexp(Float(1), low / steps - 1);
-    check_apply(checks, bits, low - (negative ? 1 : 0), std::vector<Float>{negative ? -end : end},
-                "exactly half of the smallest value");
+    check_apply_everywhere(checks, bits, low - (negative ? 1 : 0), std::vector<Float>{negative ? -end : end},
+                           "exactly half of the smallest value");
   }
 }
 
@@ -192,9 +190,10 @@ CONFORMANCE_TEST(Zero, NeverMinusZero, "GFPQ-ZERO-04") {
     const Oracle<Float>& right = oracle<Float>(bits);
     for (const int delta : deltas(bits, 101)) {
       const Float end = right.negative_zero(delta);
-      check_apply(requirements["GFPQ-ZERO-04"], bits, delta,
-                  std::vector<Float>{-Float(0), end / 2, end / 3, end / 1024, -std::numeric_limits<Float>::min(), 1},
-                  "negative numbers in the zero zone");
+      check_apply_everywhere(
+          requirements["GFPQ-ZERO-04"], bits, delta,
+          std::vector<Float>{-Float(0), end / 2, end / 3, end / 1024, -std::numeric_limits<Float>::min(), 1},
+          "negative numbers in the zero zone");
     }
   });
 }
@@ -207,9 +206,11 @@ CONFORMANCE_TEST(Zero, Denormals, "GFPQ-ZERO-05") {
         smallest, -smallest, away_from_zero(normal, -1), -away_from_zero(normal, -1), normal / 2, -normal / 4};
     Checks& checks = requirements["GFPQ-ZERO-05"];
     for (const int delta : deltas(bits, 501))
-      check_apply(checks, bits, delta, denormals, "denormal numbers");
+      check_apply_everywhere(checks, bits, delta, denormals, "denormal numbers");
     GFPQ_PARAM_ST param{};
     check_fit(checks, bits, &param, denormals, "nothing but denormal numbers");
+    for (const Float maximum : {smallest, -away_from_zero(normal, -1)})
+      check_maximum_everywhere(checks, bits, maximum, "a denormal maximum");
     check_fit(checks, bits, &param, std::vector<Float>{smallest}, "the smallest denormal number alone");
   });
 }

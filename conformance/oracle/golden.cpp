@@ -74,6 +74,8 @@ std::string read_golden(const std::string& file) {
   return bytes;
 }
 
+std::string golden_checksums() { return content("SHA256SUMS"); }
+
 void verify_golden() {
   for (const auto& [file, sum] : checksums())
     read_golden(file);

@@ -17,6 +17,9 @@ void set_golden_folder(const std::string& folder);
 /// A file's bytes.
 std::string read_golden(const std::string& file);
 
+/// The text of SHA256SUMS, which tells one set of golden data from another.
+std::string golden_checksums();
+
 /// Reads every file, so that a damaged one is not laid at a library's door.
 void verify_golden();
 

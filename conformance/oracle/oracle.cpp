@@ -17,25 +17,39 @@ std::string prefix() {
 
 } // namespace
 
-template <class Float>
-Oracle<Float>::Oracle(int bits) : bits_(bits), max_code_(bits == 8 ? 127 : 1407), delta_limit_(bits == 8 ? 511 : 4095) {
-  const std::string type = prefix<Float>();
-  const std::string suffix = "_" + std::to_string(bits) + ".csv";
+int delta_of(const GFPQ_PARAM_ST& param) {
+  std::uint32_t word = 0;
+  for (unsigned byte = 0; byte < 4; ++byte)
+    word |= static_cast<std::uint32_t>(param.buf[4 + byte]) << (8 * byte);
+  return static_cast<std::int32_t>(word);
+}
 
+template <class Float>
+Oracle<Float>::Oracle(const Width& width) : width_(width) {
+  const std::string type = prefix<Float>();
+  const std::string suffix = "_" + std::to_string(bits()) + ".csv";
+
+  const auto expect = [&](const Row& row, const char* column, std::size_t rows_before) {
+    if (row.integer(column) != static_cast<long>(rows_before) - delta_limit())
+      throw std::runtime_error("the golden data of " + std::to_string(bits()) + " bit are not in order: " + column +
+                               " " + row.text(column));
+  };
   for (const Row& row : read_table("generated/ladder" + suffix)) {
     const bool first = values_.empty();
+    expect(row, "exponent", values_.size());
     values_.push_back(row.number<Float>(type + "value"));
     thresholds_.push_back(first ? -std::numeric_limits<Float>::infinity() : row.number<Float>(type + "above"));
   }
   for (const Row& row : read_table("generated/deltas" + suffix)) {
+    expect(row, "delta", params_.size());
     params_.push_back(block_from_hex(row.text("block")));
     smallest_maxima_.push_back(row.number<Float>(type + "smallest_max"));
     positive_zeros_.push_back(row.number<Float>(type + "positive_zero"));
     negative_zeros_.push_back(row.number<Float>(type + "negative_zero"));
   }
   if (static_cast<int>(values_.size()) != highest_exponent() - lowest_exponent() + 1 ||
-      static_cast<int>(params_.size()) != 2 * delta_limit_ + 1)
-    throw std::runtime_error("the golden ladder or deltas of " + std::to_string(bits) + " bit are not complete");
+      static_cast<int>(params_.size()) != 2 * delta_limit() + 1)
+    throw std::runtime_error("the golden ladder or deltas of " + std::to_string(bits()) + " bit are not complete");
 
   borders_.insert(borders_.end(), thresholds_.begin() + 1, thresholds_.end());
   borders_.insert(borders_.end(), smallest_maxima_.begin() + 1, smallest_maxima_.end());
@@ -46,7 +60,7 @@ Oracle<Float>::Oracle(int bits) : bits_(bits), max_code_(bits == 8 ? 127 : 1407)
 
 template <class Float>
 GFPQ_PARAM_ST Oracle<Float>::param(unsigned mode, int delta) const {
-  GFPQ_PARAM_ST param = params_[index(delta)];
+  GFPQ_PARAM_ST param = params_.at(index(delta));
   param.mode = mode;
   return param;
 }
@@ -65,7 +79,7 @@ Float Oracle<Float>::quantize(Float number, int delta) const {
   if (negative ? number >= negative_zero(delta) : number <= positive_zero(delta))
     return 0;
   const int exponent =
-      std::min(std::max(nearest_exponent(std::fabs(number)), delta + (negative ? 1 : 0)), delta + max_code_);
+      std::min(std::max(nearest_exponent(std::fabs(number)), delta + (negative ? 1 : 0)), delta + max_code());
   return negative ? -value(exponent) : value(exponent);
 }
 
@@ -85,7 +99,7 @@ int Oracle<Float>::delta(const std::vector<Float>& numbers) const {
   if (maximum == 0)
     maximum = static_cast<Float>(1e-6);
   const auto above = std::upper_bound(smallest_maxima_.begin(), smallest_maxima_.end(), maximum);
-  return static_cast<int>(above - smallest_maxima_.begin()) - 1 - delta_limit_;
+  return static_cast<int>(above - smallest_maxima_.begin()) - 1 - delta_limit();
 }
 
 template <class Float>
@@ -101,8 +115,13 @@ std::uint64_t Oracle<Float>::distance_to_border(Float magnitude) const {
 
 template <class Float>
 const Oracle<Float>& oracle(int bits) {
-  static const Oracle<Float> oracle8(8), oracle16(16);
-  return bits == 8 ? oracle8 : oracle16;
+  static const auto all = [] {
+    std::vector<Oracle<Float>> oracles;
+    for (const Width& width : widths)
+      oracles.emplace_back(width);
+    return oracles;
+  }();
+  return all[static_cast<std::size_t>(&width_of(bits) - widths)];
 }
 
 template class Oracle<float>;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gfpq.hpp"
+#include "oracle/widths.hpp"
 
 namespace conformance {
 
@@ -35,27 +36,32 @@ Float away_from_zero(Float number, int steps) {
   return from_pattern<Float>(bits_of(number) + static_cast<BitsOf<Float>>(steps));
 }
 
+/// The delta that a block holds: its second word, little-endian.
+int delta_of(const GFPQ_PARAM_ST& param);
+
+/// All of one width and type. What takes an exponent or a delta throws std::out_of_range for one beyond the ladder.
 template <class Float>
 class Oracle {
 public:
-  explicit Oracle(int bits);
+  explicit Oracle(const Width& width);
 
-  int bits() const { return bits_; }
-  int max_code() const { return max_code_; }       ///< K
-  int delta_limit() const { return delta_limit_; } ///< R
-  int lowest_exponent() const { return -delta_limit_; }
-  int highest_exponent() const { return delta_limit_ + max_code_; }
+  int bits() const { return width_.bits; }
+  int steps() const { return width_.steps; }             ///< S
+  int max_code() const { return width_.max_code; }       ///< K
+  int delta_limit() const { return width_.delta_limit; } ///< R
+  int lowest_exponent() const { return -delta_limit(); }
+  int highest_exponent() const { return delta_limit() + max_code(); }
 
   /// 2^(exponent/S), correctly rounded.
-  Float value(int exponent) const { return values_[index(exponent)]; }
+  Float value(int exponent) const { return values_.at(index(exponent)); }
   /// The smallest number above the threshold between exponent-1 and exponent, and the one below the threshold.
-  Float above_threshold(int exponent) const { return thresholds_[index(exponent)]; }
+  Float above_threshold(int exponent) const { return thresholds_.at(index(exponent)); }
   Float below_threshold(int exponent) const { return away_from_zero(above_threshold(exponent), -1); }
   /// The number of the largest magnitude that becomes zero.
-  Float positive_zero(int delta) const { return positive_zeros_[index(delta)]; }
-  Float negative_zero(int delta) const { return negative_zeros_[index(delta)]; }
+  Float positive_zero(int delta) const { return positive_zeros_.at(index(delta)); }
+  Float negative_zero(int delta) const { return negative_zeros_.at(index(delta)); }
   /// The smallest maximum that asks for delta.
-  Float smallest_maximum(int delta) const { return smallest_maxima_[index(delta)]; }
+  Float smallest_maximum(int delta) const { return smallest_maxima_.at(index(delta)); }
   /// The block that holds delta, with a mode.
   GFPQ_PARAM_ST param(unsigned mode, int delta) const;
 
@@ -71,16 +77,18 @@ public:
   std::uint64_t distance_to_border(Float magnitude) const;
 
 private:
-  std::size_t index(int exponent_or_delta) const { return static_cast<std::size_t>(exponent_or_delta + delta_limit_); }
+  std::size_t index(int exponent_or_delta) const { // of one below the lowest: beyond every vector's end
+    return static_cast<std::size_t>(static_cast<std::int64_t>(exponent_or_delta) + delta_limit());
+  }
 
-  int bits_, max_code_, delta_limit_;
+  Width width_;
   std::vector<Float> values_, thresholds_; // by exponent; the first has no threshold, -infinity stands for it
   std::vector<Float> positive_zeros_, negative_zeros_, smallest_maxima_; // by delta
   std::vector<GFPQ_PARAM_ST> params_;
   std::vector<Float> borders_;
 };
 
-/// Shared, read at the first use.
+/// Shared, read at the first use. Throws std::invalid_argument for a width that is not in the list.
 template <class Float>
 const Oracle<Float>& oracle(int bits);
 

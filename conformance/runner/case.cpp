@@ -41,6 +41,10 @@ const char* mode_name(unsigned mode) {
 
 // -- Calls ------------------------------------------------------------------------------------------------------------
 
+namespace {
+thread_local Entry current_entry = Entry::cpp;
+}
+
 template <class Float>
 Outcome<Float> quantize(const std::vector<Float>& input, unsigned bits, GFPQ_PARAM_ST* param, std::size_t offset) {
   constexpr std::size_t margin = 64;
@@ -61,11 +65,11 @@ Outcome<Float> quantize(const std::vector<Float>& input, unsigned bits, GFPQ_PAR
   if (test_run().device == Device::gpu) {
     GpuMemory device(total * sizeof(Float));
     device.upload(memory.get());
-    outcome.status =
-        library.quantize(Device::gpu, static_cast<Float*>(device.address(front * sizeof(Float))), count, bits, param);
+    outcome.status = library.quantize(Device::gpu, static_cast<Float*>(device.address(front * sizeof(Float))), count,
+                                      bits, param, current_entry);
     device.download(memory.get());
   } else {
-    outcome.status = library.quantize(Device::cpu, memory.get() + front, count, bits, param);
+    outcome.status = library.quantize(Device::cpu, memory.get() + front, count, bits, param, current_entry);
   }
   outcome.data.assign(memory.get() + front, memory.get() + front + input.size());
   const auto is_canary = [&](Float number) { return bits_of(number) == bits_of(canary); };
@@ -74,11 +78,27 @@ Outcome<Float> quantize(const std::vector<Float>& input, unsigned bits, GFPQ_PAR
   return outcome;
 }
 
+CallsThrough::CallsThrough(Entry wanted) : former_(current_entry) { current_entry = wanted; }
+
+CallsThrough::~CallsThrough() { current_entry = former_; }
+
+template <class Float>
+bool is_offered(int bits) {
+  const std::vector<Kind>& offered = test_run().offered;
+  return (current_entry == Entry::cpp || sizeof(Float) == 4) &&
+         std::find(offered.begin(), offered.end(), Kind{bits, sizeof(Float) == 8}) != offered.end();
+}
+
+template <class Float>
+GFPQ_PARAM_ST param_of(int bits, unsigned mode, int delta) {
+  return oracle<Float>(bits).param(mode, delta);
+}
+
 namespace {
 
 template <class Float>
 Call describe_call(int bits, const GFPQ_PARAM_ST* param, int delta, const std::string& note) {
-  return {test_run().device == Device::gpu ? "HI_GFPQ_QuantAndDeQuant_GPU" : "HI_GFPQ_QuantAndDeQuant",
+  return {test_run().library->function_name<Float>(test_run().device, current_entry),
           type_name<Float>,
           static_cast<unsigned>(bits),
           param != nullptr ? mode_name(param->mode) : "null",
@@ -86,18 +106,12 @@ Call describe_call(int bits, const GFPQ_PARAM_ST* param, int delta, const std::s
           note};
 }
 
-int delta_of(const GFPQ_PARAM_ST& param) {
-  std::int32_t delta;
-  std::memcpy(&delta, param.buf + 4, sizeof delta);
-  return delta;
-}
-
 } // namespace
 
 template <class Float>
 void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& input, const std::string& note,
                  std::size_t offset) {
-  GFPQ_PARAM_ST param = oracle<Float>(bits).param(GFPQ_MODE_APPLY_ONLY, delta);
+  GFPQ_PARAM_ST param = param_of<Float>(bits, GFPQ_MODE_APPLY_ONLY, delta);
   const Call call = describe_call<Float>(bits, &param, delta, note);
   const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), &param, offset);
   checks.status(call, outcome.status, GFPQ_SUCCESS);
@@ -113,7 +127,7 @@ void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector
   if (param != nullptr && param->mode == GFPQ_MODE_UPDATE)
     delta = std::max(delta, delta_of(*param));
   const Call call = describe_call<Float>(bits, param, delta, note);
-  const GFPQ_PARAM_ST want = right.param(param != nullptr ? param->mode : 0, delta);
+  const GFPQ_PARAM_ST want = param_of<Float>(bits, param != nullptr ? param->mode : 0u, delta);
   const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), param, offset);
   checks.status(call, outcome.status, GFPQ_SUCCESS);
   if (param != nullptr) {
@@ -122,23 +136,6 @@ void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector
   }
   if (outcome.status == GFPQ_SUCCESS)
     checks.tensor(call, input, outcome.data, right.quantize(input, delta));
-}
-
-template <class Float>
-void check_refused(Checks& checks, unsigned bits, const GFPQ_PARAM_ST& param, int status, const std::string& note) {
-  const std::vector<Float> input = {1, -2, static_cast<Float>(3.3), 0, static_cast<Float>(-1e-3)};
-  GFPQ_PARAM_ST used = param;
-  Call call = describe_call<Float>(static_cast<int>(bits), &param, 0, note);
-  call.delta.reset();
-  CapturedOutput quiet;
-  const Outcome<Float> outcome = quantize(input, bits, &used);
-  quiet.take();
-  checks.status(call, outcome.status, status);
-  checks.that(std::memcmp(&used, &param, sizeof param) == 0, [&] {
-    return call.describe() + "\n      changed the block from " + show_block(param) + " to " + show_block(used);
-  });
-  checks.that(std::memcmp(outcome.data.data(), input.data(), input.size() * sizeof(Float)) == 0,
-              [&] { return call.describe() + "\n      changed the data"; });
 }
 
 // -- Data -------------------------------------------------------------------------------------------------------------
@@ -188,7 +185,7 @@ std::vector<Float> mixed_numbers(int bits, int delta, std::size_t count, unsigne
     Float magnitude;
     if (kind < 40) { // across the ladder of this delta, and some octaves beyond both ends
       const double exponent = delta + (right.max_code() + 200) * (static_cast<double>(random() >> 11) * 0x1p-53) - 100;
-      magnitude = static_cast<Float>(std::exp2(exponent / (bits == 8 ? 16 : 128)));
+      magnitude = static_cast<Float>(std::exp2(exponent / right.steps()));
     } else if (kind < 52) { // around a threshold
       const int exponent = delta + 1 + below(right.max_code());
       magnitude = away_from_zero(right.above_threshold(exponent), below(7) - 3);
@@ -196,11 +193,11 @@ std::vector<Float> mixed_numbers(int bits, int delta, std::size_t count, unsigne
       magnitude = away_from_zero(below(2) ? right.positive_zero(delta) : -right.negative_zero(delta), below(7) - 3);
     } else if (kind < 60) { // any number
       magnitude = std::fabs(from_pattern<Float>(static_cast<BitsOf<Float>>(random())));
-      if (std::isinf(magnitude))
+      if (!std::isfinite(magnitude))
         magnitude = 1;
     } else {
-      const Float special[] = {0, std::numeric_limits<Float>::denorm_min(), std::numeric_limits<Float>::quiet_NaN(),
-                               right.value(delta)};
+      const Float special[] = {0, std::numeric_limits<Float>::denorm_min(),
+                               std::numeric_limits<Float>::denorm_min() * 12345, right.value(delta)};
       magnitude = special[kind - 60];
     }
     number = at_safe_distance(bits, below(2) ? magnitude : -magnitude);
@@ -219,13 +216,33 @@ std::vector<Float> numbers_in_range(int bits, int delta, std::size_t count, unsi
   return numbers;
 }
 
+template <class Float>
+std::vector<Float> with_nan(std::vector<Float> numbers, unsigned seed) {
+  using Bits = BitsOf<Float>;
+  constexpr int mantissa_bits = sizeof(Float) == 4 ? 23 : 52;
+  const auto infinity = bits_of(std::numeric_limits<Float>::infinity());
+  std::mt19937_64 random(seed);
+  for (Float& number : numbers) {
+    const std::uint64_t draw = random();
+    if (draw % 16 != 0)
+      continue;
+    const Bits quiet = static_cast<Bits>(draw >> 4 & 1) << (mantissa_bits - 1);
+    const Bits payload = draw >> 5 & 1 ? 1 : static_cast<Bits>(draw >> 10) & ((Bits(1) << (mantissa_bits - 1)) - 1);
+    const Bits sign = static_cast<Bits>(draw >> 6 & 1) << (8 * sizeof(Bits) - 1);
+    number = from_pattern<Float>(sign | infinity | quiet | (payload | (quiet == 0 ? 1 : 0)));
+  }
+  return numbers;
+}
+
 #define GFPQ_INSTANTIATE(Float)                                                                                        \
   template Outcome<Float> quantize(const std::vector<Float>&, unsigned, GFPQ_PARAM_ST*, std::size_t);                  \
   template void check_apply(Checks&, int, int, const std::vector<Float>&, const std::string&, std::size_t);            \
   template void check_fit(Checks&, int, GFPQ_PARAM_ST*, const std::vector<Float>&, const std::string&, std::size_t);   \
-  template void check_refused<Float>(Checks&, unsigned, const GFPQ_PARAM_ST&, int, const std::string&);                \
   template std::vector<Float> mixed_numbers<Float>(int, int, std::size_t, unsigned);                                   \
   template std::vector<Float> numbers_in_range<Float>(int, int, std::size_t, unsigned);                                \
+  template bool is_offered<Float>(int);                                                                                \
+  template GFPQ_PARAM_ST param_of<Float>(int, unsigned, int);                                                          \
+  template std::vector<Float> with_nan(std::vector<Float>, unsigned);                                                  \
   template Float at_safe_distance(int, Float);                                                                         \
   template std::vector<Float> below_border(Float);                                                                     \
   template std::vector<Float> above_border(Float);

@@ -10,19 +10,19 @@
 
 #include "gfpq.hpp"
 #include "oracle/oracle.hpp"
+#include "runner/captured_output.hpp"
 #include "runner/checks.hpp"
 #include "runner/library.hpp"
 #include "runner/platform.hpp"
-#include "runner/verdicts.hpp"
 
 namespace conformance {
 
-/// What the tests of a run share. Set by main before the first test.
+/// What the cases of a worker share. Set before the first.
 struct TestRun {
   const Library* library = nullptr;
   Device device = Device::cpu;
-  KnownDeviations known;
-  Results results;
+  bool thorough = false;     ///< a case may take minutes, and do more
+  std::vector<Kind> offered; ///< the kinds of tensors that the library takes
 };
 TestRun& test_run();
 
@@ -52,17 +52,25 @@ struct TestCase {
   int line;
   std::vector<std::string> requirements;
   void (*body)(Requirements&);
+  std::vector<int> thread_counts; ///< it runs once with each of them in the environment
 };
 
 /// All tests; each registers itself before main starts.
 std::vector<TestCase>& test_cases();
 
-#define CONFORMANCE_TEST(suite, test, ...)                                                                             \
+/// What thread counts cases on long tensors run with; all others have one thread.
+inline const std::vector<int> many_thread_counts = {1, 2, 3, 8};
+
+#define CONFORMANCE_TEST_WITH(suite, test, thread_counts, ...)                                                         \
   static void suite##_##test(::conformance::Requirements&);                                                            \
   [[maybe_unused]] static const bool suite##_##test##_registered =                                                     \
-      (::conformance::test_cases().push_back({#suite, #test, __FILE__, __LINE__, {__VA_ARGS__}, suite##_##test}),      \
+      (::conformance::test_cases().push_back(                                                                          \
+           {#suite, #test, __FILE__, __LINE__, {__VA_ARGS__}, suite##_##test, thread_counts}),                         \
        true);                                                                                                          \
   static void suite##_##test([[maybe_unused]] ::conformance::Requirements& requirements)
+#define CONFORMANCE_TEST(suite, test, ...) CONFORMANCE_TEST_WITH(suite, test, {1}, __VA_ARGS__)
+#define CONFORMANCE_TEST_THREADS(suite, test, ...)                                                                     \
+  CONFORMANCE_TEST_WITH(suite, test, ::conformance::many_thread_counts, __VA_ARGS__)
 
 // -- Calls ------------------------------------------------------------------------------------------------------------
 
@@ -83,14 +91,59 @@ struct Outcome {
 template <class Float>
 Outcome<Float> quantize(const std::vector<Float>& input, unsigned bits, GFPQ_PARAM_ST* param, std::size_t offset = 0);
 
-/// Runs `check(Float(), bits)` for float and double, 8 and 16 bit.
+/// While it lives, calls go through the C++ function or through the `_PY` function (float alone).
+class CallsThrough {
+public:
+  explicit CallsThrough(Entry entry);
+  ~CallsThrough();
+  CallsThrough(const CallsThrough&) = delete;
+  CallsThrough& operator=(const CallsThrough&) = delete;
+
+private:
+  Entry former_;
+};
+
+/// Whether the library takes tensors of this type and width, by the functions that calls go through now.
+template <class Float>
+bool is_offered(int bits);
+
+/// The widths at which it takes them.
+template <class Float>
+std::vector<int> offered_widths() {
+  std::vector<int> offered;
+  for (const Width& width : widths)
+    if (is_offered<Float>(width.bits))
+      offered.push_back(width.bits);
+  return offered;
+}
+
+/// Runs `check(Float(), bits)` for float and double and each width, as far as the library offers them.
 template <class Check>
 void for_each_kind(Check check) {
-  for (const int bits : {8, 16}) {
-    check(float(), bits);
-    check(double(), bits);
+  const auto check_kind = [&](auto kind, int bits) {
+    if (!is_offered<decltype(kind)>(bits))
+      return;
+    const ChecksOfKind of_kind(bits, sizeof kind == sizeof(double));
+    check(kind, bits);
+  };
+  for (const Width& width : widths) {
+    check_kind(float(), width.bits);
+    check_kind(double(), width.bits);
   }
 }
+
+/// Runs `check(Float())` for float and double, as far as the library offers them at some width.
+template <class Check>
+void for_each_type(Check check) {
+  if (!offered_widths<float>().empty())
+    check(float());
+  if (!offered_widths<double>().empty())
+    check(double());
+}
+
+/// A block of the library's that holds delta, with a mode: where the block is a means, not what is judged.
+template <class Float>
+GFPQ_PARAM_ST param_of(int bits, unsigned mode, int delta);
 
 /// Applies a delta to the input and checks status and every number.
 template <class Float>
@@ -103,23 +156,23 @@ template <class Float>
 void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector<Float>& input,
                const std::string& note = "", std::size_t offset = 0);
 
-/// Makes the call and checks that it answers `status`, and leaves data and block as they are.
-template <class Float>
-void check_refused(Checks& checks, unsigned bits, const GFPQ_PARAM_ST& param, int status, const std::string& note);
-
 // -- Data -------------------------------------------------------------------------------------------------------------
 
 /// All deltas from -R to R, or every step-th of them and both ends.
 std::vector<int> deltas(int bits, int step = 1);
 
 /// Numbers of both signs from all over the ladder and beyond, and from near thresholds and zero zones of delta, doubles
-/// at a safe distance from them; some zeros, NaN and denormals. The same for the same arguments.
+/// at a safe distance from them; some zeros and denormals, no NaN. The same for the same arguments.
 template <class Float>
 std::vector<Float> mixed_numbers(int bits, int delta, std::size_t count, unsigned seed = 1);
 
 /// The same without those beyond delta's ladder, so that the data ask for a delta in its neighbourhood.
 template <class Float>
 std::vector<Float> numbers_in_range(int bits, int delta, std::size_t count, unsigned seed = 1);
+
+/// The same numbers with NaN of both signs and several payloads, quiet and signalling, in place of some.
+template <class Float>
+std::vector<Float> with_nan(std::vector<Float> numbers, unsigned seed = 1);
 
 /// A number moved away from thresholds, zone ends and steps of the delta rule, where it is a double near one:
 /// 64 ulp, well beyond what the specification leaves open.

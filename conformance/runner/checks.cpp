@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "runner/specification.hpp"
+#include "oracle/oracle.hpp"
 
 namespace conformance {
 
@@ -23,50 +23,68 @@ std::string show_status(int status) {
   return text;
 }
 
+namespace {
+thread_local std::size_t kind_now = 2 * std::size(widths);
+}
+
+ChecksOfKind::ChecksOfKind(int bits, bool is_double) : former_(kind_now) {
+  kind_now = 2 * static_cast<std::size_t>(&width_of(bits) - widths) + (is_double ? 1 : 0);
+}
+
+ChecksOfKind::~ChecksOfKind() { kind_now = former_; }
+
+std::size_t Checks::current_kind() { return kind_now; }
+
+std::size_t Checks::kind_of(const Call& call) {
+  for (std::size_t i = 0; i < std::size(widths); ++i)
+    if (call.bits == static_cast<unsigned>(widths[i].bits) && !call.type.empty())
+      return 2 * i + (call.type == "double" ? 1 : 0);
+  return current_kind();
+}
+
 void Checks::status(const Call& call, int got, int want) {
-  that(got == want,
+  const Symptom symptom = want == GFPQ_SUCCESS  ? refused_symptom
+                          : got == GFPQ_SUCCESS ? accepted_symptom
+                                                : error_symptom;
+  that(kind_of(call), got == want, symptom,
        [&] { return call.describe() + "\n      returned " + show_status(got) + ", want " + show_status(want); });
 }
 
 void Checks::param(const Call& call, const GFPQ_PARAM_ST& got, const GFPQ_PARAM_ST& want) {
-  that(got.mode == want.mode, [&] {
+  const std::size_t kind = kind_of(call);
+  that(kind, got.mode == want.mode, mode_symptom, [&] {
     return call.describe() + "\n      changed the parameter's mode from " + std::to_string(want.mode) + " to " +
            std::to_string(got.mode);
   });
-  that(std::memcmp(got.buf, want.buf, sizeof got.buf) == 0, [&] {
-    const auto delta = [](const GFPQ_PARAM_ST& param) {
-      return static_cast<int>(param.buf[4] | param.buf[5] << 8 | param.buf[6] << 16 |
-                              static_cast<unsigned>(param.buf[7]) << 24);
-    };
+  const Symptom symptom = delta_of(got) == delta_of(want) ? block_symptom : delta_symptom;
+  that(kind, std::memcmp(got.buf, want.buf, sizeof got.buf) == 0, symptom, [&] {
     std::string differing;
     for (int word = 0; word < 4; ++word)
       if (std::memcmp(got.buf + 4 * word, want.buf + 4 * word, 4) != 0)
         differing += " w" + std::to_string(word);
-    return call.describe() + "\n      block " + show_block(got) + "  (delta " + std::to_string(delta(got)) +
-           ")\n      want  " + show_block(want) + "  (delta " + std::to_string(delta(want)) +
+    return call.describe() + "\n      block " + show_block(got) + "  (delta " + std::to_string(delta_of(got)) +
+           ")\n      want  " + show_block(want) + "  (delta " + std::to_string(delta_of(want)) +
            ")\n      words that differ:" + differing;
   });
 }
 
-void Checks::fail(const std::string& what) {
+void Checks::fail(std::size_t kind, Symptom symptom, const std::string& what) {
   constexpr std::size_t max_shown = 3;
-  if (++failed_ <= max_shown)
+  ++counts_[kind].failed;
+  counts_[kind].symptoms |= symptom;
+  if (failures_.size() < max_shown)
     failures_.push_back(what);
 }
 
 Finding Checks::finding(const std::string& test) const {
-  Finding finding{test, requirement_};
-  finding.checks = checks_;
-  finding.failed = failed_ + diagnosis_.wrong();
-  if (finding.failed == 0)
-    return finding;
-  finding.failure = requirement_ + " does not hold: " + conformance::requirement(requirement_).title + "\n  " +
-                    std::to_string(finding.failed) + " of " + std::to_string(checks_) + " checks failed. First:\n";
-  for (const std::string& failure : failures_)
-    finding.failure += "    " + failure + "\n";
-  if (failed_ > failures_.size())
-    finding.failure += "    ... and " + std::to_string(failed_ - failures_.size()) + " more such checks\n";
-  finding.failure += diagnosis_.describe();
+  Finding finding;
+  finding.test = test;
+  finding.requirement = requirement_;
+  for (std::size_t i = 0; i <= no_kind; ++i)
+    if (counts_[i].checks > 0)
+      finding.kinds[i == no_kind ? "" : kind_name(static_cast<unsigned>(widths[i / 2].bits), i % 2 != 0)] = counts_[i];
+  finding.failures = failures_;
+  diagnosis_.conclude(finding);
   return finding;
 }
 

@@ -2,15 +2,30 @@
 #ifndef GFPQ_CONFORMANCE_RUNNER_CHECKS_HPP
 #define GFPQ_CONFORMANCE_RUNNER_CHECKS_HPP
 
+#include <array>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "gfpq.hpp"
+#include "oracle/widths.hpp"
 #include "runner/diagnosis.hpp"
-#include "runner/verdicts.hpp"
+#include "runner/finding.hpp"
 
 namespace conformance {
+
+/// While it lives, the checks that this thread makes without a call are about one kind of tensor.
+class ChecksOfKind {
+public:
+  ChecksOfKind(int bits, bool is_double);
+  ~ChecksOfKind();
+  ChecksOfKind(const ChecksOfKind&) = delete;
+  ChecksOfKind& operator=(const ChecksOfKind&) = delete;
+
+private:
+  std::size_t former_;
+};
 
 class Checks {
 public:
@@ -21,9 +36,7 @@ public:
   /// One check. `describe` is called where it fails, and says what was wrong.
   template <class Describe>
   void that(bool holds, Describe describe) {
-    ++checks_;
-    if (!holds)
-      fail(describe());
+    that(current_kind(), holds, other_symptom, describe);
   }
 
   /// A return code.
@@ -40,26 +53,45 @@ public:
     const bool all_right = want.empty() || std::memcmp(got.data(), want.data(), want.size() * sizeof(Float)) == 0;
     const std::size_t step = all_right ? want.size() / 64 + 1 : 1;
     for (std::size_t i = 0; i < want.size(); i += step)
-      diagnosis_.add(call, i, want.size(), input[i], got[i], want[i]);
-    checks_ += want.size();
+      add_number(call, i, want.size(), input[i], got[i], want[i]);
+    counts_[kind_of(call)].checks += want.size();
   }
 
   template <class Float>
   void number(const Call& call, std::size_t index, std::size_t count, Float input, Float got, Float want) {
-    ++checks_;
-    diagnosis_.add(call, index, count, input, got, want);
+    ++counts_[kind_of(call)].checks;
+    add_number(call, index, count, input, got, want);
   }
 
   Finding finding(const std::string& test) const;
 
 private:
-  void fail(const std::string& what);
+  static constexpr std::size_t no_kind = 2 * std::size(widths);
+  static std::size_t current_kind();
+  static std::size_t kind_of(const Call& call);
+
+  template <class Describe>
+  void that(std::size_t kind, bool holds, Symptom symptom, Describe describe) {
+    ++counts_[kind].checks;
+    if (!holds)
+      fail(kind, symptom, describe());
+  }
+  void fail(std::size_t kind, Symptom symptom, const std::string& what);
+
+  template <class Float>
+  void add_number(const Call& call, std::size_t index, std::size_t count, Float input, Float got, Float want) {
+    if (const std::uint32_t symptom = diagnosis_.add(call, index, count, input, got, want); symptom != 0) {
+      ++counts_[kind_of(call)].failed;
+      counts_[kind_of(call)].symptoms |= symptom;
+    }
+  }
 
   std::string requirement_;
-  std::size_t checks_ = 0;
-  std::size_t failed_ = 0; // those of the diagnosis not counted
+  std::array<Count, no_kind + 1> counts_ = {}; // by kind of tensor, and those of none
   std::vector<std::string> failures_;
   Diagnosis diagnosis_;
+
+  friend class ChecksOfKind;
 };
 
 /// `0x60 0x62 ...`

@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <sstream>
+#include <utility>
 
 #include "oracle/oracle.hpp"
 
@@ -49,6 +51,25 @@ enum : std::uint32_t {
   not_on_ladder = 1u << 26,
   last_bits_wrong = 1u << 27,
 };
+// The kinds of inputs that a bound of a known deviation can name.
+constexpr Trait input_kinds[] = {
+    {negative, "negative"},
+    {positive, "positive"},
+    {not_a_number, "nan"},
+    {infinite, "infinity"},
+    {zero, "zero"},
+    {denormal, "denormal"},
+    {type_float, "float"},
+    {type_double, "double"},
+    {width_8, "8 bit"},
+    {width_16, "16 bit"},
+    {mode_init, "init"},
+    {mode_update, "update"},
+    {mode_apply, "apply"},
+    {one_code_low, "one code low"},
+    {one_code_high, "one code high"},
+};
+
 constexpr Trait traits[] = {
     {negative, "only negative numbers are wrong"},
     {positive, "only positive numbers are wrong"},
@@ -124,7 +145,7 @@ std::uint32_t traits_of_result(const Call& call, Float input, Float got, Float w
   const auto magnitude_got = bits_of(std::fabs(got)), magnitude_want = bits_of(std::fabs(want));
   const auto distance =
       magnitude_got > magnitude_want ? magnitude_got - magnitude_want : magnitude_want - magnitude_got;
-  set(distance > 0 && distance <= 8, last_bits_wrong);
+  set(magnitude_got != magnitude_want && distance <= 8, last_bits_wrong);
   const int code_got = ladder.nearest_exponent(std::fabs(got)), code_want = ladder.nearest_exponent(std::fabs(want));
   const bool on_ladder = std::isfinite(got) && bits_of(ladder.value(code_got)) == magnitude_got;
   set(!on_ladder, not_on_ladder);
@@ -160,36 +181,60 @@ std::string show(Float number) {
 }
 
 template <class Float>
-void Diagnosis::add(const Call& call, std::size_t index, std::size_t count, Float input, Float got, Float want) {
+std::uint32_t Diagnosis::add(const Call& call, std::size_t index, std::size_t count, Float input, Float got,
+                             Float want) {
   const std::uint32_t of_input = traits_of_input(call, index, count, input);
   if (bits_of(got) == bits_of(want)) {
     seen_right_ |= ~of_input;
-    return;
+    return 0;
   }
-  common_ &= of_input | traits_of_result(call, input, got, want);
+  const std::uint32_t found = of_input | traits_of_result(call, input, got, want);
+  common_ &= found;
+  border_ = std::max(border_, std::isfinite(input)
+                                  ? oracle<Float>(static_cast<int>(call.bits)).distance_to_border(std::fabs(input))
+                                  : std::numeric_limits<std::uint64_t>::max());
   if (++wrong_ <= max_examples)
-    examples_.push_back(call.describe() + "\n      number " + std::to_string(index) + " of " + std::to_string(count) +
-                        ": input " + show(input) + "\n      got  " + show(got) + "\n      want " + show(want));
+    examples_.push_back({call.describe(), index, count, show(input), show(got), show(want)});
+
+  constexpr std::pair<std::uint32_t, Symptom> symptoms[] = {
+      // the first that fits
+      {not_a_number, nan_symptom},    {infinite, infinity_symptom},
+      {denormal, denormal_symptom},   {wrong_zero_sign, minus_zero_symptom},
+      {unchanged, unchanged_symptom}, {became_zero | kept_from_zero, zero_symptom},
+      {wrong_sign, sign_symptom},     {last_bits_wrong | not_on_ladder, value_symptom},
+      {at_border, border_symptom},
+  };
+  for (const auto& [bits, symptom] : symptoms)
+    if ((found & bits) != 0)
+      return symptom;
+  return code_symptom;
 }
 
-std::string Diagnosis::describe() const {
-  std::string text;
-  for (const std::string& example : examples_)
-    text += "    " + example + "\n";
-  if (wrong_ > examples_.size())
-    text += "    ... and " + std::to_string(wrong_ - examples_.size()) + " more wrong numbers\n";
-  std::string pattern;
+void Diagnosis::conclude(Finding& finding) const {
+  finding.wrong_numbers = wrong_;
+  finding.examples = examples_;
+  if (wrong_ == 0)
+    return;
+  for (const Trait& kind : input_kinds)
+    if ((common_ & kind.bit) != 0)
+      finding.inputs.emplace_back(kind.text);
+  if ((common_ & (one_code_low | one_code_high)) != 0 || border_ <= near_border)
+    finding.border = border_;
   for (const Trait& trait : traits)
-    if ((common_ & trait.bit) != 0 && ((trait.bit & input_traits) == 0 || (seen_right_ & trait.bit) != 0))
-      pattern += std::string("      - ") + trait.text + "\n";
-  if (!pattern.empty() && wrong_ > 1)
-    text += "    The wrong numbers have in common:\n" + pattern;
-  return text;
+    if (wrong_ > 1 && (common_ & trait.bit) != 0 && ((trait.bit & input_traits) == 0 || (seen_right_ & trait.bit) != 0))
+      finding.hints.emplace_back(trait.text);
+}
+
+std::string kind_name(unsigned bits, bool is_double) {
+  for (const Width& width : widths)
+    if (static_cast<unsigned>(width.bits) == bits)
+      return std::to_string(bits) + " bit " + (is_double ? "double" : "float");
+  return "";
 }
 
 template std::string show(float);
 template std::string show(double);
-template void Diagnosis::add(const Call&, std::size_t, std::size_t, float, float, float);
-template void Diagnosis::add(const Call&, std::size_t, std::size_t, double, double, double);
+template std::uint32_t Diagnosis::add(const Call&, std::size_t, std::size_t, float, float, float);
+template std::uint32_t Diagnosis::add(const Call&, std::size_t, std::size_t, double, double, double);
 
 } // namespace conformance

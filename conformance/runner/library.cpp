@@ -28,13 +28,6 @@ std::string describe(const Symbol& symbol) {
   return symbol.name + (symbol.microsoft_name != nullptr ? std::string(" or ") + symbol.microsoft_name : "");
 }
 
-template <class Function, class... Arguments>
-int call(Function* function, const Symbol& symbol, Arguments... arguments) {
-  if (function == nullptr)
-    throw MissingFunction("the library does not export " + describe(symbol));
-  return function(arguments...);
-}
-
 } // namespace
 
 Library::Library(const std::string& path) : path_(path) {
@@ -49,51 +42,117 @@ Library::Library(const std::string& path) : path_(path) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
   };
   resolve(get_info_, get_info_symbol);
-  resolve(quantize_float_, float_symbol);
-  resolve(quantize_double_, double_symbol);
-  resolve(quantize_py_, py_symbol);
-  resolve(quantize_gpu_float_, gpu_float_symbol);
-  resolve(quantize_gpu_double_, gpu_double_symbol);
-  resolve(quantize_gpu_py_, gpu_py_symbol);
+  resolve(float_.cpu, float_symbol);
+  resolve(double_.cpu, double_symbol);
+  resolve(py_.cpu, py_symbol);
+  resolve(float_.gpu, gpu_float_symbol);
+  resolve(double_.gpu, gpu_double_symbol);
+  resolve(py_.gpu, gpu_py_symbol);
 }
 
 std::string Library::file_name() const { return std::filesystem::path(path_).filename().string(); }
 
-int Library::quantize(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const {
-  if (device == Device::gpu)
-    return call(quantize_gpu_float_, gpu_float_symbol, data, count, bits, param, nullptr, nullptr);
-  return call(quantize_float_, float_symbol, data, count, bits, param);
+template <class Float>
+const Library::Functions<Float>& Library::functions(Device device, Entry entry) const {
+  if constexpr (sizeof(Float) == sizeof(float))
+    return entry == Entry::python || (!float_.has(device) && py_.has(device)) ? py_ : float_;
+  else
+    return double_;
 }
 
-int Library::quantize(Device device, double* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const {
-  if (device == Device::gpu)
-    return call(quantize_gpu_double_, gpu_double_symbol, data, count, bits, param, nullptr, nullptr);
-  return call(quantize_double_, double_symbol, data, count, bits, param);
+template <class Float>
+bool Library::has(Device device, Entry entry) const {
+  if (entry == Entry::python)
+    return sizeof(Float) == sizeof(float) && py_.has(device);
+  return functions<Float>(device, entry).has(device);
 }
 
-int Library::quantize_py(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const {
-  if (device == Device::gpu)
-    return call(quantize_gpu_py_, gpu_py_symbol, data, count, bits, param, nullptr, nullptr);
-  return call(quantize_py_, py_symbol, data, count, bits, param);
+template <class Float>
+Function Library::function(Device device, Entry entry) const {
+  const bool is_py = static_cast<const void*>(&functions<Float>(device, entry)) == &py_;
+  return device == Device::gpu ? (is_py ? Function::quantize_gpu_py : Function::quantize_gpu)
+                               : (is_py ? Function::quantize_py : Function::quantize);
 }
 
-int Library::get_info(GFPQ_INFO_ST* info) const { return call(get_info_, get_info_symbol, info); }
+template <class Call>
+int Library::observed(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param,
+                      std::size_t type_size, Call call) const {
+  if (observer_ == nullptr)
+    return call();
+  observer_->before(function, count, bits, param, type_size);
+  const auto describe = [&](const std::string& what) {
+    observer_->after();
+    return std::string(name(function)) + " threw " + what;
+  };
+  int status;
+  try {
+    status = call();
+  } catch (const std::exception& exception) {
+    throw LibraryThrew(describe(std::string("an exception: ") + exception.what()));
+  } catch (...) {
+    throw LibraryThrew(describe("an exception"));
+  }
+  observer_->after();
+  return status;
+}
+
+template <class Float>
+int Library::quantize(Device device, Float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param,
+                      Entry entry) const {
+  const Functions<Float>& functions = this->functions<Float>(device, entry);
+  const Function function = this->function<Float>(device, entry);
+  if (!functions.has(device))
+    throw MissingFunction(std::string("the library does not export ") + name(function) + " for " +
+                          (sizeof(Float) == sizeof(float) ? "float" : "double"));
+  return observed(function, count, bits, param, sizeof(Float), [&] {
+    return device == Device::gpu ? functions.gpu(data, count, bits, param, nullptr, nullptr)
+                                 : functions.cpu(data, count, bits, param);
+  });
+}
+
+int Library::get_info(GFPQ_INFO_ST* info) const {
+  if (get_info_ == nullptr)
+    throw MissingFunction("the library does not export " + describe(get_info_symbol));
+  return observed(Function::get_info, 0, 0, nullptr, 1, [&] { return get_info_(info); });
+}
+
+const char* name(Function function) {
+  switch (function) {
+  case Function::get_info:
+    return "HI_GFPQ_GetInfo";
+  case Function::quantize:
+    return "HI_GFPQ_QuantAndDeQuant";
+  case Function::quantize_py:
+    return "HI_GFPQ_QuantAndDeQuant_PY";
+  case Function::quantize_gpu:
+    return "HI_GFPQ_QuantAndDeQuant_GPU";
+  case Function::quantize_gpu_py:
+    return "HI_GFPQ_QuantAndDeQuant_GPU_PY";
+  }
+  return "an unknown function";
+}
 
 GFPQ_INFO_ST Library::info() const {
   struct {
     GFPQ_INFO_ST info;
     char margin[256]; // for a library that writes too much
   } room = {};
-  if (get_info_ == nullptr || get_info_(&room.info) != GFPQ_SUCCESS)
+  if (get_info_ == nullptr || get_info(&room.info) != GFPQ_SUCCESS)
     return {};
   room.info.u8BuildTime[sizeof room.info.u8BuildTime - 1] = '\0';
   return room.info;
 }
 
-std::string version_of(const Library& library) {
-  const GFPQ_INFO_ST info = library.info();
+std::string version_of(const GFPQ_INFO_ST& info) {
   return std::to_string(info.u32LibVerMajor) + "." + std::to_string(info.u32LibVerMinor) + "." +
          std::to_string(info.u32LibVerPatch);
 }
+
+#define GFPQ_INSTANTIATE(Float)                                                                                        \
+  template bool Library::has<Float>(Device, Entry) const;                                                              \
+  template Function Library::function<Float>(Device, Entry) const;                                                     \
+  template int Library::quantize(Device, Float*, unsigned, unsigned, GFPQ_PARAM_ST*, Entry) const;
+GFPQ_INSTANTIATE(float)
+GFPQ_INSTANTIATE(double)
 
 } // namespace conformance

@@ -2,6 +2,8 @@
 #ifndef GFPQ_CONFORMANCE_RUNNER_LIBRARY_HPP
 #define GFPQ_CONFORMANCE_RUNNER_LIBRARY_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,9 +14,37 @@ namespace conformance {
 
 enum class Device { cpu, gpu };
 
+/// Which function a call goes to: the overloaded C++ one, or the `_PY` one for float.
+enum class Entry { cpp, python };
+
+/// A kind of tensor.
+struct Kind {
+  int bits;
+  bool is_double;
+  bool operator==(const Kind& other) const { return bits == other.bits && is_double == other.is_double; }
+};
+
 /// A function that the library should have and has not.
 struct MissingFunction : std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+/// A C++ exception left the library.
+struct LibraryThrew : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A function of gfpq.hpp.
+enum class Function : std::uint32_t { get_info, quantize, quantize_py, quantize_gpu, quantize_gpu_py };
+const char* name(Function function);
+
+/// Told of each call, on the thread that makes it.
+class CallObserver {
+public:
+  virtual ~CallObserver() = default;
+  virtual void before(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param,
+                      std::size_t type_size) = 0;
+  virtual void after() = 0;
 };
 
 class Library {
@@ -28,10 +58,30 @@ public:
   /// The names of gfpq.hpp's functions that the library does not export.
   const std::vector<std::string>& missing() const { return missing_; }
 
-  // These throw MissingFunction where the library has none.
-  int quantize(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
-  int quantize(Device device, double* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
-  int quantize_py(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const;
+  /// Whether it has a function for this type.
+  template <class Float>
+  bool has(Device device, Entry entry) const;
+  bool has_info() const { return get_info_ != nullptr; }
+
+  /// What a call goes to, by its name in gfpq.hpp.
+  template <class Float>
+  Function function(Device device, Entry entry) const;
+  template <class Float>
+  const char* function_name(Device device, Entry entry) const {
+    return name(function<Float>(device, entry));
+  }
+
+  /// From now on, an observer is told of each call, and an exception that leaves the library becomes LibraryThrew.
+  void set_observer(CallObserver* observer) { observer_ = observer; }
+
+  // These throw MissingFunction where the library has none. A library without the C++ function for float is called by
+  // its `_PY` function instead.
+  template <class Float>
+  int quantize(Device device, Float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param,
+               Entry entry = Entry::cpp) const;
+  int quantize_py(Device device, float* data, unsigned count, unsigned bits, GFPQ_PARAM_ST* param) const {
+    return quantize(device, data, count, bits, param, Entry::python);
+  }
   int get_info(GFPQ_INFO_ST* info) const;
 
   /// The version as the library tells it; all zero where it does not.
@@ -42,20 +92,31 @@ private:
   using Quantize = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*);
   template <class Float>
   using QuantizeGpu = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*, void*, void*);
+  template <class Float>
+  struct Functions {
+    Quantize<Float>* cpu = nullptr;
+    QuantizeGpu<Float>* gpu = nullptr;
+    bool has(Device device) const { return device == Device::gpu ? gpu != nullptr : cpu != nullptr; }
+  };
+
+  /// What a call goes to.
+  template <class Float>
+  const Functions<Float>& functions(Device device, Entry entry) const;
+
+  template <class Call>
+  int observed(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param, std::size_t type_size,
+               Call call) const;
 
   std::string path_;
   std::vector<std::string> missing_;
-  Quantize<float>* quantize_float_;
-  Quantize<double>* quantize_double_;
-  Quantize<float>* quantize_py_;
-  QuantizeGpu<float>* quantize_gpu_float_;
-  QuantizeGpu<double>* quantize_gpu_double_;
-  QuantizeGpu<float>* quantize_gpu_py_;
-  int (*get_info_)(GFPQ_INFO_ST*);
+  CallObserver* observer_ = nullptr;
+  Functions<float> float_, py_;
+  Functions<double> double_;
+  int (*get_info_)(GFPQ_INFO_ST*) = nullptr;
 };
 
 /// `1.1.5`
-std::string version_of(const Library& library);
+std::string version_of(const GFPQ_INFO_ST& info);
 
 } // namespace conformance
 

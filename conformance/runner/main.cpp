@@ -1,193 +1,300 @@
-// The conformance runner: runs every test on one library, and tells what holds.
+// The conformance runner: has every case run on one library, in processes of their own, and tells what holds. It never
+// loads the library itself.
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <sstream>
 
 #include "oracle/golden.hpp"
+#include "oracle/sha256.hpp"
 #include "runner/case.hpp"
-#include "runner/gpu_memory.hpp"
+#include "runner/environment.hpp"
+#include "runner/files.hpp"
+#include "runner/platform.hpp"
 #include "runner/specification.hpp"
+#include "runner/summary.hpp"
+#include "runner/supervisor.hpp"
+#include "runner/worker.hpp"
 
 namespace conformance {
 namespace {
 
 constexpr int exit_unexpected = 1, exit_usage = 2, exit_crashed = 3, exit_skipped = 77;
 
-/// Runs one case under GoogleTest and turns its findings into verdicts.
+struct Options {
+  SupervisorOptions supervisor;
+  std::string known, json, details;
+  std::vector<std::string> profiles;
+  bool coverage = false;
+};
+
+/// Runs one case under GoogleTest, whose filter, XML and lists thus hold for cases.
 class CaseRunner : public testing::Test {
 public:
-  explicit CaseRunner(const TestCase& test) : test_(test) {}
+  CaseRunner(std::size_t index, Supervisor& supervisor, const Options& options, RunFacts& facts, Results& results)
+      : index_(index), supervisor_(supervisor), options_(options), facts_(facts), results_(results) {}
 
   void TestBody() override {
-    const std::string name = std::string(test_.suite) + "." + test_.name;
-    if (test_run().device == Device::gpu && !gpu_problem().empty())
-      return skip(name, gpu_problem());
-    Requirements requirements(test_.requirements);
-    std::string interrupted;
-    CapturedOutput printed; // a library that fails may print a line for each of a million calls
-    try {
-      test_.body(requirements);
-    } catch (const Skip& reason) {
-      return skip(name, reason.what());
-    } catch (const std::exception& error) {
-      interrupted = error.what();
-    }
-    const std::string output = shorten(printed.take());
-    for (const Checks& checks : requirements.all()) {
-      Finding finding = checks.finding(name);
-      if (interrupted.empty() && finding.checks == 0)
-        interrupted = "the test made no check of " + checks.requirement();
-      if (!interrupted.empty()) {
-        ++finding.checks;
-        ++finding.failed;
-        finding.failure += checks.requirement() + ": the test could not go on: " + interrupted + "\n";
-      }
-      if (finding.failed > 0)
-        finding.failure += output;
-      conclude(finding);
-    }
+    const TestCase& test = test_cases()[index_];
+    if (is_terminal())
+      std::cerr << "\r" << ++facts_.cases_run << " of " << facts_.cases << "  " << test.suite << "." << test.name
+                << "\033[K" << std::flush;
+    else
+      ++facts_.cases_run;
+    if (!facts_.survey.unavailable.empty())
+      return skip(facts_.survey.unavailable);
+    CaseReport report = supervisor_.run(index_);
+    for (Finding& finding : report.findings)
+      if (is_asked(finding.requirement))
+        conclude(std::move(finding));
+    if (!report.skipped.empty())
+      GTEST_SKIP() << report.skipped;
   }
 
 private:
-  /// The first lines of what the library printed.
-  static std::string shorten(const std::string& output) {
-    constexpr int max_lines = 3;
-    std::istringstream stream(output);
-    std::string text;
-    int lines = 0;
-    for (std::string line; std::getline(stream, line); ++lines)
-      if (lines < max_lines)
-        text += "      " + line + "\n";
-    return lines == 0 ? "" : "    The library printed " + std::to_string(lines) + " line(s):\n" + text;
+  bool is_asked(const std::string& id) const {
+    return options_.profiles.empty() ||
+           std::any_of(options_.profiles.begin(), options_.profiles.end(),
+                       [&](const std::string& profile) { return is_in_profile(requirement(id), profile); });
   }
 
-  void skip(const std::string& name, const std::string& reason) {
-    for (const std::string& id : test_.requirements) {
-      Finding finding{name, id};
+  void skip(const std::string& reason) {
+    const TestCase& test = test_cases()[index_];
+    for (const std::string& id : test.requirements) {
+      Finding finding;
+      finding.test = std::string(test.suite) + "." + test.name;
+      finding.requirement = id;
       finding.skipped = reason;
-      test_run().results.add(finding, test_run().known);
+      results_.add(finding);
     }
     GTEST_SKIP() << reason;
   }
 
-  void conclude(const Finding& finding) {
-    const Verdict verdict = test_run().results.add(finding, test_run().known);
-    RecordProperty(finding.requirement, std::to_string(finding.checks) + " checks, " + std::to_string(finding.failed) +
-                                            " failed: " + conformance::name(verdict));
-    if (verdict == Verdict::unexpected_failure)
-      ADD_FAILURE_AT(test_.file, test_.line) << finding.failure;
-    if (verdict == Verdict::unexpected_pass)
-      ADD_FAILURE_AT(test_.file, test_.line)
-          << finding.requirement
-          << " holds, although it is listed as a known deviation: " << *test_run().known.reason(finding.requirement)
-          << "\n";
+  void conclude(Finding finding) {
+    std::string why;
+    RecordProperty(finding.requirement,
+                   std::to_string(finding.checks()) + " checks, " + std::to_string(finding.failed()) + " failed");
+    if (results_.is_unexpected(finding, why)) {
+      const TestCase& test = test_cases()[index_];
+      ADD_FAILURE_AT(test.file, test.line) << finding.describe() << why;
+    }
+    results_.add(std::move(finding));
   }
 
-  const TestCase& test_;
+  std::size_t index_;
+  Supervisor& supervisor_;
+  const Options& options_;
+  RunFacts& facts_;
+  Results& results_;
 };
 
-// A crash of the library ends the run; what was being checked is told first.
-char crash_text[512];
-
-void tell_crash(const char* what) {
-  for (const char* part : {"\nThe library crashed (", what, ") in ", static_cast<const char*>(crash_text), "\n"})
-    write_to_standard_error(part);
-  std::_Exit(exit_crashed);
+/// Puts cases in the order of dependency, so that a cause is met before what follows from it.
+void sort_cases() {
+  static const char* const suites[] = {"Interface", "Param",   "Error",  "Delta",  "Mode",   "Ladder", "Round", "Clamp",
+                                       "Zero",      "Special", "Memory", "Thread", "Record", "Sample", "Digest"};
+  const auto place = [&](const TestCase& test) {
+    const auto found = std::find(std::begin(suites), std::end(suites), std::string(test.suite));
+    const auto memory = std::find(std::begin(suites), std::end(suites), std::string("Memory"));
+    return found != std::end(suites) ? found : memory;
+  };
+  std::stable_sort(test_cases().begin(), test_cases().end(),
+                   [&](const TestCase& a, const TestCase& b) { return place(a) < place(b); });
 }
 
-class CrashReporter : public testing::EmptyTestEventListener {
-  void OnTestStart(const testing::TestInfo& info) override {
-    std::string ids;
-    for (const TestCase& test : test_cases())
-      if (info.test_suite_name() == std::string(test.suite) && info.name() == std::string(test.name))
-        for (const std::string& id : test.requirements)
-          ids += " " + id;
-    std::snprintf(crash_text, sizeof crash_text, "%s.%s, which checks%s", info.test_suite_name(), info.name(),
-                  ids.c_str());
-  }
-};
-
-/// Says which requirements no test names. Throws where a test names one that does not exist.
+/// Says which requirements no case names. Throws where a case names one that does not exist.
 int check_coverage() {
+  std::vector<std::string> named = {calls_return};
+  for (std::size_t part = 0; part < surroundings; ++part)
+    named.push_back(requirement_of(static_cast<Surrounding>(part))); // looked after in every case
   for (const TestCase& test : test_cases())
     for (const std::string& id : test.requirements)
-      requirement(id);
+      named.push_back(requirement(id).id);
   int missing = 0;
-  for (const Requirement& requirement : specification()) {
-    bool named = false;
-    for (const TestCase& test : test_cases())
-      named = named || std::count(test.requirements.begin(), test.requirements.end(), requirement.id) > 0;
-    if (!named) {
-      std::cout << requirement.id << " has no test: " << requirement.title << "\n";
+  for (const Requirement& requirement : specification())
+    if (std::find(named.begin(), named.end(), requirement.id) == named.end()) {
+      std::cout << requirement.id << " has no case: " << requirement.title << "\n";
       ++missing;
     }
-  }
-  std::cout << specification().size() << " requirements, " << test_cases().size() << " tests, " << missing
-            << " requirements without a test\n";
+  std::cout << specification().size() << " requirements, " << test_cases().size() << " cases, " << missing
+            << " requirements without a case\n";
   return missing == 0 ? 0 : exit_unexpected;
 }
 
-int run(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv); // takes its own flags away
+/// GoogleTest's XML or JSON goes to another name first, and is whole when it gets its own.
+class WholeGoogleTestOutput {
+public:
+  WholeGoogleTestOutput(int argc, char** argv) {
+    const std::string flag = "--gtest_output=";
+    for (int i = 1; i < argc; ++i) {
+      std::string value = argv[i];
+      const std::size_t colon = value.find(':');
+      if (value.rfind(flag, 0) != 0 || colon == std::string::npos || colon + 1 == value.size() || value.back() == '/')
+        continue;
+      path_ = value.substr(colon + 1);
+      require_writable(path_);
+      argument_ = value + suffix;
+      argv[i] = argument_.data();
+    }
+  }
 
-  CLI::App app{"Tells whether a library computes GFPQ. Exit status: 0 no unexpected result, 1 some, 2 bad arguments, "
-               "3 the library crashed, 77 nothing could be run. GoogleTest's own flags: --help-gtest\n"};
-  std::string library = GFPQ_DEFAULT_LIBRARY, known, golden, json;
-  Device device = Device::cpu;
-  bool coverage = false;
-  app.add_option("--library", library, "the library to test (a file)")->capture_default_str();
-  app.add_option("--known", known, "a list of known deviations, such as conformance/known/hisilicon-1.1.5.json");
-  app.add_option("--device", device, "cpu: host memory; gpu: device memory, by the _GPU functions")
+  /// Throws where what GoogleTest wrote is not whole.
+  void conclude() const {
+    if (path_.empty())
+      return;
+    std::ifstream stream(path_ + suffix, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    stream.close();
+    std::remove((path_ + suffix).c_str());
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+      text.pop_back();
+    if (text.empty() || (text.back() != '>' && text.back() != '}'))
+      throw std::runtime_error("cannot write " + path_ + ": GoogleTest's output is not whole");
+    write_whole(path_, text + "\n");
+  }
+
+private:
+  static constexpr const char* suffix = ".partial";
+  std::string path_, argument_;
+};
+
+/// The options; ends the program where there is nothing more to do.
+Options parse_options(int argc, char** argv) {
+  CLI::App app{"Tells whether a library computes GFPQ. Exit status: 0 no unexpected result, 1 some, 2 bad arguments "
+               "or a file that cannot be written, 3 the library crashed, hung or ended its process, 77 nothing could "
+               "be run. GoogleTest's own flags: --help-gtest\n"};
+  Options options;
+  SupervisorOptions& supervisor = options.supervisor;
+  supervisor.library = GFPQ_DEFAULT_LIBRARY;
+  app.add_option("--library", supervisor.library, "the library to test (a file)")->capture_default_str();
+  app.add_option("--known", options.known,
+                 "a list of known deviations, such as conformance/known/hisilicon-1.1.5.json");
+  app.add_option("--device", supervisor.device, "cpu: host memory; gpu: device memory, by the _GPU functions")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Device>{{"cpu", Device::cpu}, {"gpu", Device::gpu}}));
-  app.add_option("--golden", golden, "the folder of the golden data");
-  app.add_option("--json", json, "write the results to this file, for scripts/conformance_report.py");
-  app.add_flag("--check-coverage", coverage, "only check that every requirement has a test");
+  app.add_option("--profile", options.profiles, "judge only these parts")
+      ->delimiter(',')
+      ->check(CLI::IsMember(profile_names()));
+  app.add_option("--timeout", supervisor.timeout,
+                 "seconds that a call may take, and one more for each 50 MB; a case may take 30 times as long. After "
+                 "three cases beyond it, 2 seconds")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--thorough", supervisor.thorough, "more of everything; takes minutes");
+  app.add_option("--golden", supervisor.golden, "the folder of the golden data");
+  app.add_option("--json", options.json, "write the results to this file, for scripts/conformance_report.py");
+  app.add_option("--details", options.details, "write every requirement and every failure to this file; - is here");
+  app.add_flag("--check-coverage", options.coverage, "only check that every requirement has a case");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? 0 : exit_usage;
+    std::exit(app.exit(error) == 0 ? 0 : exit_usage);
   }
-  if (coverage)
+  return options;
+}
+
+/// Leaves of what the library offers what was asked for.
+void keep_asked_kinds(Survey& survey, const std::vector<std::string>& profiles) {
+  std::vector<std::string> kinds;
+  for (const std::string& profile : profiles)
+    kinds.push_back(kind_of_profile(profile));
+  if (profiles.empty() || std::find(kinds.begin(), kinds.end(), "") != kinds.end())
+    return;
+  const auto is_other = [&](const Kind& kind) {
+    const std::string name = kind_name(static_cast<unsigned>(kind.bits), kind.is_double);
+    return std::find(kinds.begin(), kinds.end(), name) == kinds.end();
+  };
+  survey.offered.erase(std::remove_if(survey.offered.begin(), survey.offered.end(), is_other), survey.offered.end());
+}
+
+bool has_asked_requirement(const TestCase& test, const std::vector<std::string>& profiles) {
+  return profiles.empty() || std::any_of(profiles.begin(), profiles.end(), [&](const std::string& profile) {
+           return std::any_of(test.requirements.begin(), test.requirements.end(),
+                              [&](const std::string& id) { return is_in_profile(requirement(id), profile); });
+         });
+}
+
+int run(int argc, char** argv) {
+  const WholeGoogleTestOutput google_output(argc, argv);
+  testing::InitGoogleTest(&argc, argv); // takes its own flags away
+  const Options options = parse_options(argc, argv);
+  sort_cases();
+  if (options.coverage)
     return check_coverage();
-  if (!golden.empty())
-    set_golden_folder(golden);
+  if (!options.supervisor.golden.empty())
+    set_golden_folder(options.supervisor.golden);
   verify_golden();
-  if (!known.empty())
-    test_run().known = KnownDeviations(known);
-  std::ofstream json_file;
-  if (!json.empty()) {
-    json_file.open(json);
-    if (!json_file)
-      throw std::runtime_error("cannot write " + json);
+  const KnownDeviations known = options.known.empty() ? KnownDeviations() : KnownDeviations(options.known);
+  for (const std::string& file : {options.json, options.details == "-" ? "" : options.details})
+    if (!file.empty())
+      require_writable(file);
+  if (workers_inherit_memory)
+    for (const Width& width : widths)
+      oracle<float>(width.bits), oracle<double>(width.bits);
+
+  Supervisor supervisor(options.supervisor);
+  RunFacts facts;
+  facts.library = options.supervisor.library;
+  facts.library_sha256 = sha256_of_file(facts.library);
+  facts.survey = supervisor.survey(options.profiles.empty() ? std::function<void(Survey&)>() : [&](Survey& survey) {
+    keep_asked_kinds(survey, options.profiles);
+  });
+  facts.fatal = supervisor.fatal();
+  facts.device = options.supervisor.device;
+  facts.known = known.file();
+  facts.profiles = options.profiles;
+  facts.thorough = options.supervisor.thorough;
+  facts.timeout = options.supervisor.timeout;
+  facts.cases = test_cases().size();
+  const std::string filter = testing::GTEST_FLAG(filter);
+  facts.filter = filter == "*" ? "" : "--gtest_filter=" + filter;
+  known.require_library(version_of(facts.survey.info), platform_name(), facts.library_sha256);
+
+  Results results(known, facts.thorough);
+  for (std::size_t i = 0; i < test_cases().size(); ++i) {
+    const TestCase& test = test_cases()[i];
+    if (has_asked_requirement(test, options.profiles))
+      testing::RegisterTest(test.suite, test.name, nullptr, nullptr, test.file, test.line, [&, i]() -> testing::Test* {
+        return new CaseRunner(i, supervisor, options, facts, results);
+      });
   }
-  const Library under_test(library);
-  test_run().library = &under_test;
-  test_run().device = device;
+  testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
+  delete listeners.Release(listeners.default_result_printer()); // the summary says it in less
 
-  for (const TestCase& test : test_cases())
-    testing::RegisterTest(test.suite, test.name, nullptr, nullptr, test.file, test.line,
-                          [&test]() -> testing::Test* { return new CaseRunner(test); });
-  testing::UnitTest::GetInstance()->listeners().Append(new CrashReporter);
-  on_crash(tell_crash);
-
-  std::cout << "Testing " << library << ", version " << version_of(under_test) << "\n";
+  if (!testing::GTEST_FLAG(list_tests))
+    std::cout << "Testing " << facts.library << ", version " << version_of(facts.survey.info) << "\n" << std::flush;
   const auto start = std::chrono::steady_clock::now();
   const int status = RUN_ALL_TESTS();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (testing::GTEST_FLAG(list_tests))
+    return status;
+  if (is_terminal())
+    std::cerr << "\r\033[K" << std::flush;
+  facts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  facts.casualties = supervisor.casualties();
+  google_output.conclude();
 
-  const Results& results = test_run().results;
-  results.print(std::cout, under_test);
-  if (!json.empty())
-    json_file << results.to_json(under_test, device, test_run().known, seconds).dump(1) << "\n";
-  if (status != 0 || results.has_unexpected())
-    return exit_unexpected;
-  return results.count(Verdict::not_run) == specification().size() ? exit_skipped : 0;
+  const std::vector<RequirementResult> judged = results.requirements();
+  std::ostringstream details;
+  if (!options.details.empty())
+    print_details(details, facts, judged, results.findings());
+  if (options.details == "-")
+    std::cout << details.str();
+  else
+    print_summary(std::cout, facts, judged);
+  if (!options.details.empty() && options.details != "-")
+    write_whole(options.details, details.str());
+  if (!options.json.empty())
+    write_whole(options.json, to_json(facts, judged, results.findings()).dump(1) + "\n");
+  if (!std::cout.flush() || std::fflush(stdout) != 0)
+    throw std::runtime_error("standard output cannot be written");
+
+  if (count(judged, Verdict::unexpected_failure) + count(judged, Verdict::unexpected_pass) > 0)
+    return facts.casualties > 0 ? exit_crashed : exit_unexpected;
+  return count(judged, Verdict::not_run) == judged.size() ? exit_skipped : 0;
 }
 
 } // namespace
@@ -195,6 +302,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    conformance::become_worker_if_asked(argc, argv, conformance::worker_main);
     return conformance::run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "gfpq_conformance: " << error.what() << "\n";

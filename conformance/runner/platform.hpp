@@ -40,26 +40,24 @@ public:
   FaultHandler& operator=(const FaultHandler&) = delete;
 };
 
-/// From now on, a crash of the process calls `tell` with its name, on the thread that crashed.
-void on_crash(void (*tell)(const char* what));
+// -- The process ------------------------------------------------------------------------------------------------------
 
-// -- Output -----------------------------------------------------------------------------------------------------------
+/// Sets a variable of the environment, for libraries loaded later too.
+void set_environment(const char* name, const std::string& value);
 
-/// Writes to standard error without the C library's buffers and locks.
-void write_to_standard_error(const char* text);
+/// Whether standard error is a terminal that somebody looks at.
+bool is_terminal();
 
-/// What the process writes to standard output meanwhile.
-class CapturedOutput {
-public:
-  CapturedOutput();
-  ~CapturedOutput();
-  /// Ends the capture. \return what was written
-  std::string take();
+/// `AMD EPYC 9B45`; empty where the system does not tell.
+std::string cpu_name();
 
-private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
+/// Bits that nobody can foresee, as hexadecimal digits.
+std::string random_digits();
+
+// -- Signals ----------------------------------------------------------------------------------------------------------
+
+/// `SEGV`, or the number of one without a name. (POSIX)
+std::string signal_name(int number);
 
 } // namespace conformance
 

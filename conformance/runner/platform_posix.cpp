@@ -4,8 +4,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <map>
 #include <new>
+#include <random>
 #include <stdexcept>
 
 #include "runner/platform.hpp"
@@ -64,69 +68,38 @@ FaultHandler::FaultHandler(bool (*repair)(const void*)) {
 
 FaultHandler::~FaultHandler() { sigaction(SIGSEGV, &former_action, nullptr); }
 
-namespace {
-void (*tell_crash)(const char*);
+// -- The process ------------------------------------------------------------------------------------------------------
 
-const char* signal_name(int number) { // sigabbrev_np needs glibc 2.32
-  switch (number) {
-  case SIGILL:
-    return "ILL";
-  case SIGFPE:
-    return "FPE";
-  case SIGABRT:
-    return "ABRT";
-  case SIGSEGV:
-    return "SEGV";
-  default:
-    return "BUS";
-  }
-}
-} // namespace
+void set_environment(const char* name, const std::string& value) { setenv(name, value.c_str(), 1); }
 
-void on_crash(void (*tell)(const char*)) {
-  tell_crash = tell;
-  for (const int number : {SIGILL, SIGFPE, SIGABRT, SIGSEGV, SIGBUS})
-    signal(number, [](int caught) { tell_crash(signal_name(caught)); });
+bool is_terminal() { return isatty(STDERR_FILENO) != 0; }
+
+std::string cpu_name() {
+  std::ifstream lines("/proc/cpuinfo");
+  for (std::string line; std::getline(lines, line);)
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
+  return "";
 }
 
-// -- Output -----------------------------------------------------------------------------------------------------------
-
-void write_to_standard_error(const char* text) {
-  if (write(STDERR_FILENO, text, std::strlen(text)) < 0)
-    return; // there is nowhere else to say so
+std::string random_digits() {
+  std::random_device random;
+  std::string digits;
+  for (int i = 0; i < 32; ++i)
+    digits += "0123456789abcdef"[random() % 16];
+  return digits;
 }
 
-struct CapturedOutput::State {
-  int saved, file;
-};
+// -- Signals ----------------------------------------------------------------------------------------------------------
 
-CapturedOutput::CapturedOutput() {
-  std::fflush(stdout);
-  std::FILE* file = std::tmpfile();
-  if (file == nullptr)
-    throw std::runtime_error("no temporary file can be made for the library's output");
-  state_.reset(new State{dup(STDOUT_FILENO), dup(fileno(file))});
-  std::fclose(file);
-  dup2(state_->file, STDOUT_FILENO);
-}
-
-std::string CapturedOutput::take() {
-  std::fflush(stdout);
-  dup2(state_->saved, STDOUT_FILENO);
-  close(state_->saved);
-  std::string text;
-  lseek(state_->file, 0, SEEK_SET);
-  char buffer[4096];
-  for (ssize_t size; (size = read(state_->file, buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(size));
-  close(state_->file);
-  state_.reset();
-  return text;
-}
-
-CapturedOutput::~CapturedOutput() {
-  if (state_ != nullptr)
-    take();
+std::string signal_name(int number) {
+  static const std::map<int, const char*> names = {
+      {SIGABRT, "ABRT"}, {SIGALRM, "ALRM"}, {SIGBUS, "BUS"},   {SIGCHLD, "CHLD"}, {SIGCONT, "CONT"},
+      {SIGFPE, "FPE"},   {SIGHUP, "HUP"},   {SIGILL, "ILL"},   {SIGINT, "INT"},   {SIGKILL, "KILL"},
+      {SIGPIPE, "PIPE"}, {SIGQUIT, "QUIT"}, {SIGSEGV, "SEGV"}, {SIGSTOP, "STOP"}, {SIGTERM, "TERM"},
+      {SIGTRAP, "TRAP"}, {SIGUSR1, "USR1"}, {SIGUSR2, "USR2"}, {SIGXCPU, "XCPU"}, {SIGXFSZ, "XFSZ"}};
+  const auto found = names.find(number);
+  return found != names.end() ? found->second : " " + std::to_string(number);
 }
 
 } // namespace conformance

@@ -1,12 +1,13 @@
-#include <fcntl.h>
-#include <signal.h>
+#include <io.h>
 #include <windows.h>
 
-#include <cstring>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
+#include <random>
 #include <stdexcept>
+#include <string>
 #include <system_error>
-#include <vector>
 
 #include "runner/platform.hpp"
 
@@ -79,120 +80,30 @@ FaultHandler::FaultHandler(bool (*repair)(const void*)) {
 
 FaultHandler::~FaultHandler() { RemoveVectoredExceptionHandler(fault_handler); }
 
-namespace {
+// -- The process ------------------------------------------------------------------------------------------------------
 
-void (*tell_crash)(const char*);
-
-LONG WINAPI handle_crash(EXCEPTION_POINTERS* exception) {
-  const DWORD code = exception->ExceptionRecord->ExceptionCode;
-  char what[] = "exception 0x00000000";
-  char* digit = what + std::strlen(what);
-  for (DWORD rest = code; rest != 0; rest /= 16)
-    *--digit = "0123456789abcdef"[rest % 16];
-  tell_crash(code == EXCEPTION_ACCESS_VIOLATION ? "access violation" : what);
-  return EXCEPTION_CONTINUE_SEARCH;
+void set_environment(const char* name, const std::string& value) {
+  SetEnvironmentVariableA(name, value.c_str());
+  _putenv_s(name, value.c_str());
 }
 
-} // namespace
+bool is_terminal() { return _isatty(_fileno(stderr)) != 0; }
 
-void on_crash(void (*tell)(const char*)) {
-  tell_crash = tell;
-  SetUnhandledExceptionFilter(handle_crash);
-  signal(SIGABRT, [](int) { tell_crash("ABRT"); });
+std::string cpu_name() {
+  const char* name = std::getenv("PROCESSOR_IDENTIFIER");
+  return name != nullptr ? name : "";
 }
 
-// -- Output -----------------------------------------------------------------------------------------------------------
-
-void write_to_standard_error(const char* text) {
-  DWORD written;
-  WriteFile(GetStdHandle(STD_ERROR_HANDLE), text, static_cast<DWORD>(std::strlen(text)), &written, nullptr);
+std::string random_digits() {
+  std::random_device random;
+  std::string digits;
+  for (int i = 0; i < 32; ++i)
+    digits += "0123456789abcdef"[random() % 16];
+  return digits;
 }
 
-namespace {
+// -- Signals ----------------------------------------------------------------------------------------------------------
 
-// A C runtime of the process. The program and the library under test may each have one of their own, which keeps its
-// own standard output.
-struct Runtime {
-  int (*flush)(void*);
-  int (*open_handle)(intptr_t, int);
-  int (*duplicate)(int);
-  int (*duplicate_to)(int, int);
-  int (*close)(int);
-  int saved = -1;
-};
-
-std::vector<Runtime> loaded_runtimes() {
-  std::vector<Runtime> runtimes;
-  for (const char* name : {"msvcrt.dll", "ucrtbase.dll", "ucrtbased.dll"}) {
-    HMODULE library = GetModuleHandleA(name);
-    if (library == nullptr)
-      continue;
-    Runtime runtime{};
-    const auto resolve = [&](auto& function, const char* symbol) {
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(find_symbol(library, symbol));
-    };
-    resolve(runtime.flush, "fflush");
-    resolve(runtime.open_handle, "_open_osfhandle");
-    resolve(runtime.duplicate, "_dup");
-    resolve(runtime.duplicate_to, "_dup2");
-    resolve(runtime.close, "_close");
-    runtimes.push_back(runtime);
-  }
-  return runtimes;
-}
-
-HANDLE open_temporary_file() {
-  char folder[MAX_PATH + 1], path[MAX_PATH + 1];
-  GetTempPathA(sizeof folder, folder);
-  if (GetTempFileNameA(folder, "gfpq", 0, path) == 0)
-    fail("no temporary file can be made for the library's output");
-  HANDLE file = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
-                            FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, nullptr);
-  if (file == INVALID_HANDLE_VALUE)
-    fail(path);
-  return file;
-}
-
-constexpr int standard_output = 1;
-
-} // namespace
-
-struct CapturedOutput::State {
-  HANDLE file = open_temporary_file();
-  std::vector<Runtime> runtimes = loaded_runtimes();
-};
-
-CapturedOutput::CapturedOutput() : state_(new State) {
-  for (Runtime& runtime : state_->runtimes) {
-    runtime.flush(nullptr);
-    HANDLE file;
-    DuplicateHandle(GetCurrentProcess(), state_->file, GetCurrentProcess(), &file, 0, FALSE, DUPLICATE_SAME_ACCESS);
-    const int descriptor = runtime.open_handle(reinterpret_cast<intptr_t>(file), _O_BINARY);
-    runtime.saved = runtime.duplicate(standard_output);
-    runtime.duplicate_to(descriptor, standard_output);
-    runtime.close(descriptor);
-  }
-}
-
-std::string CapturedOutput::take() {
-  for (Runtime& runtime : state_->runtimes) {
-    runtime.flush(nullptr);
-    runtime.duplicate_to(runtime.saved, standard_output);
-    runtime.close(runtime.saved);
-  }
-  std::string text;
-  SetFilePointer(state_->file, 0, nullptr, FILE_BEGIN);
-  char buffer[4096];
-  for (DWORD size; ReadFile(state_->file, buffer, sizeof buffer, &size, nullptr) && size > 0;)
-    text.append(buffer, size);
-  CloseHandle(state_->file);
-  state_.reset();
-  return text;
-}
-
-CapturedOutput::~CapturedOutput() {
-  if (state_ != nullptr)
-    take();
-}
+std::string signal_name(int number) { return " " + std::to_string(number); }
 
 } // namespace conformance

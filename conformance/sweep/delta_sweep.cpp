@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <limits>
 #include <random>
 
 #include "loops.hpp"
@@ -12,13 +14,14 @@
 namespace conformance {
 namespace {
 
-/// 256 KB: stays in L2, and makes the cost of a call small, of one that starts threads each time too.
-constexpr std::size_t block_size = 1 << 16;
-
 /// Doubles on either side of a border.
 constexpr std::uint64_t border_width = 64;
 
 constexpr std::size_t max_ranges = 16;
+
+// Statuses of calls that return success.
+constexpr int wrong_block = 1;   ///< the block is not delta's
+constexpr int wrong_maximum = 2; ///< the number that decides delta is wrong itself
 
 double cpu_seconds_of_thread() {
   timespec time;
@@ -35,27 +38,65 @@ class Sweep {
 public:
   using Bits = BitsOf<Float>;
 
-  Sweep(const Library& library, DeltaResult& result)
-      : library_(library), result_(result),
-        param_(oracle<Float>(result.bits).param(GFPQ_MODE_APPLY_ONLY, result.delta)),
-        segments_(segments(oracle<Float>(result.bits), result.delta)) {}
+  Sweep(const Library& library, const Method& method, DeltaResult& result)
+      : library_(library), method_(method), result_(result), right_(oracle<Float>(result.bits)),
+        segments_(allowed_segments()) {}
 
   void all_patterns();
   void borders();
   void random_numbers(std::uint64_t count, std::uint64_t seed);
 
 private:
+  /// Those whose numbers ask for no larger delta where the data are asked.
+  std::vector<Segment<Float>> allowed_segments() const {
+    std::vector<Segment<Float>> all = segments(right_, result_.delta);
+    if (method_.mode == GFPQ_MODE_APPLY_ONLY || result_.delta == right_.delta_limit())
+      return all;
+    const Bits sign = bits_of(Float(-0.0)), infinity = bits_of(std::numeric_limits<Float>::infinity());
+    const Bits largest = bits_of(right_.smallest_maximum(result_.delta + 1)) - 1;
+    std::vector<Segment<Float>> allowed;
+    for (Segment<Float> segment : all) {
+      const Bits first = segment.first & ~sign, last = segment.last & ~sign;
+      if (first > largest && last <= infinity)
+        continue;
+      if (last <= infinity && last > largest)
+        segment.last = (segment.first & sign) | largest;
+      allowed.push_back(segment);
+    }
+    return allowed;
+  }
+
+  /// Makes a call and checks its status and block. \return a status that is not GFPQ_SUCCESS where either is wrong
   int quantize(std::vector<Bits>& data) {
-    GFPQ_PARAM_ST param = param_;
-    return library_.quantize(Device::cpu, reinterpret_cast<Float*>(data.data()), static_cast<unsigned>(data.size()),
-                             static_cast<unsigned>(result_.bits), &param);
+    const unsigned mode = method_.mode;
+    // Where the data decide, the block is another one before the call.
+    const bool data_decide = mode == GFPQ_MODE_INIT || (mode == GFPQ_MODE_UPDATE && ++calls_ % 2 == 0);
+    const int stored = data_decide ? -right_.delta_limit() : result_.delta;
+    // Else a number that asks for no larger one, for a call on nothing but zeros and NaN asks for that of 1e-6.
+    const Float deciding = data_decide
+                               ? away_from_zero(right_.smallest_maximum(result_.delta), sizeof(Float) == 4 ? 0 : 64)
+                               : std::numeric_limits<Float>::denorm_min();
+    if (mode != GFPQ_MODE_APPLY_ONLY)
+      data.push_back(bits_of(deciding));
+    GFPQ_PARAM_ST param = right_.param(mode, stored);
+    const GFPQ_PARAM_ST want_param = right_.param(mode, result_.delta);
+    int status = library_.quantize(Device::cpu, reinterpret_cast<Float*>(data.data()),
+                                   static_cast<unsigned>(data.size()), static_cast<unsigned>(result_.bits), &param);
+    if (status == GFPQ_SUCCESS && std::memcmp(&param, &want_param, sizeof param) != 0)
+      status = wrong_block;
+    if (mode != GFPQ_MODE_APPLY_ONLY) {
+      if (status == GFPQ_SUCCESS && data.back() != bits_of(right_.quantize(deciding, result_.delta)))
+        status = wrong_maximum;
+      data.pop_back();
+    }
+    return status;
   }
 
   // Numbers with expected results, collected until they are worth a call.
   void add(Bits input, Bits want) {
     inputs_.push_back(input);
     wants_.push_back(want);
-    if (inputs_.size() == block_size / 8)
+    if (inputs_.size() == std::max<std::size_t>(method_.length / 8, 1))
       compare_collected();
   }
   void compare_collected();
@@ -63,9 +104,11 @@ private:
   void count_wrong(Bits input, Bits got, Bits want, int status);
 
   const Library& library_;
+  const Method& method_;
   DeltaResult& result_;
-  const GFPQ_PARAM_ST param_;
+  const Oracle<Float>& right_;
   const std::vector<Segment<Float>> segments_;
+  std::uint64_t calls_ = 0;
   std::vector<Bits> inputs_, wants_;
   WrongRange range_{}; ///< the last one
   bool in_range_ = false;
@@ -73,23 +116,30 @@ private:
 
 template <>
 void Sweep<float>::all_patterns() {
-  std::vector<std::uint32_t> data(block_size);
-  auto segment = segments_.begin();
-  for (std::uint64_t block = 0; block < std::uint64_t{1} << 32; block += block_size) {
-    const auto first = static_cast<std::uint32_t>(block);
-    fill_consecutive(data.data(), block_size, first);
-    const int status = quantize(data);
-    for (std::size_t at = 0; at < block_size;) {
-      const std::size_t end = std::min<std::uint64_t>(std::uint64_t{segment->last} + 1 - first, block_size);
-      if (status != GFPQ_SUCCESS || !all_equal(data.data() + at, end - at, segment->want))
-        for (std::size_t i = at; i < end; ++i)
-          if (status != GFPQ_SUCCESS || data[i] != segment->want)
-            count_wrong(first + static_cast<std::uint32_t>(i), data[i], segment->want, status);
-      if (first + static_cast<std::uint32_t>(end - 1) == segment->last)
-        ++segment;
-      at = end;
+  std::vector<std::uint32_t> data;
+  for (auto segment = segments_.begin(); segment != segments_.end();) {
+    // Consecutive patterns from the first that is left, to where patterns are left out.
+    auto end_of_run = segment;
+    while (end_of_run + 1 != segments_.end() && (end_of_run + 1)->first == end_of_run->last + 1)
+      ++end_of_run;
+    const std::uint64_t end_of_patterns = std::uint64_t{end_of_run->last} + 1;
+    for (std::uint64_t block = segment->first; block < end_of_patterns; block += data.size()) {
+      const auto first = static_cast<std::uint32_t>(block);
+      data.resize(std::min<std::uint64_t>(method_.length, end_of_patterns - block));
+      fill_consecutive(data.data(), data.size(), first);
+      const int status = quantize(data);
+      for (std::size_t at = 0; at < data.size();) {
+        const std::size_t end = std::min<std::uint64_t>(std::uint64_t{segment->last} + 1 - first, data.size());
+        if (status != GFPQ_SUCCESS || !all_equal(data.data() + at, end - at, segment->want))
+          for (std::size_t i = at; i < end; ++i)
+            if (status != GFPQ_SUCCESS || data[i] != segment->want)
+              count_wrong(first + static_cast<std::uint32_t>(i), data[i], segment->want, status);
+        if (first + static_cast<std::uint32_t>(end - 1) == segment->last)
+          ++segment;
+        at = end;
+      }
+      result_.floats += data.size();
     }
-    result_.floats += block_size;
   }
 }
 
@@ -120,6 +170,8 @@ void Sweep<Float>::random_numbers(std::uint64_t count, std::uint64_t seed) {
 
 template <class Float>
 void Sweep<Float>::compare_collected() {
+  if (inputs_.empty())
+    return;
   std::vector<Bits> data = inputs_;
   const int status = quantize(data);
   for (std::size_t i = 0; i < data.size(); ++i)
@@ -156,15 +208,20 @@ std::uint64_t bits_from(const nlohmann::json& json) { return std::stoull(json.ge
 
 } // namespace
 
-DeltaResult sweep_delta(const Library& library, int bits, int delta, std::uint64_t random_doubles, std::uint64_t seed) {
+const char* name_of(unsigned mode) {
+  constexpr const char* names[] = {"init", "update", "apply"};
+  return names[mode];
+}
+
+DeltaResult sweep_delta(const Library& library, int bits, int delta, const Method& method) {
   DeltaResult result;
   result.bits = bits;
   result.delta = delta;
   const double start = cpu_seconds_of_thread();
-  Sweep<float>(library, result).all_patterns();
-  Sweep<double> doubles(library, result);
+  Sweep<float>(library, method, result).all_patterns();
+  Sweep<double> doubles(library, method, result);
   doubles.borders();
-  doubles.random_numbers(random_doubles, seed);
+  doubles.random_numbers(method.random_doubles, method.seed);
   result.cpu_seconds = cpu_seconds_of_thread() - start;
   return result;
 }

@@ -32,9 +32,22 @@ struct DeltaResult {
   bool holds() const { return wrong_floats + wrong_doubles == 0; }
 };
 
-/// Doubles: the 64 on either side of each threshold and each other border, and `random_doubles` from the whole range,
-/// the same for the same seed, width and delta.
-DeltaResult sweep_delta(const Library& library, int bits, int delta, std::uint64_t random_doubles, std::uint64_t seed);
+/// How each delta is swept.
+struct Method {
+  unsigned mode = GFPQ_MODE_APPLY_ONLY; ///< INIT and UPDATE find delta in the data
+  std::size_t length = 1 << 16;         ///< numbers a call
+  std::uint64_t random_doubles = 0;
+  std::uint64_t seed = 0; ///< of these
+};
+
+/// `init`, `update` or `apply`.
+const char* name_of(unsigned mode);
+
+/// In APPLY all floats. In INIT and UPDATE those that ask for no larger delta; in INIT the last number of each call is
+/// one that asks for delta, in UPDATE it alternates with a block that holds delta. Doubles: the 64 on either side of
+/// each threshold and each other border, and random ones from the whole range, the same for the same seed, width and
+/// delta.
+DeltaResult sweep_delta(const Library& library, int bits, int delta, const Method& method);
 
 void to_json(nlohmann::json& json, const WrongRange& range);
 void from_json(const nlohmann::json& json, WrongRange& range);

@@ -15,11 +15,10 @@ namespace conformance {
 namespace {
 
 nlohmann::json header(const Identity& identity) {
-  return {{"schema", "gfpq-sweep-journal/1"},
-          {"library_sha256", identity.library_sha256},
-          {"target", identity.target},
-          {"random_doubles", identity.random_doubles},
-          {"seed", identity.seed}};
+  return {{"schema", "gfpq-sweep-journal/1"}, {"library_sha256", identity.library_sha256},
+          {"target", identity.target},        {"mode", name_of(identity.method.mode)},
+          {"length", identity.method.length}, {"random_doubles", identity.method.random_doubles},
+          {"seed", identity.method.seed}};
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {

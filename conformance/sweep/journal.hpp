@@ -12,7 +12,7 @@ namespace conformance {
 /// What the results depend on: a journal made with another is refused.
 struct Identity {
   std::string library_sha256, target;
-  std::uint64_t random_doubles, seed;
+  Method method;
 };
 
 /// The results in FILE and in every FILE.1, FILE.2 ..., the journals of a sweep's ranks. A last line that was cut off

@@ -9,6 +9,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "journal.hpp"
 #include "oracle/golden.hpp"
 #include "oracle/sha256.hpp"
+#include "oracle/widths.hpp"
 #include "plan.hpp"
 #include "ranks.hpp"
 #include "summary.hpp"
@@ -34,8 +36,15 @@ struct Options {
   std::string library = GFPQ_DEFAULT_LIBRARY, golden, bits = "all", deltas, shard = "1/1", journal, json;
   std::size_t limit = 0;
   unsigned threads = 1;
-  std::uint64_t random_doubles = 110'000, seed = 1;
+  Method method{GFPQ_MODE_APPLY_ONLY, 1 << 16, 110'000, 1}; // 256 KB a call: stays in L2, and makes a call's cost small
 };
+
+std::vector<std::string> names_of_widths() {
+  std::vector<std::string> names = {"all"};
+  for (const Width& width : widths)
+    names.push_back(std::to_string(width.bits));
+  return names;
+}
 
 std::unique_ptr<CLI::App> command_line(Options& options) {
   auto app = std::make_unique<CLI::App>(
@@ -43,17 +52,23 @@ std::unique_ptr<CLI::App> command_line(Options& options) {
       "golden thresholds. Exit status: 0 no difference, 1 some, 2 bad arguments, 3 stopped before the end without "
       "one. SIGINT and SIGTERM stop it behind the deltas in hand.\n");
   app->add_option("--library", options.library, "the library to test (a file)")->capture_default_str();
-  app->add_option("--bits", options.bits, "bit width: 8, 16 or all")
-      ->check(CLI::IsMember({"8", "16", "all"}))
-      ->capture_default_str();
+  app->add_option("--bits", options.bits, "bit width")->check(CLI::IsMember(names_of_widths()))->capture_default_str();
   app->add_option("--deltas", options.deltas, "only these: 7, first:last, first:last:step, joined by commas");
   app->add_option("--limit", options.limit,
                   "of each width only the first N deltas, which are both ends and then an even sample");
   app->add_option("--shard", options.shard, "i/n: the i-th of n equal parts, from 1")->capture_default_str();
   app->add_option("--threads", options.threads, "deltas at once")->check(CLI::Range(1, 4096))->capture_default_str();
-  app->add_option("--doubles", options.random_doubles, "random doubles at each delta; the default makes 10^9 of all")
+  app->add_option("--doubles", options.method.random_doubles,
+                  "random doubles at each delta; the default makes 10^9 of all")
       ->capture_default_str();
-  app->add_option("--seed", options.seed, "of the random doubles")->capture_default_str();
+  app->add_option("--seed", options.method.seed, "of the random doubles")->capture_default_str();
+  app->add_option("--mode", options.method.mode,
+                  "apply; or init, update: delta is found in the data, of which those are left out that ask for more")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, unsigned>{
+          {"init", GFPQ_MODE_INIT}, {"update", GFPQ_MODE_UPDATE}, {"apply", GFPQ_MODE_APPLY_ONLY}}));
+  app->add_option("--length", options.method.length, "numbers a call")
+      ->check(CLI::Range(std::size_t(1), std::size_t(1) << 24))
+      ->capture_default_str();
   app->add_option("--journal", options.journal,
                   "a file that remembers each finished delta; the same command goes on where it was");
   app->add_option("--json", options.json, "write the results to this file");
@@ -64,7 +79,8 @@ std::unique_ptr<CLI::App> command_line(Options& options) {
 /// What the options ask for, widths in turn, each in the order of `spread`.
 std::vector<Item> plan(const Options& options) {
   std::vector<Item> items;
-  for (const int bits : {8, 16}) {
+  for (const Width& width : widths) {
+    const int bits = width.bits;
     if (options.bits != "all" && options.bits != std::to_string(bits))
       continue;
     std::vector<int> deltas = spread(parse_deltas(options.deltas, bits));
@@ -120,8 +136,7 @@ std::vector<DeltaResult> sweep(const Library& library, const std::vector<Item>& 
   const auto work = [&] {
     try {
       for (std::size_t i; !stopping && (i = next++) < items.size();) {
-        const DeltaResult result =
-            sweep_delta(library, items[i].bits, items[i].delta, options.random_doubles, options.seed);
+        const DeltaResult result = sweep_delta(library, items[i].bits, items[i].delta, options.method);
         const std::lock_guard lock(mutex);
         if (journal != nullptr)
           journal->add(result);
@@ -164,8 +179,7 @@ int run(const Options& options, const Ranks& ranks) {
   const std::vector<Item> items = plan(options);
   const Library library(options.library);
   const char* target = std::getenv("GFPQ_TARGET");
-  const Identity identity{sha256_of_file(options.library), target == nullptr ? "" : target, options.random_doubles,
-                          options.seed};
+  const Identity identity{sha256_of_file(options.library), target == nullptr ? "" : target, options.method};
   const bool is_root = ranks.index() == 0;
   std::ofstream json_file;
   if (is_root && !options.json.empty()) {

@@ -6,12 +6,12 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "oracle/widths.hpp"
+
 namespace conformance {
 
-int delta_limit(int bits) { return bits == 8 ? 511 : 4095; }
-
 std::vector<int> parse_deltas(const std::string& text, int bits) {
-  const int limit = delta_limit(bits);
+  const int limit = width_of(bits).delta_limit;
   std::set<int> deltas;
   std::istringstream list(text.empty() ? std::to_string(-limit) + ":" + std::to_string(limit) : text);
   for (std::string entry; std::getline(list, entry, ',');) {

@@ -15,9 +15,6 @@ struct Item {
   bool operator<(const Item& other) const { return std::pair(bits, delta) < std::pair(other.bits, other.delta); }
 };
 
-/// The largest delta of a width; the smallest is its negative.
-int delta_limit(int bits);
-
 /// The deltas that a text such as `-511,0:100,200:300:5` (first:last:step) names, sorted; all where it is empty.
 /// Throws std::runtime_error where it names one beyond the width's range.
 std::vector<int> parse_deltas(const std::string& text, int bits);

@@ -24,6 +24,7 @@ constexpr Fault<std::uint32_t> float_faults[] = {{-511, 0x3f80fff0, 0x3f810010},
 constexpr Fault<std::uint64_t> double_faults[] = {{511, 0x7fefffffffffffff, 0x7ff0000000000000},
                                                   {1, 0x4000000000000000, 0x400fffffffffffff}};
 constexpr int delta_that_refuses_double = -511;
+constexpr int delta_that_update_damages = 2; // float alone
 
 template <class Float>
 using Function = int(Float*, unsigned, unsigned, GFPQ_PARAM_ST*);
@@ -58,6 +59,9 @@ int call(Function<Float>* quantize, const Fault<Bits> (&faults)[Count], Float* d
     result ^= 1;
     std::memcpy(data + i, &result, sizeof result);
   }
+  if (bits == 8 && sizeof(Float) == sizeof(float) && param->mode == GFPQ_MODE_UPDATE &&
+      param->buf[4] == delta_that_update_damages && param->buf[5] == 0)
+    param->buf[12] ^= 1;
   return bits == 8 && sizeof(Float) == sizeof(double) && delta == delta_that_refuses_double ? GFPQ_ERR_NOT_SUPPORT
                                                                                             : status;
 }

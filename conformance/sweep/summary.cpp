@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "bench/machine.hpp"
+#include "oracle/widths.hpp"
 
 namespace conformance {
 namespace {
@@ -38,8 +39,9 @@ bool Summary::holds() const {
 }
 
 nlohmann::json Summary::to_json() const {
-  nlohmann::json widths = nlohmann::json::array(), ranges = nlohmann::json::array(), cpu_seconds;
-  for (const int bits : {8, 16}) {
+  nlohmann::json by_width = nlohmann::json::array(), ranges = nlohmann::json::array(), cpu_seconds;
+  for (const Width& width : widths) {
+    const int bits = width.bits;
     const std::vector<int> asked = deltas_of(bits, asked_);
     if (asked.empty())
       continue;
@@ -61,16 +63,16 @@ nlohmann::json Summary::to_json() const {
           ranges.back().update({{"bits", bits}, {"delta", item.delta}});
         }
     }
-    widths.push_back({{"bits", bits},
-                      {"deltas_asked", asked.size()},
-                      {"deltas_done", done.size()},
-                      {"asked", format_deltas(asked)},
-                      {"done", format_deltas(done)},
-                      {"floats", sum.floats},
-                      {"wrong_floats", sum.wrong_floats},
-                      {"doubles", sum.doubles},
-                      {"wrong_doubles", sum.wrong_doubles},
-                      {"range_count", sum.range_count}});
+    by_width.push_back({{"bits", bits},
+                        {"deltas_asked", asked.size()},
+                        {"deltas_done", done.size()},
+                        {"asked", format_deltas(asked)},
+                        {"done", format_deltas(done)},
+                        {"floats", sum.floats},
+                        {"wrong_floats", sum.wrong_floats},
+                        {"doubles", sum.doubles},
+                        {"wrong_doubles", sum.wrong_doubles},
+                        {"range_count", sum.range_count}});
     cpu_seconds[std::to_string(bits)] = sum.cpu_seconds;
   }
 
@@ -81,14 +83,16 @@ nlohmann::json Summary::to_json() const {
   return {{"schema", "gfpq-sweep/1"},
           {"library",
            {{"name", library_.file_name()},
-            {"version", version_of(library_)},
+            {"version", version_of(library_.info())},
             {"revision", library_.info().u32ComRevision},
             {"sha256", identity_.library_sha256}}},
           {"target", identity_.target},
-          {"random_doubles", identity_.random_doubles},
-          {"seed", identity_.seed},
+          {"mode", name_of(identity_.method.mode)},
+          {"length", identity_.method.length},
+          {"random_doubles", identity_.method.random_doubles},
+          {"seed", identity_.method.seed},
           {"complete", is_complete()},
-          {"widths", widths},
+          {"widths", by_width},
           {"ranges", ranges},
           {"run",
            {{"date", date},
@@ -117,13 +121,15 @@ void Summary::print(std::ostream& out) const {
     const auto text = [&range](const char* key) { return range[key].get<std::string>(); };
     out << "  " << range["bits"] << " bit, delta " << range["delta"] << ", " << text("type") << " 0x" << text("first")
         << " to 0x" << text("last") << " (" << range["count"] << "): ";
-    if (range["status"] != GFPQ_SUCCESS)
+    if (range["status"] > GFPQ_SUCCESS)
+      out << "the call found another delta\n";
+    else if (range["status"] != GFPQ_SUCCESS)
       out << "the call answered 0x" << std::hex << static_cast<unsigned>(range["status"].get<int>()) << std::dec
           << "\n";
     else
       out << "got 0x" << text("got") << ", want 0x" << text("want") << "\n";
   }
-  out << library_.file_name() << " " << version_of(library_)
+  out << library_.file_name() << " " << version_of(library_.info())
       << (!holds()         ? " does NOT compute GFPQ\n"
           : !is_complete() ? ": no difference so far; stopped before the end\n"
                            : ": no difference\n");

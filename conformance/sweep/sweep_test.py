@@ -81,6 +81,23 @@ class FindingTest(SweepTest):
             self.assertTrue("4000000000000000" <= entry["first"] <= entry["last"] <= "400fffffffffffff", entry)
         self.assertTrue(all(entry["status"] == -0xFFEF for entry in ranges[-511, "double"]))  # GFPQ_ERR_NOT_SUPPORT
 
+    def test_modes_that_find_delta(self):
+        # Before INIT the block holds -511, at which the library spoils these.
+        found, _ = self.results("--bits=8", "--deltas=2", "--mode=init", "--doubles=0")
+        self.assertEqual([(entry["first"], entry["last"]) for entry in found["ranges"] if entry["type"] == "float"],
+                         [("3f80fff0", "3f810010")])
+        found, _ = self.results("--bits=8", "--deltas=2", "--mode=update", "--doubles=0")
+        width, = found["widths"]
+        self.assertEqual(width["wrong_floats"], width["floats"])  # the block is not as it should be
+        self.assertLess(width["floats"], FLOATS)  # without those that ask for a larger delta
+        self.assertEqual((found["mode"], found["length"]), ("update", 65536))
+
+    def test_right_library_in_every_mode_and_length(self):
+        for arguments in (("--mode=init", "--deltas=511"), ("--mode=update", "--deltas=-511"),
+                          ("--mode=apply", "--deltas=1", "--length=5003")):
+            status, _, error = sweep("--bits=8", "--doubles=1000", *arguments, library=GOOD_LIBRARY)
+            self.assertEqual(status, 0, error)
+
     def test_a_right_library_has_none(self):
         status, output, error = sweep("--bits=8", "--deltas=1", library=GOOD_LIBRARY)
         self.assertEqual(status, 0, error)

@@ -11,14 +11,14 @@ namespace cuda {
 
 /// Queues the fake quantization of `count` numbers, one or more, in device memory: one kernel.
 template <class Float, class Width>
-cudaError_t launch_fake_quantize(Float* data, Size count, const Range<Float>& range, cudaStream_t stream);
+[[nodiscard]] cudaError_t launch_fake_quantize(Float* data, Size count, const Range<Float>& range, cudaStream_t stream);
 
 /// Queues the search for a tensor's delta, no less than `lowest_delta`, the fake quantization with it, and its way back
 /// to the host: `delta` is written when the stream is done. \param workspace below `workspaces`; no two calls under way
 /// may have the same.
 template <class Float, class Width>
-cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_delta, unsigned workspace, int* delta,
-                                         cudaStream_t stream);
+[[nodiscard]] cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_delta, unsigned workspace,
+                                                       int* delta, cudaStream_t stream);
 
 } // namespace cuda
 } // namespace gfpq

@@ -1,6 +1,6 @@
 // The scalar rule as the GPU computes it: by one addition and two look-ups, for host and device.
 //
-// The tables, and why they are right, are in carry_tables.hpp. On the GPU they lie in shared memory: 8 bit has 32
+// The tables, and why they are right, are in carry_tables.hpp. On the GPU they are in shared memory: 8 bit has 32
 // pieces, one a bank, so that no two lanes of a warp ever collide.
 #ifndef GFPQ_KERNELS_CUDA_RULE_HPP
 #define GFPQ_KERNELS_CUDA_RULE_HPP

@@ -26,7 +26,7 @@ struct alignas(16) Vector {
 };
 
 /// A tensor in tiles, one for a block to work on at a time. They are cut at 16-byte borders whatever the tensor's own
-/// alignment; so the first and the last tile may lie in the tensor only in part.
+/// alignment; so the first and the last tile may be in the tensor only in part.
 template <class Float>
 class Tiles {
   using Bits = typename Format<Float>::Bits;
@@ -41,7 +41,7 @@ public:
 
   GFPQ_HOST_DEVICE Size count() const { return (end_ + tile_size - 1) / tile_size; }
 
-  /// Whether all of a tile lies in the tensor.
+  /// Whether all of a tile is in the tensor.
   GFPQ_HOST_DEVICE bool is_whole(Size tile) const {
     return tile * tile_size >= first_ && (tile + 1) * tile_size <= end_;
   }

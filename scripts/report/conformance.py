@@ -1,11 +1,11 @@
-"""Result files of the conformance runner (schema "gfpq-conformance/1"), and what they say of a library."""
+"""Result files of the conformance runner (schema "gfpq-conformance/2"), and what they say of a library."""
 
 import dataclasses
 import os
 
 from report.fields import Field, label_apart
 
-SCHEMA = "gfpq-conformance/1"
+SCHEMA = "gfpq-conformance/2"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Requirement:
     reason: str
 
     @property
+    def share(self):
+        """The share of checks that failed, in a few characters."""
+        share = 100 * self.failed / self.checks
+        return f"{share:.0f} %" if share >= 9.5 else f"{share:.1f} %" if share >= 0.05 else "<0.1 %"
+
+    @property
     def area(self):
         """The middle of the id: LADDER of GFPQ-LADDER-01."""
         return self.id.split("-", 1)[1].rsplit("-", 1)[0]
@@ -48,7 +54,40 @@ class Requirement:
 
 
 @dataclasses.dataclass
-class Test:
+class Profile:
+    """A part of the verdict, such as the arithmetic of one kind of tensors."""
+
+    name: str
+    offered: bool
+    holding: int
+    known: int
+    not_run: int
+    failing: list
+
+    @property
+    def outcome(self):
+        if self.failing:
+            return OUTCOMES["unexpected failure"]
+        if not self.offered or self.holding + self.known == 0:
+            return OUTCOMES["not run"]
+        return OUTCOMES["expected failure" if self.known else "expected pass"]
+
+    @property
+    def words(self):
+        if not self.offered:
+            return "not offered"
+        judged = self.holding + self.known + len(self.failing)
+        if self.failing:
+            return f"{len(self.failing)} of {judged} fail"
+        if not judged:
+            return "not run"
+        return f"{self.known} of {judged} known" if self.known else f"{judged} hold"
+
+
+@dataclasses.dataclass
+class Finding:
+    """A case's failed checks of one requirement."""
+
     name: str
     requirement: str
     checks: int
@@ -70,11 +109,16 @@ class Run:
     path: str
     name: str
     version: str
+    sha256: str
     build: str  # revision and build time, empty where the library does not tell
     device: str
+    machine: str
+    suite: str  # which suite judged, and how much of it was run
     known_deviations: str
     date: str
     seconds: float
+    stated: str  # the verdict in words
+    profiles: list
     requirements: list
     tests: list
     label: str = ""
@@ -85,47 +129,26 @@ class Run:
     def requirement(self, wanted):
         return next((r for r in self.requirements if r.id == wanted), None)
 
+    def profile(self, wanted):
+        return next((p for p in self.profiles if p.name == wanted), None)
+
     @property
     def verdict(self):
         """(headline, css class): what a reader wants to know first."""
-        total = len(self.requirements)
-        held = len(self.with_result("expected pass", "unexpected pass"))
-        known, failed, surprising, skipped = (
-            len(self.with_result(r)) for r in ("expected failure", "unexpected failure", "unexpected pass", "not run")
-        )
-        untested = f"; {skipped} not run" if skipped else ""
-        if total == skipped:
-            return "was not tested: no requirement was run", "skipped"
-        if failed:
-            also = f", and in {known} more as known" if known else ""
-            unseen = f"; known deviations not seen: {surprising}" if surprising else ""
-            return f"does NOT conform: it fails {of_requirements(failed, total)}{also}{unseen}{untested}", "fail"
-        if surprising:
-            return (
-                f"behaves better than its list of known deviations: {surprising} listed, but not seen"
-                f" ({held} of {total} requirements hold{untested}); correct the list",
-                "surprise",
-            )
-        if known:
-            return f"deviates in {of_requirements(known, total)}, all known{untested}", "known"
-        if skipped:
-            return f"computes GFPQ as far as tested: {held} of {total} requirements hold{untested}", "pass"
-        return f"computes GFPQ: {held} of {total} requirements hold", "pass"
+        for result in ("unexpected failure", "unexpected pass", "expected failure", "expected pass"):
+            if self.with_result(result):
+                return self.stated, OUTCOMES[result].css
+        return self.stated, "skipped"
 
     @property
     def findings(self):
-        """The tests with something to read, those that nobody expected first."""
-        shown = [t for t in self.tests if t.failure or t.failed or t.result in UNEXPECTED]
-        return sorted(shown, key=lambda t: t.result not in UNEXPECTED)
+        """What failed, that which nobody expected first."""
+        return sorted(self.tests, key=lambda t: t.result not in UNEXPECTED)
 
 
 def plain(markdown):
-    """The specification's own emphasis and code marks are taken out; titles stand in HTML and in Markdown."""
+    """The specification's own emphasis and code marks are taken out."""
     return markdown.replace("**", "").replace("`", "")
-
-
-def of_requirements(count, total):
-    return f"{count} of {total} requirements" if total != 1 else "the only requirement"
 
 
 def _result(entry, contradicted):
@@ -160,8 +183,7 @@ def load(file):
             checks=entry["checks"].count(),
             passed=entry["passed"].count(),
             failed=entry["failed"].count(),
-            # An unexpected pass may have failed checks: one of its tests passed, another failed as listed.
-            result=_result(entry, ("expected pass", "not run")),
+            result=_result(entry, ("expected pass", "unexpected pass", "not run")),
             reason=entry.optional_text("reason"),
         )
         for entry in top["requirements"]
@@ -170,18 +192,18 @@ def load(file):
     if len(known_ids) != len(requirements):
         raise top["requirements"].wrong("holds the same id twice")
     tests = []
-    for entry in top["tests"]:
+    for entry in top["findings"]:
         if entry["requirement"].text() not in known_ids:
             raise entry["requirement"].wrong(f"{entry['requirement'].value!r} is not among the requirements")
         tests.append(
-            Test(
-                name=entry["name"].text(),
+            Finding(
+                name=entry["case"].text(),
                 requirement=entry["requirement"].text(),
                 checks=entry["checks"].count(),
                 failed=entry["failed"].count(),
                 result=_result(entry, ("expected pass", "unexpected pass", "not run")),
                 reason=entry.optional_text("reason"),
-                failure=entry.optional_text("failure"),
+                failure=entry["text"].text(),
             )
         )
     for result in top["summary"].keys():
@@ -189,16 +211,36 @@ def load(file):
         counted = sum(r.result == result for r in requirements)
         if stated.count() != counted:
             raise stated.wrong(f"says {stated.value}, but {counted} requirements have this result")
+    suite, machine = top["suite"], top["machine"]
+    scope = f"suite {suite['version'].text()}, {suite['cases_run'].count()} of {suite['cases'].count()} cases"
+    if suite.optional_text("filter"):
+        scope += f", {suite['filter'].text()}"
+    profiles = [
+        Profile(
+            name=entry["name"].text(),
+            offered=entry["offered"].value is True,
+            holding=entry["holding"].count(),
+            known=entry["known"].count(),
+            not_run=entry["not_run"].count(),
+            failing=[failing.text() for failing in entry["failing"]],
+        )
+        for entry in top["profiles"]
+    ]
     return Run(
         file=str(file),
         path=library["path"].text(),
         name=library["name"].text(),
         version=library["version"].text(),
+        sha256=library["sha256"].text(),
         build=_build(library),
         device=top["device"].text(),
+        machine=f"{machine['platform'].text()}, {machine.optional_text('cpu', 'unknown CPU') or 'unknown CPU'}",
+        suite=scope,
         known_deviations=top.optional_text("known_deviations"),
         date=top["date"].text(),
         seconds=top["seconds"].number(),
+        stated=top["verdict"].text(),
+        profiles=profiles,
         requirements=requirements,
         tests=tests,
     )
@@ -226,6 +268,12 @@ class Row:
     id: str
     title: str
     cells: list
+
+
+def profile_rows(runs):
+    """[(profile, [its Profile in each run])], in the order in which the files give them."""
+    names = dict.fromkeys(profile.name for run in runs for profile in run.profiles)
+    return [(name, [run.profile(name) for run in runs]) for name in names]
 
 
 def matrix(runs):

@@ -24,7 +24,7 @@ def write(folder, name, content):
     return str(path)
 
 
-def conformance_run(name="libgfpq.so.1.2.0", results=None, device="cpu"):
+def conformance_run(name="libgfpq.so.1.2.0", results=None, device="cpu", verdict="computes GFPQ"):
     """A result file with five requirements; `results` maps an id to (result, failed checks, failure text)."""
     titles = {
         "GFPQ-LADDER-01": "Every value of the 8-bit ladder is the float nearest to its power of two",
@@ -33,7 +33,7 @@ def conformance_run(name="libgfpq.so.1.2.0", results=None, device="cpu"):
         "GFPQ-SPECIAL-02": "Infinity becomes the largest value of its sign",
         "GFPQ-BLOCK-01": "A block whose words disagree is refused",
     }
-    requirements, tests = [], []
+    requirements, findings = [], []
     for index, (identity, title) in enumerate(titles.items()):
         result, failed, failure = (results or {}).get(identity, ("expected pass", 0, ""))
         checks = 0 if result == "not run" else 1150 + index
@@ -42,14 +42,19 @@ def conformance_run(name="libgfpq.so.1.2.0", results=None, device="cpu"):
         requirements.append(
             dict(id=identity, title=title, passed=checks - failed, tests=[f"Suite.Test{index}"], **common)
         )
-        tests.append(dict(name=f"Suite.Test{index}", requirement=identity, failure=failure, **common))
+        if failed or failure:
+            findings.append(dict(case=f"Suite.Test{index}", requirement=identity, text=failure, **common))
     kinds = ("expected pass", "expected failure", "unexpected failure", "unexpected pass", "not run")
     return {
-        "schema": "gfpq-conformance/1",
+        "schema": "gfpq-conformance/2",
+        "suite": {"version": "1.2.0", "cases": 5, "cases_run": 5, "filter": ""},
+        "machine": {"platform": "linux-x86_64", "cpu": "Made-up CPU"},
+        "verdict": verdict,
         "library": {
             "path": f"lib/{name}",
             "name": name,
             "version": name.split(".so.")[-1],
+            "sha256": "ab" * 32,
             "revision": 13997,
             "build_time": "Oct 11 2019 10:58:56",
         },
@@ -58,7 +63,13 @@ def conformance_run(name="libgfpq.so.1.2.0", results=None, device="cpu"):
         "date": "2026-11-23T10:00:00Z",
         "seconds": 12.3,
         "requirements": requirements,
-        "tests": tests,
+        "profiles": [
+            {"name": "arithmetic, 8 bit float", "offered": True, "holding": 4, "known": 0, "not_run": 0, "failing": []},
+            {"name": "arithmetic, 8 bit double", "offered": False, "holding": 0, "known": 0, "not_run": 4, "failing": []},
+            {"name": "parameter block", "offered": True, "holding": 0, "known": 0, "not_run": 0,
+             "failing": ["GFPQ-BLOCK-01"]},
+        ],
+        "findings": findings,
         "summary": {kind: sum(r["result"] == kind for r in requirements) for kind in kinds},
     }
 

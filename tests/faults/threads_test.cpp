@@ -121,7 +121,7 @@ TEST(Fork, AChildReportsThoughAnotherThreadWasReporting) {
           std::this_thread::yield();
       },
       nullptr);
-  std::thread other([] { HI_GFPQ_GetInfo(nullptr); });
+  std::thread other([] { static_cast<void>(HI_GFPQ_GetInfo(nullptr)); });
   while (!sink_entered)
     std::this_thread::yield();
   const int status = in_child([] {
@@ -147,7 +147,7 @@ TEST(Fork, AChildForkedWithinTheSinkReports) {
         if (child != 0)
           return;
         alarm(20);
-        std::thread([] { HI_GFPQ_GetInfo(nullptr); }).detach();
+        std::thread([] { static_cast<void>(HI_GFPQ_GetInfo(nullptr)); }).detach();
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
         came_alone = entries == 1;
       },
@@ -200,7 +200,7 @@ TEST(Threads, ReportWhileTheSinkChanges) {
   for (int i = 0; i < 4; ++i)
     callers.emplace_back([&stop] {
       while (!stop)
-        HI_GFPQ_GetInfo(nullptr);
+        static_cast<void>(HI_GFPQ_GetInfo(nullptr));
     });
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
   const auto received = [&] { return receivers[0].received + receivers[1].received; };

@@ -9,7 +9,7 @@
 #include "guarded_tensor.hpp"
 #include "oracle/golden.hpp"
 #include "runner/specification.hpp"
-#include "runner/verdicts.hpp"
+#include "runner/known.hpp"
 
 namespace {
 
@@ -42,8 +42,8 @@ void read_known_deviations(const File& file, const std::string& content) {
   const KnownDeviations known(file.path());
   fuzz::require(nlohmann::json::parse(content).at("deviations").is_array(), "deviations that are no list");
   for (const Requirement& requirement : specification())
-    if (const std::string* reason = known.reason(requirement.id))
-      fuzz::require(!reason->empty(), "a deviation without a reason");
+    if (const Deviation* deviation = known.find(requirement.id))
+      fuzz::require(!deviation->reason.empty(), "a deviation without a reason");
 }
 
 /// Reads a field in every way that there is; those that succeed must be right.

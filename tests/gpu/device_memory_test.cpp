@@ -19,7 +19,7 @@ int fake_quantize(float* data, std::string* message = nullptr) {
       message);
   float number = 9;
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
-  HI_GFPQ_QuantAndDeQuant(&number, 1, 8, &param);
+  EXPECT_EQ(HI_GFPQ_QuantAndDeQuant(&number, 1, 8, &param), GFPQ_SUCCESS);
   param.mode = GFPQ_MODE_APPLY_ONLY;
   const int status = HI_GFPQ_QuantAndDeQuant(data, 2, 8, &param);
   EXPECT_EQ(HI_GFPQ_QuantAndDeQuant(data, 2, 8, nullptr), status);

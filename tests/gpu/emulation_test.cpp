@@ -44,7 +44,7 @@ void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_d
     ASSERT_EQ(results[i], i < offset ? numbers[i] : (ladder<Float, Width>.fake_quantize(numbers[i], wanted))) << i;
 }
 
-TEST(GpuEmulated, FitAndQuantize) {
+TEST(GpuEmulated, FitAndFakeQuantizeFollowTheRule) {
   constexpr std::size_t tile = cuda::Tiles<float>::tile_size;
   expect_fit_and_quantize<float, Width8>(2 * tile + 100, 3, -511, 3);
   expect_fit_and_quantize<double, Width16>(tile + 100, 1, -4095, 3);
@@ -54,7 +54,7 @@ TEST(GpuEmulated, FitAndQuantize) {
 }
 
 /// The blocks of the emulated GPU do not run at the same time; this one's threads do.
-TEST(GpuEmulated, ManyRaiseOneNumber) {
+TEST(GpuEmulated, ManyThreadsRaiseOneNumberToTheLargest) {
   for (int round = 0; round < 10; ++round) {
     unsigned long long largest = 0;
     emulate(1, 32, [&largest] {
@@ -65,7 +65,7 @@ TEST(GpuEmulated, ManyRaiseOneNumber) {
   }
 }
 
-TEST(GpuEmulated, QuantizeWithAKnownRange) {
+TEST(GpuEmulated, AKnownRangeIsUsedAsItIs) {
   constexpr std::size_t count = 5000;
   const auto numbers = random_numbers<float, Width16>(-7, count, 1);
   std::vector<unsigned> results = numbers;

@@ -1,4 +1,4 @@
-// What the GPU library answers where it cannot work. Most of it needs no GPU.
+// What the GPU library returns where it cannot work. Most of it needs no GPU.
 #include <cstring>
 
 #include "gpu_errors.hpp"
@@ -7,13 +7,13 @@
 namespace gfpq {
 namespace {
 
-/// What the caller is told who asks CUDA for errors. Where there is no driver, that is always an error.
+/// What a caller gets who asks CUDA for errors. Where there is no driver, that is always an error.
 cudaError_t error_seen_by_caller() {
   cudaGetLastError();
   return cudaGetLastError();
 }
 
-TEST(GpuErrors, WithoutGpuEveryCallSaysSo) {
+TEST(GpuErrors, WithoutAGpuEveryCallReturnsAnError) {
   if (gpu_problem().empty())
     GTEST_SKIP() << "this machine has a GPU";
   for (const unsigned mode : {GFPQ_MODE_INIT, GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY}) {
@@ -62,7 +62,7 @@ TEST(GpuErrors, AddressesBetweenNumbersAreRefused) {
     expect_refusal(reinterpret_cast<double*>(memory + offset));
 }
 
-TEST(GpuErrors, NoCodeForTheGpuIsToldInTheVendorsWords) {
+TEST(GpuErrors, NoCodeForTheGpuIsReportedInTheVendorsWords) {
   const cudaError_t error_before = error_seen_by_caller();
   Messages messages;
   EXPECT_EQ(fail_by_cuda(cudaErrorNoKernelImageForDevice), GFPQ_ERR_GENERIC);
@@ -74,7 +74,7 @@ TEST(GpuErrors, NoCodeForTheGpuIsToldInTheVendorsWords) {
   EXPECT_EQ(cudaGetLastError(), error_before);
 }
 
-TEST(GpuErrors, OtherErrorsAreToldInOneLine) {
+TEST(GpuErrors, OtherErrorsAreReportedInOneLine) {
   Messages messages;
   EXPECT_EQ(fail_by_cuda(cudaErrorMemoryAllocation), GFPQ_ERR_OUT_OF_MEMORY);
   EXPECT_EQ(fail_by_cuda(cudaErrorIllegalAddress), GFPQ_ERR_GENERIC);
@@ -129,7 +129,7 @@ TEST_F(GpuPointers, MemoryOfAnotherDeviceIsRefused) {
   EXPECT_EQ(data.download(), numbers);
 }
 
-TEST_F(GpuPointers, ManagedMemoryIsTaken) {
+TEST_F(GpuPointers, ManagedMemoryIsAccepted) {
   float* numbers = nullptr;
   require(cudaMallocManaged(reinterpret_cast<void**>(&numbers), 2 * sizeof(float)));
   numbers[0] = 9, numbers[1] = 3;

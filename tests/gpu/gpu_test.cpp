@@ -51,7 +51,7 @@ template <class Case>
 class GpuCalls : public GpuTest {};
 TYPED_TEST_SUITE(GpuCalls, AllCases);
 
-TYPED_TEST(GpuCalls, LengthsAndAlignments) {
+TYPED_TEST(GpuCalls, EveryLengthAndAlignmentGivesTheCpusBits) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   for (const unsigned mode : all_modes)
@@ -60,13 +60,13 @@ TYPED_TEST(GpuCalls, LengthsAndAlignments) {
         expect_as_cpu<Float, Width>(mode, count, offset, unsigned(count + offset));
 }
 
-TYPED_TEST(GpuCalls, MoreTilesThanBlocks) {
+TYPED_TEST(GpuCalls, MoreTilesThanBlocksGiveTheCpusBits) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   expect_as_cpu<Float, Width>(GFPQ_MODE_INIT, (std::size_t(4096) * 16384 * 3) / sizeof(Float) + 13, 1, 1);
 }
 
-TYPED_TEST(GpuCalls, NoParameter) {
+TYPED_TEST(GpuCalls, NoParameterGivesTheCpusBits) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   auto wanted = numbers<Float, Width>(5000, 2);
@@ -86,7 +86,7 @@ private:
   cudaStream_t stream_ = nullptr;
 };
 
-TYPED_TEST(GpuCalls, ThreadsOnStreamsOfTheirOwn) {
+TYPED_TEST(GpuCalls, ThreadsOnTheirOwnStreamsGiveTheCpusBits) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   std::vector<std::thread> threads;
@@ -110,7 +110,7 @@ GFPQ_PARAM_ST fitted_param(std::vector<Float>& data) {
 }
 
 /// The kernel may not have been loaded before: capturing must not mind.
-TYPED_TEST(GpuCalls, ApplyInAGraph) {
+TYPED_TEST(GpuCalls, AGraphCapturesApplyAsOneNode) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   const auto input = numbers<Float, Width>(100001, 4);
@@ -182,7 +182,7 @@ TYPED_TEST(GpuCalls, ApplyKeepsTheStreamsOrder) {
 }
 
 /// Calls of both types and widths take turns with what the library keeps between calls.
-TEST_F(GpuTest, TypesTakeTurns) {
+TEST_F(GpuTest, CallsOfAllTypesInTurnGiveTheCpusBits) {
   for (unsigned round = 0; round < 20; ++round) {
     expect_as_cpu<float, Width8>(GFPQ_MODE_INIT, 100000 + round, 0, round);
     expect_as_cpu<double, Width16>(GFPQ_MODE_INIT, 70000 + round, 1, round);
@@ -192,7 +192,7 @@ TEST_F(GpuTest, TypesTakeTurns) {
 }
 
 /// The caller may end the context, and all memory with it: the library keeps none.
-TEST_F(GpuTest, AfterADeviceReset) {
+TEST_F(GpuTest, CallsAfterADeviceResetGiveTheCpusBits) {
   for (unsigned round = 0; round < 3; ++round) {
     expect_as_cpu<float, Width8>(GFPQ_MODE_INIT, 100000, 0, round);
     expect_as_cpu<double, Width16>(GFPQ_MODE_UPDATE, 100000, 1, round);
@@ -202,7 +202,7 @@ TEST_F(GpuTest, AfterADeviceReset) {
 }
 
 /// More calls at the same time than there is room for: some wait for their turn.
-TEST_F(GpuTest, MoreThreadsThanWorkspaces) {
+TEST_F(GpuTest, MoreThreadsThanWorkspacesWaitForTheirTurn) {
   std::vector<std::thread> threads;
   for (unsigned thread = 0; thread < 80; ++thread)
     threads.emplace_back([thread] {
@@ -216,7 +216,7 @@ TEST_F(GpuTest, MoreThreadsThanWorkspaces) {
 }
 
 /// The library neither reports nor swallows an error that was there before.
-TEST_F(GpuTest, CallersErrorStays) {
+TEST_F(GpuTest, TheCallersErrorStays) {
   const DeviceVector<float> device(std::vector<float>(10, 1.0f));
   EXPECT_NE(cudaSetDevice(1000), cudaSuccess);
   const cudaError_t callers = cudaPeekAtLastError();

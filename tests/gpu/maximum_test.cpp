@@ -30,8 +30,7 @@ TEST(GpuMaximum, AnyTileMayHoldIt) {
     std::fill_n(data, tiles * tile, 1.0f);
     data[holder * tile + tile / 2] = -1e6f;
     cuda::Workspace<float> workspace{};
-    emulate(blocks, cuda::block_threads, cuda::fit<float>, data, cuda::Size(tiles * tile), Width8::bits, -511,
-            &workspace);
+    emulate(blocks, cuda::block_threads, cuda::fit<float, Width8>, data, cuda::Size(tiles * tile), -511, &workspace);
     EXPECT_EQ(workspace.delta, (ladder<float, Width8>.delta(to_bits(1e6f)))) << "in tile " << holder;
   }
 }

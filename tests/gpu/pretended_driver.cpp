@@ -14,13 +14,13 @@ extern "C" __attribute__((visibility("default"))) float* pretended_memory(bool m
 }
 
 extern "C" __attribute__((visibility("default"))) int cuPointerGetAttributes(unsigned count, const int* attributes,
-                                                                             void** answers, const void* pointer) {
+                                                                             void** values, const void* pointer) {
   const bool managed = pointer == managed_numbers, on_device = managed || pointer == device_numbers;
   for (unsigned i = 0; i < count; ++i) {
     if (attributes[i] == memory_type)
-      *static_cast<unsigned*>(answers[i]) = on_device ? type_device : type_host;
+      *static_cast<unsigned*>(values[i]) = on_device ? type_device : type_host;
     else if (attributes[i] == is_managed)
-      *static_cast<unsigned*>(answers[i]) = managed;
+      *static_cast<unsigned*>(values[i]) = managed;
     else
       return 1;
   }

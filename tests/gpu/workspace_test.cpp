@@ -37,7 +37,7 @@ TEST(GpuWorkspaces, NoTwoCallsShareOne) {
   EXPECT_EQ(calls, int(cuda::workspaces + 16) * 100);
 }
 
-TEST(GpuWorkspaces, ACallWaitsWhereAllAreTaken) {
+TEST(GpuWorkspaces, ACallWaitsWhileAllAreInUse) {
   std::vector<std::unique_ptr<GpuWorkspace>> taken;
   for (unsigned i = 0; i < cuda::workspaces; ++i)
     taken.push_back(std::make_unique<GpuWorkspace>());

@@ -1,4 +1,4 @@
-// The CPU back end: the same bits on any number of threads, wherever the tensor lies.
+// The CPU back end: the same bits on any number of threads, wherever the tensor is.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -21,13 +21,13 @@ protected:
 };
 TYPED_TEST_SUITE(BackendTest, AllCases, CaseNames);
 
-TYPED_TEST(BackendTest, SameBitsOnAnyNumberOfThreads) {
+TYPED_TEST(BackendTest, AnyNumberOfThreadsGivesTheSameBits) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   using Bits = BitsOf<Float>;
   constexpr std::size_t margin = 8;
   CpuBackend backend;
-  // More than a part for each of 7 threads, a bit more than two parts, and what takes no thread.
+  // More than a part for each of 7 threads, a bit more than two parts, and one without a thread of its own.
   for (const std::size_t bytes : {(std::size_t(16) << 20) + 24, (std::size_t(4) << 20) + 8, std::size_t(40)}) {
     const std::size_t count = bytes / sizeof(Float);
     auto numbers = random_numbers<Float, Width>(0, count + 2 * margin, 3);
@@ -61,7 +61,7 @@ TYPED_TEST(BackendTest, SameBitsOnAnyNumberOfThreads) {
 }
 
 /// What is called on many threads at once starts threads of its own on each.
-TYPED_TEST(BackendTest, OnTheCallersThreads) {
+TYPED_TEST(BackendTest, CallsOnManyThreadsGiveTheSameBits) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   set_threads(3);
@@ -72,18 +72,21 @@ TYPED_TEST(BackendTest, OnTheCallersThreads) {
     number = ladder<Float, Width>.fake_quantize(number, 5);
   std::vector<std::vector<BitsOf<Float>>> data(4, input);
   std::vector<std::thread> callers;
+  std::atomic<int> failures{0};
   for (auto& tensor : data)
-    callers.emplace_back([&tensor] {
-      CpuBackend().template fake_quantize<Width>(reinterpret_cast<Float*>(tensor.data()), tensor.size(), 5);
+    callers.emplace_back([&tensor, &failures] {
+      Float* const numbers = reinterpret_cast<Float*>(tensor.data());
+      failures += CpuBackend().template fake_quantize<Width>(numbers, tensor.size(), 5) != GFPQ_SUCCESS;
     });
   for (std::thread& caller : callers)
     caller.join();
+  EXPECT_EQ(failures, 0);
   for (const auto& tensor : data)
     EXPECT_TRUE(tensor == expected);
 }
 
 /// The parts are the tensor, in any number, and begin at cache lines.
-TEST(Parts, TileTheTensor) {
+TEST(Parts, CoverTheTensorOnce) {
   alignas(64) static float tensor[1000];
   for (const std::size_t begin : {0, 1, 15})
     for (const std::size_t threads : {0, 1, 2, 3, 7, 16, 40}) {

@@ -39,7 +39,7 @@ template <class Case>
 class KernelsTest : public testing::Test {};
 TYPED_TEST_SUITE(KernelsTest, AllCases, CaseNames);
 
-TYPED_TEST(KernelsTest, DecisiveNumbers) {
+TYPED_TEST(KernelsTest, DecisiveNumbersFollowTheRule) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   for (const Target* target : supported_targets())
@@ -47,7 +47,7 @@ TYPED_TEST(KernelsTest, DecisiveNumbers) {
       expect_rule<Float, Width>(*target, decisive_numbers<Float, Width>(delta), delta);
 }
 
-TYPED_TEST(KernelsTest, RandomNumbers) {
+TYPED_TEST(KernelsTest, RandomNumbersFollowTheRule) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   for (const int delta : spread_of_deltas<Width>()) {
@@ -57,7 +57,7 @@ TYPED_TEST(KernelsTest, RandomNumbers) {
   }
 }
 
-TYPED_TEST(KernelsTest, EveryLengthAndAlignment) {
+TYPED_TEST(KernelsTest, EveryLengthAndAlignmentFollowsTheRule) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   using Bits = BitsOf<Float>;
@@ -88,7 +88,7 @@ TYPED_TEST(KernelsTest, EveryLengthAndAlignment) {
       }
 }
 
-TYPED_TEST(KernelsTest, MaximumAndNansAtEveryPlace) {
+TYPED_TEST(KernelsTest, TheMaximumIsFoundAmongNansAtEveryPlace) {
   using Float = typename TypeParam::Float;
   using Bits = BitsOf<Float>;
   const Bits nan = to_bits(-std::numeric_limits<Float>::quiet_NaN()), maximum = to_bits(Float(-3));
@@ -110,7 +110,7 @@ TYPED_TEST(KernelsTest, MaximumAndNansAtEveryPlace) {
 }
 
 /// The caller's floating-point environment, changed in every way that can change results.
-TYPED_TEST(KernelsTest, AnyRoundingModeAndNoTrace) {
+TYPED_TEST(KernelsTest, AnyRoundingModeGivesTheSameBitsAndStaysAsItWas) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   const int delta = -Width::max_code;

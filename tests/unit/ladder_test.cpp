@@ -56,7 +56,7 @@ TYPED_TEST(LadderTest, ThresholdsAreBetweenTheValues) {
   }
 }
 
-TYPED_TEST(LadderTest, QuantizedNumbersStay) {
+TYPED_TEST(LadderTest, ValuesAreFakeQuantizedToThemselves) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   const auto& rule = ladder<Float, Width>;

@@ -35,7 +35,7 @@ bool is_the_message(const std::string& text) {
   return text.rfind("[ERR][HI_GFPQ_GetInfo][", 0) == 0 && text.find("] Empty pointer") != std::string::npos;
 }
 
-TEST(Messages, StandardOutputUnlessToldOtherwise) {
+TEST(Messages, GoToStandardOutputByDefault) {
   for (const char* where : {"", "stdout"}) {
     const Output output = captured(where);
     EXPECT_TRUE(is_the_message(output.out)) << output.out;
@@ -43,18 +43,18 @@ TEST(Messages, StandardOutputUnlessToldOtherwise) {
   }
 }
 
-TEST(Messages, StandardError) {
+TEST(Messages, GoToStandardErrorWhereSet) {
   const Output output = captured("stderr");
   EXPECT_TRUE(is_the_message(output.err)) << output.err;
   EXPECT_EQ(output.out, "");
 }
 
-TEST(Messages, None) {
+TEST(Messages, AreNotPrintedWhereSetToNone) {
   const Output output = captured("none");
   EXPECT_EQ(output.out + output.err, "");
 }
 
-TEST(Messages, AppendedToAFile) {
+TEST(Messages, AreAppendedToTheFileThatIsSet) {
   const std::string path = testing::TempDir() + "gfpq_messages.txt";
   std::remove(path.c_str());
   fail_with(("file:" + path).c_str());
@@ -67,7 +67,7 @@ TEST(Messages, AppendedToAFile) {
   std::remove(path.c_str());
 }
 
-TEST(Messages, ABadSettingIsToldAndLosesNothing) {
+TEST(Messages, ABadSettingIsReportedAndLosesNothing) {
   for (const char* where : {"printer", "file:/no/such/folder/messages.txt"}) {
     const Output output = captured(where);
     EXPECT_EQ(output.err.rfind("GFPQ_MESSAGES=" + std::string(where) + ": ", 0), 0u) << output.err;
@@ -75,7 +75,7 @@ TEST(Messages, ABadSettingIsToldAndLosesNothing) {
   }
 }
 
-TEST(Messages, ASinkTakesThemUntilItIsTakenAway) {
+TEST(Messages, ASinkReceivesThemUntilItIsRemoved) {
   std::vector<std::string> received;
   GFPQ_SetMessageSink(
       [](const char* message, void* user) { static_cast<std::vector<std::string>*>(user)->push_back(message); },

@@ -28,15 +28,13 @@ TYPED_TEST(CarryTablesProof, FailsForEveryEntryThatIsOffByOne) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   auto tables = carry_tables<Float, Width>;
-  int decisive = 0;
   for (auto& carry : tables.carry) {
     --carry;
     EXPECT_FALSE(tables.decide_as_the_rule());
     carry += 2;
-    decisive += !tables.decide_as_the_rule();
+    EXPECT_FALSE(tables.decide_as_the_rule());
     --carry;
   }
-  EXPECT_EQ(decisive, Width::steps) << "a piece without threshold has room above";
   for (auto& value : tables.value)
     for (const int change : {1, -2}) {
       value += BitsOf<Float>(change);

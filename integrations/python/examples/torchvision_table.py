@@ -34,7 +34,7 @@ from gfpq.widths import WIDTHS
 
 SIZE = 64  # of the pictures, in pixels
 NOISE = 1e-3
-SIZES = {"vit_b_16": 224, "inception_v3": 112, "r3d_18": 48}  # where a network takes no smaller ones, or takes too long
+SIZES = {"vit_b_16": 224, "inception_v3": 299, "r3d_18": 48}  # where a network takes no smaller ones, or takes too long
 NAMES = (
     "alexnet", "vgg11_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "densenet121", "squeezenet1_1",
     "googlenet", "inception_v3", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet1_0",

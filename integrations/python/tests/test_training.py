@@ -133,11 +133,14 @@ class AveragedModelTest(unittest.TestCase):
                 self.assertGreater(cosine.item(), 0.95)
 
     def test_an_average_without_buffers_says_what_it_lacks(self):
-        """Its ranges are those from when it was made: none yet."""
+        """Its ranges are those from when it was made: none yet. Newer versions of PyTorch copy the model's instead."""
         model = prepared()
         averaged, optimizer = self.averaged(model, use_buffers=False), sgd(model)
         epoch(model, optimizer, batches(2))
         averaged.update_parameters(model)
+        if any(quantizer.initialized for _, tensor, quantizer in gq.quantizers(averaged) if tensor == "data"):
+            self.assertEqual(ranges(averaged), ranges(model))
+            return
         with self.assertRaisesRegex(gfpq.NotInitializedError, "conv1.*calibrate"):
             evaluated(averaged)
         gq.calibrate(averaged, [x for x, _ in batches(2)])

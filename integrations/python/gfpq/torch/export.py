@@ -94,7 +94,8 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     with torch.no_grad():
         for name, tensor, quantizer in quantizers(twin):
             if tensor != DATA:
-                twin.get_submodule(name).quantized_weight()  # sets the Params
+                layer: Any = twin.get_submodule(name)
+                layer.quantized_weight()  # sets the Params
             if quantizer.initialized:
                 rows += [
                     parameters.row_of(name, tensor, group, param, quantizer.input_number)

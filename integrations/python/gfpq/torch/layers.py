@@ -59,7 +59,7 @@ class QuantizedLayer(Swapped):
 
 
 class _QuantizedConv(QuantizedLayer):
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self: Any, input: Tensor) -> Tensor:
         return self._conv_forward(self.quantized_input(input), self.quantized_weight(), self.bias)
 
 
@@ -78,7 +78,7 @@ class QuantizedConv3d(_QuantizedConv, nn.Conv3d):
 class _QuantizedConvTranspose(QuantizedLayer):
     _function: Callable[..., Tensor]
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self: Any, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         padding = self._output_padding(
             input, output_size, self.stride, self.padding, self.kernel_size, len(self.kernel_size), self.dilation
         )

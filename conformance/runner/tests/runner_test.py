@@ -4,6 +4,7 @@
 import ctypes
 import json
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import tempfile
 import unittest
 
 RUNNER, FAULTY_LIBRARY = sys.argv.pop(1), sys.argv.pop(1)  # a mutant whose infinities overflow
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden"
+GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "golden"
 BROKEN = ["GFPQ-SPECIAL-02", "GFPQ-SPECIAL-04"]
+PLATFORM = f"linux-{platform.machine()}"
 QUICK = "--gtest_filter=Special.*:Sample.*"
 
 
@@ -27,11 +29,17 @@ class RunnerTest(unittest.TestCase):
                              check=False)
         return run.returncode, run.stdout
 
-    def known(self, *requirements, text=None):
+    def known(self, *requirements, text=None, bound=None, **fields):
         file = self.folder / "known.json"
-        deviations = [{"requirement": requirement, "reason": "for the test"} for requirement in requirements]
-        file.write_text(text or json.dumps({"deviations": deviations}))
+        library = {"name": "gfpq", "version": self.version(), "platform": PLATFORM, **fields}
+        deviations = [{"requirement": requirement, "reason": "for the test", "bound": bound or {"checks": 10**9}}
+                      for requirement in requirements]
+        file.write_text(text or json.dumps({"library": library, "deviations": deviations}))
         return f"--known={file}"
+
+    def version(self):
+        _, output = self.run_runner("--gtest_filter=none")
+        return output.splitlines()[0].rpartition(" ")[2]
 
     def results(self, *arguments):
         """Status, and each requirement's result."""
@@ -52,7 +60,12 @@ class RunnerTest(unittest.TestCase):
         self.assert_refused("--no-such-flag", "--no-such-flag")
         self.assert_refused("cannot write", "--json=/no/such/folder/results.json")
         self.assert_refused("known.json", self.known(text="{"))
-        self.assert_refused("requirement", self.known(text='{"deviations": [{"reason": "none"}]}'))
+        self.assert_refused("library", self.known(text='{"deviations": [{"reason": "none"}]}'))
+        self.assert_refused("bound", self.known("GFPQ-SPECIAL-02", bound={"wishes": 3}))
+        self.assert_refused("this library's version is", self.known("GFPQ-SPECIAL-02", version="9.9.9"))
+        self.assert_refused("this is ", self.known("GFPQ-SPECIAL-02", platform="amiga-m68k"))
+        self.assert_refused("SHA-256", self.known("GFPQ-SPECIAL-02", sha256=["00"]))
+        self.assert_refused("--profile", "--profile=looks")
         self.assert_refused("GFPQ-NO-99", self.known("GFPQ-NO-99"))
 
     def test_refuses_damaged_golden_data(self):
@@ -71,17 +84,16 @@ class RunnerTest(unittest.TestCase):
             file.write_bytes(good)
         sums = golden / "SHA256SUMS"
         sums.write_text("".join(line for line in sums.read_text().splitlines(True) if "ladder_8" not in line))
-        status, output = self.run_runner(f"--golden={golden}", QUICK)
-        self.assertEqual(status, 1, output)
-        self.assertIn("does not list generated/ladder_8.csv", output)
+        self.assert_refused("does not list generated/ladder_8.csv", f"--golden={golden}", QUICK)
 
     def test_library_without_the_functions(self):
         ctypes.CDLL("libm.so.6")
         mapped = pathlib.Path("/proc/self/maps").read_text().split()
         status, output = self.run_runner("--library=" + next(file for file in mapped if "libm.so" in file))
         self.assertEqual(status, 1, output)
-        self.assertIn("GFPQ-THREAD-01: the test could not go on: the library does not export", output)
-        self.assertIn("does NOT compute GFPQ", output)
+        self.assertIn("GFPQ-INTERFACE-01", output)
+        self.assertIn("the library does not export", output)
+        self.assertNotIn("computes GFPQ", output)
 
     def test_expected_pass(self):
         status, results = self.results()
@@ -99,6 +111,49 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertEqual([key for key, result in results.items() if result == "expected failure"], BROKEN)
 
+    def test_worse_than_known_is_unexpected(self):
+        for bound, wanted in (({"checks": 1}, "1 are known"), ({"inputs": ["nan"]}, "not only nan"),
+                              ({"kinds": ["8 bit float"]}, "16 bit"), ({"ulp": 23}, "border")):
+            status, output = self.run_runner(QUICK, f"--library={FAULTY_LIBRARY}", self.known(*BROKEN, bound=bound))
+            self.assertEqual(status, 1, output)
+            self.assertIn("worse than the known deviation", output)
+            self.assertIn(wanted, output)
+        status, output = self.run_runner(QUICK, f"--library={FAULTY_LIBRARY}",
+                                         self.known(*BROKEN, bound={"inputs": ["infinity"]}))
+        self.assertEqual(status, 0, output)
+
+    def test_files_are_written_whole_or_not_at_all(self):
+        for option in ("--json=/dev/full", "--details=/dev/full"):
+            status, output = self.run_runner(QUICK, option)
+            self.assertEqual(status, 2, output)
+            self.assertIn("cannot write /dev/full", output)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            run = subprocess.run([RUNNER, QUICK], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("standard output", run.stderr)
+
+    def test_a_profile_alone_is_judged(self):
+        file = self.folder / "results.json"
+        status, output = self.run_runner("--profile=messages,interface", f"--json={file}")
+        self.assertEqual(status, 0, output)
+        self.assertIn("INCOMPLETE", output)
+        requirements = json.loads(file.read_text())["requirements"]
+        run = {entry["profile"] for entry in requirements if entry["result"] != "not run"}
+        self.assertEqual(run, {"messages", "interface"})
+
+    def test_results_can_be_published(self):
+        file = self.folder / "results.json"
+        self.run_runner(QUICK, f"--json={file}", f"--library={FAULTY_LIBRARY}")
+        results = json.loads(file.read_text())
+        self.assertEqual(results["schema"], "gfpq-conformance/2")
+        for digest in (results["suite"]["specification_sha256"], results["suite"]["golden_sha256"],
+                       results["library"]["sha256"]):
+            self.assertRegex(digest, "^[0-9a-f]{64}$")
+        self.assertEqual(results["machine"]["platform"], PLATFORM)
+        self.assertIn("--gtest_filter", results["suite"]["filter"])
+        finding = next(entry for entry in results["findings"] if entry["requirement"] == "GFPQ-SPECIAL-02")
+        self.assertLessEqual({"call", "input", "got", "want"}, finding["examples"][0].keys())
+
     def test_unexpected_pass(self):
         status, results = self.results(self.known("GFPQ-SPECIAL-01"))
         self.assertEqual(status, 1)
@@ -106,8 +161,8 @@ class RunnerTest(unittest.TestCase):
 
     def test_failure_tells_all(self):
         _, output = self.run_runner(f"--library={FAULTY_LIBRARY}", "--gtest_filter=Special.InfinityInApply")
-        for part in ("GFPQ-SPECIAL-02", "8 bit", "APPLY", "delta", "input inf (0x7f800000)", "got", "want", "more wrong",
-                     "does NOT compute GFPQ"):
+        for part in ("GFPQ-SPECIAL-02", "8 bit", "APPLY", "delta", "input inf (0x7f800000)", "got", "want",
+                     "does NOT compute GFPQ", "INCOMPLETE"):
             self.assertIn(part, output)
 
     def test_gtest_flags(self):

@@ -1,0 +1,186 @@
+// Fpenv: calls in whatever floating-point environment the caller has.
+#include <cfenv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "cases/everywhere.hpp"
+
+namespace conformance {
+namespace {
+
+/// What a caller may have set.
+struct Setting {
+  std::string name;
+  int rounding;
+  bool flushes_denormals, raised, trapping;
+};
+
+/// Enters a setting; as it ends, everything is as before.
+class FloatingPoint {
+public:
+  explicit FloatingPoint(const Setting& setting) {
+    std::fegetenv(&former_);
+    std::fesetenv(FE_DFL_ENV);
+    std::fesetround(setting.rounding);
+#if defined(__SSE2__)
+    if (setting.flushes_denormals)
+      _mm_setcsr(_mm_getcsr() | 0x8040); // results and inputs
+#elif defined(__aarch64__)
+    if (setting.flushes_denormals)
+      asm volatile("msr fpcr, %0" : : "r"(fpcr() | 1ull << 24));
+#endif
+#if defined(__GLIBC__)
+    if (setting.trapping)
+      feenableexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW | FE_UNDERFLOW | FE_INEXACT);
+#endif
+    if (setting.raised)
+      std::feraiseexcept(FE_ALL_EXCEPT);
+  }
+  ~FloatingPoint() { std::fesetenv(&former_); }
+  FloatingPoint(const FloatingPoint&) = delete;
+  FloatingPoint& operator=(const FloatingPoint&) = delete;
+
+private:
+#if defined(__aarch64__)
+  static unsigned long long fpcr() {
+    unsigned long long bits;
+    asm volatile("mrs %0, fpcr" : "=r"(bits));
+    return bits;
+  }
+#endif
+  std::fenv_t former_;
+};
+
+/// Values of the ladder and both sides of thresholds, with denormal numbers among them.
+template <class Float>
+std::vector<Float> delicate_numbers(int bits, int delta) {
+  using Limits = std::numeric_limits<Float>;
+  const Oracle<Float>& right = oracle<Float>(bits);
+  std::vector<Float> numbers = {Limits::denorm_min(), -Limits::denorm_min(), Limits::min() / 3, Float(0), -Float(0)};
+  for (int exponent = delta + 2; exponent <= delta + right.max_code(); exponent += right.max_code() / 120)
+    for (const Float number : {below_border(right.above_threshold(exponent)).back(), right.value(exponent),
+                               above_border(right.above_threshold(exponent)).back()}) {
+      numbers.push_back(number);
+      numbers.push_back(-number);
+    }
+  return numbers;
+}
+
+/// Makes a call under a setting; nothing but the call is under it.
+template <class Float>
+void check_call(Checks& checks, int bits, Entry entry, const Setting& setting, unsigned mode, int delta,
+                const std::vector<Float>& input, const std::vector<Float>& want) {
+  std::vector<Float> data = input;
+  GFPQ_PARAM_ST param = param_of<Float>(bits, mode == without_parameter ? 0u : mode,
+                                        mode == GFPQ_MODE_APPLY_ONLY ? delta : -oracle<Float>(bits).delta_limit());
+  GFPQ_PARAM_ST* const used = mode == without_parameter ? nullptr : &param;
+  const auto count = static_cast<unsigned>(data.size());
+  int status;
+  {
+    const FloatingPoint environment(setting);
+    status = test_run().library->quantize(Device::cpu, data.data(), count, static_cast<unsigned>(bits), used, entry);
+  }
+  const Call call{"HI_GFPQ_QuantAndDeQuant",
+                  type_name<Float>,
+                  static_cast<unsigned>(bits),
+                  name_of_mode(mode),
+                  delta,
+                  std::to_string(count) + " numbers, called with " + setting.name};
+  checks.status(call, status, GFPQ_SUCCESS);
+  if (used != nullptr)
+    checks.param(call, param, param_of<Float>(bits, mode, delta));
+  check_numbers(checks, call, input.data(), data.data(), want.data(), want.size());
+}
+
+/// Calls of all modes and several lengths under a setting.
+template <class Float>
+void check_short_tensors(Checks& checks, int bits, Entry entry, const Setting& setting) {
+  const Oracle<Float>& right = oracle<Float>(bits);
+  const auto check = [&](const std::vector<Float>& input, unsigned mode, int delta) {
+    check_call(checks, bits, entry, setting, mode, delta, input, right.quantize(input, delta));
+  };
+  for (const int delta : {-right.delta_limit() / 6, -right.max_code() / 2}) {
+    const std::vector<Float> numbers = delicate_numbers<Float>(bits, delta);
+    std::vector<Float> fitted = numbers;
+    fitted.push_back(-away_from_zero(right.smallest_maximum(delta), 64));
+    for (const unsigned mode : all_modes)
+      check(mode == GFPQ_MODE_APPLY_ONLY ? numbers : fitted, mode, delta);
+    for (std::size_t begin = 0; begin + 3 < numbers.size(); begin += 41)
+      check({numbers.begin() + static_cast<std::ptrdiff_t>(begin),
+             numbers.begin() + static_cast<std::ptrdiff_t>(begin + 3)},
+            GFPQ_MODE_APPLY_ONLY, delta);
+  }
+  // A maximum that hardware may take for zero.
+  for (const Float tiny : {std::numeric_limits<Float>::denorm_min(), std::numeric_limits<Float>::min() / 2})
+    for (const std::size_t count : {1, 50})
+      for (const unsigned mode : fitting_modes)
+        check(std::vector<Float>(count, tiny), mode, -right.delta_limit());
+}
+
+/// With threads of the library's own, if it has any.
+template <class Float>
+void check_long_tensors(Checks& checks, int bits, Entry entry, const Setting& setting) {
+  const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+  std::vector<Float> input = numbers.input, want = numbers.want;
+  check_call(checks, bits, entry, setting, GFPQ_MODE_APPLY_ONLY, numbers.delta, input, want);
+  input.back() = numbers.largest;
+  want.back() = numbers.largest_want;
+  check_call(checks, bits, entry, setting, GFPQ_MODE_UPDATE, numbers.delta, input, want);
+}
+
+const std::pair<int, const char*> roundings[] = {{FE_TONEAREST, "rounding to nearest"},
+                                                 {FE_UPWARD, "rounding upward"},
+                                                 {FE_DOWNWARD, "rounding downward"},
+                                                 {FE_TOWARDZERO, "rounding toward zero"}};
+
+CONFORMANCE_TEST(Fpenv, Rounding, "GFPQ-FPENV-01") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    for (const auto& [rounding, name] : roundings)
+      for (const bool raised : {false, true})
+        check_short_tensors<decltype(kind)>(
+            requirements["GFPQ-FPENV-01"], bits, entry,
+            {name + std::string(raised ? ", all flags raised" : ""), rounding, false, raised, false});
+  });
+}
+
+CONFORMANCE_TEST_THREADS(Fpenv, RoundingOfLongTensors, "GFPQ-FPENV-01") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    for (const auto& [rounding, name] : roundings)
+      check_long_tensors<decltype(kind)>(requirements["GFPQ-FPENV-01"], bits, entry,
+                                         {name, rounding, false, false, false});
+  });
+}
+
+CONFORMANCE_TEST(Fpenv, FlushedDenormals, "GFPQ-FPENV-02") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    for (const auto& [rounding, name] : roundings)
+      check_short_tensors<decltype(kind)>(
+          requirements["GFPQ-FPENV-02"], bits, entry,
+          {name + std::string(", denormals flushed to zero"), rounding, true, false, false});
+  });
+}
+
+#if defined(__GLIBC__)
+// Where a trap strikes, the case ends.
+CONFORMANCE_TEST(Fpenv, Traps, "GFPQ-FPENV-03") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    const Setting setting{"all exceptions trapped", FE_TONEAREST, false, false, true};
+    check_short_tensors<decltype(kind)>(requirements["GFPQ-FPENV-03"], bits, entry, setting);
+    check_long_tensors<decltype(kind)>(requirements["GFPQ-FPENV-03"], bits, entry, setting);
+  });
+}
+#else
+CONFORMANCE_TEST(Fpenv, Traps, "GFPQ-FPENV-03") { throw Skip("written for the GNU C library alone"); }
+#endif
+
+} // namespace
+} // namespace conformance

@@ -1,0 +1,113 @@
+// Memory: tensors so long that their numbers, or their bytes, do not fit into 24, 31 or 32 bits.
+#include <algorithm>
+#include <cstring>
+
+#include "cases/everywhere.hpp"
+#include "cases/system.hpp"
+
+namespace conformance {
+namespace {
+
+/// Calls on `count` numbers, of which most share memory, that end at a page that may not be touched.
+template <class Float>
+class LargeTensor {
+public:
+  LargeTensor(Checks& checks, int bits, Entry entry, std::size_t count)
+      : checks_(checks), bits_(bits), entry_(entry), count_(count), memory_(count * sizeof(Float)),
+        data_(reinterpret_cast<Float*>(memory_.begin())) {}
+
+  /// Delta comes from the number at `place`, which lies in the first or the last chunk.
+  void check(unsigned mode, std::size_t place) {
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits_);
+    for (const auto& [begin, length] : pieces())
+      std::copy_n(numbers.input.begin(), length, data_ + begin);
+    const bool fits = mode != GFPQ_MODE_APPLY_ONLY;
+    if (fits)
+      data_[place] = numbers.largest;
+    auto [param, want_param] = parameters_of<Float>(bits_, mode);
+    const int status =
+        test_run().library->quantize(Device::cpu, data_, static_cast<unsigned>(count_), static_cast<unsigned>(bits_),
+                                     mode == without_parameter ? nullptr : &param, entry_);
+    const Call call{test_run().library->function_name<Float>(Device::cpu, entry_),
+                    type_name<Float>,
+                    static_cast<unsigned>(bits_),
+                    name_of_mode(mode),
+                    numbers.delta,
+                    std::to_string(count_) + " numbers, the largest is number " + std::to_string(place)};
+    checks_.status(call, status, GFPQ_SUCCESS);
+    if (mode != without_parameter)
+      checks_.param(call, param, want_param);
+    for (const auto& [begin, length] : pieces()) {
+      std::vector<Float> input(numbers.input.begin(), numbers.input.begin() + static_cast<std::ptrdiff_t>(length));
+      std::vector<Float> want(numbers.want.begin(), numbers.want.begin() + static_cast<std::ptrdiff_t>(length));
+      if (fits && place >= begin && place < begin + length) {
+        input[place - begin] = numbers.largest;
+        want[place - begin] = numbers.largest_want;
+      }
+      check_numbers(checks_, call, input.data(), data_ + begin, want.data(), length);
+    }
+  }
+
+private:
+  static constexpr std::size_t in_chunk = RepeatedMemory::chunk / sizeof(Float);
+
+  /// The first number and the length of each piece of memory.
+  std::vector<std::pair<std::size_t, std::size_t>> pieces() const {
+    const std::size_t last = (count_ - 1) / in_chunk * in_chunk;
+    return {{0, in_chunk}, {in_chunk, in_chunk}, {last, count_ - last}};
+  }
+
+  Checks& checks_;
+  int bits_;
+  Entry entry_;
+  std::size_t count_;
+  RepeatedMemory memory_;
+  Float* data_;
+};
+
+/// All modes, the largest number at the end and at the front.
+template <class Float>
+void check_count(Checks& checks, int bits, Entry entry, std::size_t count) {
+  LargeTensor<Float> tensor(checks, bits, entry, count);
+  for (const unsigned mode : all_modes)
+    tensor.check(mode, count - 1 - mode);
+  tensor.check(GFPQ_MODE_INIT, 3);
+}
+
+CONFORMANCE_TEST(Memory, BeyondTwoToThe24th, "GFPQ-MEMORY-06") {
+  need_host_memory();
+  for_each_kind([&](auto kind, int bits) {
+    check_count<decltype(kind)>(requirements["GFPQ-MEMORY-06"], bits, Entry::cpp, (1u << 24) + 1027);
+  });
+}
+
+void need_time() {
+  need_host_memory();
+  if (!test_run().thorough)
+    throw Skip("takes minutes: run with --thorough");
+}
+
+CONFORMANCE_TEST(Memory, BeyondTwoToThe31stBytes, "GFPQ-MEMORY-12") {
+  need_time();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    check_count<Float>(requirements["GFPQ-MEMORY-12"], bits, entry, (std::size_t(1) << 31) / sizeof(Float) + 1027);
+    check_count<Float>(requirements["GFPQ-MEMORY-12"], bits, entry, (std::size_t(1) << 32) / sizeof(Float) + 1027);
+  });
+}
+
+CONFORMANCE_TEST(Memory, BeyondTwoToThe31stNumbers, "GFPQ-MEMORY-12") {
+  need_time();
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    // One width of each type at each length: the lengths are what may go wrong.
+    const bool is_first = offered_widths<Float>().front() == bits;
+    const std::size_t count = is_first ? (std::size_t(1) << 31) + 1027 : 0xFFFFFFFF;
+    LargeTensor<Float> tensor(requirements["GFPQ-MEMORY-12"], bits, Entry::cpp, count);
+    tensor.check(GFPQ_MODE_APPLY_ONLY, 0);
+    tensor.check(is_first ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE, count - 1);
+  });
+}
+
+} // namespace
+} // namespace conformance

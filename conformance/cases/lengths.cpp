@@ -1,0 +1,171 @@
+// Memory, Delta: tensors of many lengths, whole, and nothing beside them touched.
+#include <algorithm>
+#include <set>
+
+#include "cases/everywhere.hpp"
+
+namespace conformance {
+namespace {
+
+template <class Float>
+typename GuardedCalls<Float>::Judges judges(Requirements& requirements, const char* results) {
+  return {requirements[results], requirements["GFPQ-MEMORY-04"], requirements["GFPQ-MEMORY-05"]};
+}
+
+/// A call that applies delta, and one that finds it; the second's mode, and the page beside the tensor, alternate.
+template <class Float>
+void check_length(GuardedCalls<Float>& calls, std::size_t count) {
+  const bool at_front = count % 5 == 0;
+  calls.check(count, GFPQ_MODE_APPLY_ONLY, at_front);
+  calls.check(count, fitting_modes[count % std::size(fitting_modes)], at_front);
+  if (count % 7 == 0)
+    calls.check(count, fitting_modes[count % std::size(fitting_modes)], !at_front);
+}
+
+CONFORMANCE_TEST(Memory, ShortLengths, "GFPQ-MEMORY-01", "GFPQ-MEMORY-04", "GFPQ-MEMORY-05") {
+  need_host_memory();
+  for_each_kind([&](auto kind, int bits) {
+    GuardedCalls<decltype(kind)> calls(bits, Entry::cpp, 1200, judges<decltype(kind)>(requirements, "GFPQ-MEMORY-01"));
+    for (std::size_t count = 0; count <= 1200; ++count)
+      check_length(calls, count);
+  });
+}
+
+/// Around the powers of two and around the multiples of 4096, where libraries end a chunk or a thread's part.
+std::set<std::size_t> lengths_around_chunks() {
+  std::set<std::size_t> lengths;
+  for (std::size_t power = 1024; power <= 1u << 20; power *= 2)
+    for (const std::size_t length : {power - 3, power - 1, power, power + 1, power + 2})
+      lengths.insert(length);
+  for (std::size_t chunks = 1; chunks <= 64; ++chunks)
+    for (const std::size_t length : {4096 * chunks - 1, 4096 * chunks, 4096 * chunks + 1})
+      lengths.insert(length);
+  return lengths;
+}
+
+CONFORMANCE_TEST(Memory, LengthsAroundChunks, "GFPQ-MEMORY-02", "GFPQ-MEMORY-04", "GFPQ-MEMORY-05") {
+  need_host_memory();
+  for_each_kind([&](auto kind, int bits) {
+    GuardedCalls<decltype(kind)> calls(bits, Entry::cpp, (1u << 20) + 2,
+                                       judges<decltype(kind)>(requirements, "GFPQ-MEMORY-02"));
+    for (const std::size_t count : lengths_around_chunks())
+      check_length(calls, count);
+  });
+}
+
+CONFORMANCE_TEST(Memory, EveryRemainder, "GFPQ-MEMORY-02", "GFPQ-MEMORY-04", "GFPQ-MEMORY-05") {
+  need_host_memory();
+  for_each_kind([&](auto kind, int bits) {
+    GuardedCalls<decltype(kind)> calls(bits, Entry::cpp, 16384, judges<decltype(kind)>(requirements, "GFPQ-MEMORY-02"));
+    for (std::size_t count = 8193; count <= 8192 + 4096; ++count)
+      check_length(calls, count);
+  });
+}
+
+CONFORMANCE_TEST(Memory, SampledLengths, "GFPQ-MEMORY-02", "GFPQ-MEMORY-04", "GFPQ-MEMORY-05") {
+  need_host_memory();
+  const int samples = test_run().thorough ? 3000 : 150;
+  for_each_kind([&](auto kind, int bits) {
+    GuardedCalls<decltype(kind)> calls(bits, Entry::cpp, 100000,
+                                       judges<decltype(kind)>(requirements, "GFPQ-MEMORY-02"));
+    std::mt19937_64 random(7);
+    for (int i = 0; i < samples; ++i) {
+      const std::size_t count = 1201 + random() % (100000 - 1201);
+      for (const unsigned mode : all_modes)
+        for (const bool at_front : {false, true})
+          calls.check(count, mode, at_front);
+    }
+  });
+}
+
+/// The delta that the largest number asks for, wherever it stands among smaller ones.
+template <class Float>
+class MaximumAnywhere {
+public:
+  MaximumAnywhere(Checks& checks, int bits, std::size_t count)
+      : checks_(checks), bits_(bits), small_(Float(0.25)), large_(Float(77.7)), input_(count, small_) {
+    const Oracle<Float>& right = oracle<Float>(bits);
+    delta_ = right.delta({large_});
+    small_want_ = right.quantize(small_, delta_);
+    large_want_ = right.quantize(large_, delta_);
+    want_.assign(count, small_want_);
+  }
+
+  void check(std::size_t place, unsigned mode) {
+    const Float sign = place % 2 == 0 ? Float(1) : Float(-1);
+    input_[place] = sign * large_;
+    want_[place] = sign * large_want_;
+    GFPQ_PARAM_ST param = param_of<Float>(bits_, mode == without_parameter ? 0u : mode, delta_ - 100);
+    const GFPQ_PARAM_ST want_param = param_of<Float>(bits_, param.mode, delta_);
+    const Call call{"HI_GFPQ_QuantAndDeQuant",
+                    type_name<Float>,
+                    static_cast<unsigned>(bits_),
+                    name_of_mode(mode),
+                    delta_,
+                    "the largest is number " + std::to_string(place) + " of " + std::to_string(input_.size())};
+    const Outcome<Float> outcome =
+        quantize(input_, static_cast<unsigned>(bits_), mode == without_parameter ? nullptr : &param);
+    checks_.status(call, outcome.status, GFPQ_SUCCESS);
+    if (mode != without_parameter)
+      checks_.param(call, param, want_param);
+    check_numbers(checks_, call, input_.data(), outcome.data.data(), want_.data(), want_.size());
+    input_[place] = small_;
+    want_[place] = small_want_;
+  }
+
+private:
+  Checks& checks_;
+  int bits_, delta_ = 0;
+  Float small_, large_, small_want_ = 0, large_want_ = 0;
+  std::vector<Float> input_, want_;
+};
+
+CONFORMANCE_TEST(Delta, MaximumAnywhere, "GFPQ-DELTA-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    Checks& checks = requirements["GFPQ-DELTA-08"];
+    for (const std::size_t count : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 1100}) {
+      MaximumAnywhere<Float> maximum(checks, bits, count);
+      for (std::size_t place = 0; place < count; ++place)
+        for (const unsigned mode : fitting_modes)
+          maximum.check(place, mode);
+    }
+  });
+}
+
+/// Both ends of a tensor, and both sides of where chunks of 4096 begin.
+std::set<std::size_t> places_around_chunks(std::size_t count) {
+  std::set<std::size_t> places;
+  for (std::size_t i = 0; i < 100; ++i) {
+    places.insert(i);
+    places.insert(count - 1 - i);
+    places.insert(4096 + i); // any place behind a border
+  }
+  for (std::size_t chunk = 4096; chunk + 1 < count; chunk += 4096)
+    for (const std::size_t place : {chunk - 1, chunk, chunk + 1})
+      places.insert(place);
+  return places;
+}
+
+CONFORMANCE_TEST(Delta, MaximumAnywhereInLongTensors, "GFPQ-DELTA-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    Checks& checks = requirements["GFPQ-DELTA-08"];
+    MaximumAnywhere<Float> medium(checks, bits, 40009);
+    for (const std::size_t place : places_around_chunks(40009))
+      for (const unsigned mode : fitting_modes)
+        medium.check(place, mode);
+    std::mt19937_64 random(3);
+    for (const std::size_t count : {std::size_t(300007), std::size_t(1u << 21) + 5}) {
+      MaximumAnywhere<Float> large(checks, bits, count);
+      std::vector<std::size_t> places = {0, 1, count / 2, count - 17, count - 2, count - 1, 65536, 3 * 65536};
+      for (int i = 0; i < (test_run().thorough ? 500 : 4); ++i)
+        places.push_back(random() % count);
+      for (std::size_t i = 0; i < places.size(); ++i)
+        large.check(places[i], fitting_modes[i % std::size(fitting_modes)]);
+    }
+  });
+}
+
+} // namespace
+} // namespace conformance

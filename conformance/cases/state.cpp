@@ -1,0 +1,267 @@
+// State, Memory: what one call leaves to the next, and to a forked child: nothing.
+#include <cstring>
+
+#include "cases/everywhere.hpp"
+#include "cases/system.hpp"
+
+namespace conformance {
+namespace {
+
+/// A call that is refused: `data` is null, or width, mode or block are bad.
+struct BadCall {
+  const char* what;
+  bool is_data_null;
+  unsigned bits;
+  unsigned mode;
+  unsigned char fill; ///< the block's bytes
+};
+constexpr BadCall bad_calls[] = {{"null data", true, 0, GFPQ_MODE_INIT, 0},
+                                 {"a bad bit width", false, 9, GFPQ_MODE_INIT, 0},
+                                 {"an unknown mode", false, 0, 7, 0},
+                                 {"an unset block in APPLY", false, 0, GFPQ_MODE_APPLY_ONLY, 0},
+                                 {"a damaged block in UPDATE", false, 0, GFPQ_MODE_UPDATE, 0x5A}};
+
+template <class Float>
+void make_bad_call(const BadCall& bad, int bits, Entry entry) {
+  Float data[] = {1, -2, 3};
+  GFPQ_PARAM_ST param{bad.mode, {}};
+  std::memset(param.buf, bad.fill, sizeof param.buf);
+  test_run().library->quantize(Device::cpu, bad.is_data_null ? nullptr : data, 3,
+                               bad.bits != 0 ? bad.bits : static_cast<unsigned>(bits), &param, entry);
+}
+
+CONFORMANCE_TEST(State, AfterErrors, "GFPQ-STATE-01") {
+  need_host_memory();
+  Checks& checks = requirements["GFPQ-STATE-01"];
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const std::vector<Float> input = numbers_in_range<Float>(bits, 33, 100);
+    for (const BadCall& bad : bad_calls)
+      for (const unsigned mode : all_modes) {
+        make_bad_call<Float>(bad, bits, entry);
+        for (int call = 1; call <= 2; ++call) {
+          const std::string note = "call " + std::to_string(call) + " after " + bad.what;
+          if (mode == GFPQ_MODE_APPLY_ONLY) {
+            check_apply(checks, bits, 33, input, note);
+          } else {
+            GFPQ_PARAM_ST param = param_of<Float>(bits, mode == without_parameter ? 0u : mode, -300);
+            check_fit(checks, bits, mode == without_parameter ? nullptr : &param, input, note);
+          }
+        }
+      }
+  });
+}
+
+/// Many calls on a few numbers; all results are compared.
+template <class Float>
+void make_calls(Checks& checks, int bits, Entry entry, int first, int last) {
+  const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+  const Library& library = *test_run().library;
+  Float data[12];
+  int wrong = 0, first_wrong = 0;
+  for (int call = first; call < last; ++call) {
+    const unsigned mode = all_modes[call % 4];
+    const std::size_t count = 1 + static_cast<std::size_t>(call % 12), begin = static_cast<std::size_t>(call % 1000);
+    std::copy_n(numbers.input.begin() + static_cast<std::ptrdiff_t>(begin), count, data);
+    const bool fits = mode != GFPQ_MODE_APPLY_ONLY;
+    if (fits)
+      data[0] = numbers.largest;
+    auto [param, want_param] = parameters_of<Float>(bits, mode);
+    const int status = library.quantize(Device::cpu, data, static_cast<unsigned>(count), static_cast<unsigned>(bits),
+                                        mode == without_parameter ? nullptr : &param, entry);
+    const std::size_t skipped = fits ? 1 : 0;
+    const bool right =
+        status == GFPQ_SUCCESS && (!fits || bits_of(data[0]) == bits_of(numbers.largest_want)) &&
+        std::memcmp(data + skipped, numbers.want.data() + begin + skipped, (count - skipped) * sizeof(Float)) == 0 &&
+        (mode == without_parameter || std::memcmp(&param, &want_param, sizeof param) == 0);
+    if (!right && wrong++ == 0)
+      first_wrong = call;
+  }
+  checks.that(wrong == 0, [&] {
+    return Call{library.function_name<Float>(Device::cpu, entry), type_name<Float>, static_cast<unsigned>(bits)}
+               .describe() +
+           ": " + std::to_string(wrong) + " of " + std::to_string(last) + " calls are wrong, the first is number " +
+           std::to_string(first_wrong);
+  });
+}
+
+/// What the process holds more than before, where it is too much.
+std::string growth(const Resources& before, const Resources& after) {
+  constexpr std::size_t allowed_bytes = 1u << 20, allowed_address_bytes = 64u << 20;
+  std::string text;
+  const auto compare = [&](std::size_t from, std::size_t to, std::size_t allowed, const char* what) {
+    if (to > from + allowed)
+      text += " " + std::to_string(to - from) + " " + what;
+  };
+  compare(before.heap_bytes, after.heap_bytes, allowed_bytes, "bytes from malloc");
+  compare(before.resident_bytes, after.resident_bytes, allowed_bytes, "bytes of memory");
+  compare(before.address_bytes, after.address_bytes, allowed_address_bytes, "bytes of address space");
+  compare(before.open_files, after.open_files, 0, "open files");
+  compare(before.threads, after.threads, 0, "threads");
+  return text;
+}
+
+CONFORMANCE_TEST(State, ManyCalls, "GFPQ-STATE-02", "GFPQ-MEMORY-11") {
+  need_host_memory();
+  constexpr int warm_up = 2000, calls = 100'000;
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    make_calls<Float>(requirements["GFPQ-STATE-02"], bits, entry, 0, warm_up);
+    const std::optional<Resources> before = resources_in_use();
+    make_calls<Float>(requirements["GFPQ-STATE-02"], bits, entry, warm_up, calls);
+    const std::optional<Resources> after = resources_in_use();
+    const std::string grown = before && after ? growth(*before, *after) : "";
+    requirements["GFPQ-MEMORY-11"].that(grown.empty(), [&] {
+      return Call{test_run().library->function_name<Float>(Device::cpu, entry), type_name<Float>,
+                  static_cast<unsigned>(bits)}
+                 .describe() +
+             ": after " + std::to_string(calls - warm_up) + " more calls the process holds" + grown + " more";
+    });
+  });
+}
+
+CONFORMANCE_TEST(State, ManyErrorsAndLargeCalls, "GFPQ-MEMORY-11") {
+  need_host_memory();
+  const auto check = [&](const std::string& what, int warm_up, int calls, auto call) {
+    for (int i = 0; i < warm_up; ++i)
+      call();
+    const std::optional<Resources> before = resources_in_use();
+    for (int i = 0; i < calls; ++i)
+      call();
+    const std::optional<Resources> after = resources_in_use();
+    const std::string grown = before && after ? growth(*before, *after) : "";
+    requirements["GFPQ-MEMORY-11"].that(grown.empty(), [&] {
+      return "after " + std::to_string(calls) + " more calls with " + what + " the process holds" + grown + " more";
+    });
+  };
+  for_each_type([&](auto kind) {
+    using Float = decltype(kind);
+    const int bits = offered_widths<Float>().front();
+    for (const BadCall& bad : bad_calls)
+      check(bad.what, 500, 20000, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+    std::vector<Float> data = numbers.input;
+    data.insert(data.end(), numbers.input.begin(), numbers.input.end());
+    check("a long tensor", 5, 100, [&] {
+      test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(data.size()),
+                                   static_cast<unsigned>(bits), nullptr);
+    });
+  });
+}
+
+/// What is wrong with calls of all kinds, in words; empty where nothing is.
+std::string wrong_calls() {
+  Checks checks("GFPQ-STATE-03");
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    make_calls<Float>(checks, bits, entry, 0, 40);
+    make_bad_call<Float>(bad_calls[1], bits, entry);
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+    GFPQ_PARAM_ST param = param_of<Float>(bits, GFPQ_MODE_APPLY_ONLY, numbers.delta);
+    const Call call{"HI_GFPQ_QuantAndDeQuant",
+                    type_name<Float>,
+                    static_cast<unsigned>(bits),
+                    "APPLY",
+                    numbers.delta,
+                    "a long tensor"};
+    std::vector<Float> data = numbers.input;
+    const int status = test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(data.size()),
+                                                    static_cast<unsigned>(bits), &param, entry);
+    checks.status(call, status, GFPQ_SUCCESS);
+    check_numbers(checks, call, numbers.input.data(), data.data(), numbers.want.data(), data.size());
+  });
+  return checks.finding("").describe();
+}
+
+CONFORMANCE_TEST_THREADS(State, ForkedChild, "GFPQ-STATE-03") {
+  need_host_memory();
+  constexpr unsigned seconds = 60;
+  Checks& checks = requirements["GFPQ-STATE-03"];
+  const std::string in_parent = wrong_calls(); // whatever a library starts at its first calls has started now
+  checks.that(in_parent.empty(), [&] { return "before the fork: " + in_parent; });
+  for (int round = 0; round < 2; ++round) {
+    const std::string in_child = run_in_child(wrong_calls, seconds);
+    checks.that(in_child.empty(), [&] { return "in a forked child: " + in_child; });
+  }
+  const std::string afterwards = wrong_calls();
+  checks.that(afterwards.empty(), [&] { return "in the parent after the forks: " + afterwards; });
+}
+
+CONFORMANCE_TEST(State, SameMemoryOtherNumbers, "GFPQ-STATE-04") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const Oracle<Float>& right = oracle<Float>(bits);
+    Checks& checks = requirements["GFPQ-STATE-04"];
+    std::vector<Float> data(777);
+    GFPQ_PARAM_ST param{};
+    for (int round = 0; round < 60; ++round) {
+      // The first number, the last and all but one between are the same each time.
+      std::vector<Float> input(data.size(), Float(0.3));
+      input[100 + static_cast<std::size_t>(round)] = at_safe_distance(bits, static_cast<Float>(1 + round % 7 * 3.3));
+      const unsigned mode = round % 3 == 2 ? GFPQ_MODE_APPLY_ONLY : GFPQ_MODE_INIT;
+      const int delta = mode == GFPQ_MODE_INIT ? right.delta(input) : -55 - round;
+      if (mode == GFPQ_MODE_APPLY_ONLY)
+        param = param_of<Float>(bits, mode, delta);
+      param.mode = mode;
+      data = input;
+      const Call call{test_run().library->function_name<Float>(Device::cpu, entry),
+                      type_name<Float>,
+                      static_cast<unsigned>(bits),
+                      name_of_mode(mode),
+                      delta,
+                      "the same address and length as the call before, other numbers"};
+      checks.status(call,
+                    test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(data.size()),
+                                                 static_cast<unsigned>(bits), &param, entry),
+                    GFPQ_SUCCESS);
+      checks.param(call, param, param_of<Float>(bits, mode, delta));
+      checks.tensor(call, input, data, right.quantize(input, delta));
+    }
+  });
+}
+
+CONFORMANCE_TEST_THREADS(State, SmallStack, "GFPQ-MEMORY-10") {
+  need_host_memory();
+  Checks& checks = requirements["GFPQ-MEMORY-10"];
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+    const auto check = [&](std::size_t count, unsigned mode) {
+      std::vector<Float> data(numbers.input.begin(), numbers.input.begin() + static_cast<std::ptrdiff_t>(count));
+      std::vector<Float> want(numbers.want.begin(), numbers.want.begin() + static_cast<std::ptrdiff_t>(count));
+      if (mode != GFPQ_MODE_APPLY_ONLY) {
+        data[count / 2] = numbers.largest;
+        want[count / 2] = numbers.largest_want;
+      }
+      const std::vector<Float> input = data;
+      auto [param, want_param] = parameters_of<Float>(bits, mode);
+      GFPQ_PARAM_ST* const used = mode == without_parameter ? nullptr : &param;
+      int status = 0;
+      run_on_stack_of(64 * 1024, [&] {
+        status = test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(count),
+                                              static_cast<unsigned>(bits), used, entry);
+      });
+      const Call call{test_run().library->function_name<Float>(Device::cpu, entry),
+                      type_name<Float>,
+                      static_cast<unsigned>(bits),
+                      name_of_mode(mode),
+                      numbers.delta,
+                      std::to_string(count) + " numbers, on a stack of 64 KiB"};
+      checks.status(call, status, GFPQ_SUCCESS);
+      if (used != nullptr)
+        checks.param(call, param, want_param);
+      check_numbers(checks, call, input.data(), data.data(), want.data(), count);
+    };
+    for (const std::size_t count : {1, 100, 5000, 60000, 1 << 20})
+      for (const unsigned mode : all_modes)
+        check(count, mode);
+    run_on_stack_of(64 * 1024, [&] {
+      for (const BadCall& bad : bad_calls)
+        make_bad_call<Float>(bad, bits, entry);
+    });
+  });
+}
+
+} // namespace
+} // namespace conformance

@@ -1,0 +1,51 @@
+// What cases ask of the operating system, and some systems lack: system_posix.cpp and system_windows.cpp.
+#ifndef GFPQ_CONFORMANCE_CASES_SYSTEM_HPP
+#define GFPQ_CONFORMANCE_CASES_SYSTEM_HPP
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace conformance {
+
+/// Lets pages be read, but not written.
+void set_read_only(void* pages, std::size_t bytes);
+
+/// Runs `work` on a thread with a stack of so many bytes.
+void run_on_stack_of(std::size_t bytes, const std::function<void()>& work);
+
+/// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within
+/// `seconds`. Throws Skip where processes cannot be forked.
+std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);
+
+/// What the process holds, as far as the system tells.
+struct Resources {
+  std::size_t heap_bytes; ///< that are allocated; 0 where the C library does not tell
+  std::size_t resident_bytes, address_bytes, open_files, threads;
+};
+std::optional<Resources> resources_in_use();
+
+/// `bytes` of address space on a few MiB of memory. The first and the last `chunk` bytes have memory of their own, and
+/// every chunk between the same: what is written to one is in all. Behind them is a page that may not be touched.
+class RepeatedMemory {
+public:
+  static constexpr std::size_t chunk = std::size_t(4) << 20;
+
+  /// Throws Skip where the system does not give that much address space, or knows no such mappings.
+  explicit RepeatedMemory(std::size_t bytes);
+  ~RepeatedMemory();
+  RepeatedMemory(const RepeatedMemory&) = delete;
+  RepeatedMemory& operator=(const RepeatedMemory&) = delete;
+
+  char* begin() const { return begin_; }
+  char* end() const { return begin_ + bytes_; }
+
+private:
+  std::size_t bytes_, mapped_;
+  char* begin_;
+};
+
+} // namespace conformance
+
+#endif

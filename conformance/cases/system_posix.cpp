@@ -1,0 +1,140 @@
+#include <dlfcn.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "cases/system.hpp"
+#include "runner/case.hpp"
+#include "runner/environment.hpp"
+
+namespace conformance {
+
+void set_read_only(void* pages, std::size_t bytes) { mprotect(pages, bytes, PROT_READ); }
+
+void run_on_stack_of(std::size_t bytes, const std::function<void()>& work) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  const auto call = [](void* function) -> void* {
+    (*static_cast<const std::function<void()>*>(function))();
+    return nullptr;
+  };
+  void* const argument = const_cast<std::function<void()>*>(&work);
+  const bool started =
+      pthread_attr_setstacksize(&attributes, bytes) == 0 && pthread_create(&thread, &attributes, call, argument) == 0;
+  pthread_attr_destroy(&attributes);
+  if (!started)
+    throw std::runtime_error("no thread with a stack of " + std::to_string(bytes) + " bytes can be started");
+  pthread_join(thread, nullptr);
+}
+
+std::string run_in_child(const std::function<std::string()>& work, unsigned seconds) {
+  int ends[2];
+  if (pipe(ends) != 0)
+    throw std::runtime_error("no pipe can be made");
+  const pid_t child = fork();
+  if (child < 0)
+    throw std::runtime_error("no process can be forked");
+  if (child == 0) {
+    environment_guard()->adopt_process();
+    const std::string text = work();
+    const bool written = write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    _exit(written ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string text;
+  pollfd readable{ends[0], POLLIN, 0};
+  bool in_time = true;
+  for (ssize_t size = 1; size > 0;) {
+    in_time = poll(&readable, 1, static_cast<int>(seconds * 1000)) > 0;
+    if (!in_time) {
+      kill(child, SIGKILL);
+      break;
+    }
+    char buffer[4096];
+    size = read(ends[0], buffer, sizeof buffer);
+    text.append(buffer, size > 0 ? static_cast<std::size_t>(size) : 0);
+  }
+  close(ends[0]);
+  int status;
+  waitpid(child, &status, 0);
+  if (!in_time)
+    return "the child did not end within " + std::to_string(seconds) + " seconds";
+  if (WIFSIGNALED(status))
+    return "the child ended by signal " + std::to_string(WTERMSIG(status)) + " " + text;
+  if (WEXITSTATUS(status) != 0)
+    return "the child ended with status " + std::to_string(WEXITSTATUS(status)) + " " + text;
+  return text;
+}
+
+namespace {
+
+/// What malloc has given out, by the GNU C library's own count, which older versions do not have.
+std::size_t heap_in_use() {
+  struct Info { // mallinfo2
+    std::size_t arena, free_chunks, fast_chunks, mapped_blocks, mapped_bytes, unused, fast_bytes, used_bytes,
+        free_bytes, top;
+  };
+  using Function = Info();
+  static auto* const count = reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, "mallinfo2"));
+  if (count == nullptr)
+    return 0;
+  const Info info = count();
+  return info.used_bytes + info.mapped_bytes;
+}
+
+} // namespace
+
+std::optional<Resources> resources_in_use() {
+#ifdef __GLIBC__
+  malloc_trim(0); // so that what is allocated from now on is seen as resident
+#endif
+  std::ifstream pages("/proc/self/statm");
+  std::size_t address, resident;
+  if (!(pages >> address >> resident))
+    return std::nullopt;
+  const auto entries = [](const char* folder) {
+    using Iterator = std::filesystem::directory_iterator;
+    return static_cast<std::size_t>(std::distance(Iterator(folder), Iterator()));
+  };
+  return Resources{heap_in_use(), resident * page_size(), address * page_size(), entries("/proc/self/fd"),
+                   entries("/proc/self/task")};
+}
+
+RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(bytes + page_size()) {
+#ifdef __linux__
+  void* const all = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (all == MAP_FAILED)
+    throw Skip("this system does not give " + std::to_string(bytes >> 20) + " MiB of address space");
+  begin_ = static_cast<char*>(all);
+  const int file = memfd_create("tensor", 0);
+  bool whole = file >= 0 && ftruncate(file, 3 * chunk) == 0;
+  for (std::size_t at = 0; whole && at < bytes; at += chunk) {
+    const std::size_t length = std::min(chunk, bytes - at);
+    const std::size_t which = at == 0 ? 0 : at + length < bytes ? 1 : 2;
+    whole = mmap(begin_ + at, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+                 static_cast<off_t>(which * chunk)) != MAP_FAILED;
+  }
+  if (file >= 0)
+    close(file);
+  if (!whole) {
+    munmap(begin_, mapped_);
+    throw Skip("this system does not map one piece of memory so often");
+  }
+#else
+  throw Skip("memory that is mapped again and again is written for Linux alone");
+#endif
+}
+
+RepeatedMemory::~RepeatedMemory() { munmap(begin_, mapped_); }
+
+} // namespace conformance

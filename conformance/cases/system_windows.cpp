@@ -1,0 +1,40 @@
+#include <windows.h>
+
+#include <stdexcept>
+
+#include "cases/system.hpp"
+#include "runner/case.hpp"
+
+namespace conformance {
+
+void set_read_only(void* pages, std::size_t bytes) {
+  DWORD former;
+  VirtualProtect(pages, bytes, PAGE_READONLY, &former);
+}
+
+void run_on_stack_of(std::size_t bytes, const std::function<void()>& work) {
+  const auto call = [](void* function) -> DWORD {
+    (*static_cast<const std::function<void()>*>(function))();
+    return 0;
+  };
+  const HANDLE thread = CreateThread(nullptr, bytes, call, const_cast<std::function<void()>*>(&work),
+                                     STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  if (thread == nullptr)
+    throw std::runtime_error("no thread with a stack of " + std::to_string(bytes) + " bytes can be started");
+  WaitForSingleObject(thread, INFINITE);
+  CloseHandle(thread);
+}
+
+std::string run_in_child(const std::function<std::string()>&, unsigned) {
+  throw Skip("Windows does not fork processes");
+}
+
+std::optional<Resources> resources_in_use() { return std::nullopt; }
+
+RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(0), begin_(nullptr) {
+  throw Skip("memory that is mapped again and again is written for Linux alone");
+}
+
+RepeatedMemory::~RepeatedMemory() = default;
+
+} // namespace conformance

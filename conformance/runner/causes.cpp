@@ -1,0 +1,146 @@
+#include "runner/causes.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <set>
+
+#include "runner/diagnosis.hpp"
+
+namespace conformance {
+namespace {
+
+constexpr std::uint32_t numbers = value_symptom | border_symptom | code_symptom | zero_symptom | sign_symptom |
+                                  minus_zero_symptom | nan_symptom | infinity_symptom | denormal_symptom |
+                                  unchanged_symptom;
+
+/// What a fault that shows one symptom may show elsewhere.
+std::uint32_t brings(std::uint32_t symptoms) {
+  struct Consequence {
+    std::uint32_t symptom, brings;
+  };
+  constexpr std::uint32_t wrong_code = code_symptom | border_symptom | zero_symptom | unchanged_symptom | value_symptom;
+  constexpr Consequence consequences[] = {
+      {block_symptom, numbers | refused_symptom | delta_symptom},
+      {delta_symptom, wrong_code | block_symptom},
+      {refused_symptom, block_symptom | delta_symptom},
+      {error_symptom, accepted_symptom},
+      {accepted_symptom, error_symptom | numbers | block_symptom | delta_symptom},
+      {code_symptom, wrong_code},
+      {border_symptom, code_symptom | zero_symptom},
+      {unchanged_symptom, wrong_code},
+      {nan_symptom, delta_symptom | wrong_code},
+      {infinity_symptom, delta_symptom | wrong_code},
+      {denormal_symptom, delta_symptom | zero_symptom | value_symptom},
+  };
+  std::uint32_t all = symptoms | (symptoms != 0 ? other_symptom : 0u);
+  for (const Consequence& consequence : consequences)
+    if ((symptoms & consequence.symptom) != 0)
+      all |= consequence.brings;
+  return all;
+}
+
+std::string area_of(const std::string& id) { return id.substr(5, id.rfind('-') - 5); }
+
+/// The more basic of two requirements in what concerns numbers, or anything else, has the lower rank.
+std::size_t rank(const std::string& id, bool of_numbers) {
+  static const char* const order_of_numbers[] = {"ENV",     "LADDER", "ROUND", "CLAMP", "ZERO",
+                                                 "SPECIAL", "DELTA",  "PARAM", "MODE"};
+  static const char* const order_of_calls[] = {"ENV",    "INTERFACE", "PARAM", "ERROR", "DELTA",  "MODE",
+                                               "LADDER", "ROUND",     "CLAMP", "ZERO",  "SPECIAL"};
+  const auto place = [&](const auto& order) {
+    return static_cast<std::size_t>(std::find(std::begin(order), std::end(order), area_of(id)) - std::begin(order));
+  };
+  const std::size_t area = of_numbers ? place(order_of_numbers) : place(order_of_calls);
+  std::size_t in_page = 0;
+  while (in_page < specification().size() && specification()[in_page].id != id)
+    ++in_page;
+  return area * 1000 + in_page;
+}
+
+/// What a requirement needs, and what those need.
+std::set<std::string> all_needs(const std::string& id) {
+  std::set<std::string> found;
+  std::vector<std::string> open = requirement(id).needs;
+  while (!open.empty()) {
+    const std::string next = open.back();
+    open.pop_back();
+    if (found.insert(next).second)
+      for (const std::string& need : requirement(next).needs)
+        open.push_back(need);
+  }
+  found.erase(id);
+  return found;
+}
+
+std::uint32_t symptoms_of(const RequirementResult& result, const std::string& kind) {
+  std::uint32_t symptoms = 0;
+  for (const auto& [name, count] : result.finding.kinds)
+    if (name == kind || name.empty() || kind.empty())
+      symptoms |= count.symptoms;
+  return symptoms;
+}
+
+} // namespace
+
+std::vector<Cause> find_causes(const std::vector<RequirementResult>& results) {
+  std::vector<const RequirementResult*> failing;
+  for (const RequirementResult& result : results)
+    if (result.verdict == Verdict::unexpected_failure)
+      failing.push_back(&result);
+  std::sort(failing.begin(), failing.end(), [](const RequirementResult* a, const RequirementResult* b) {
+    return rank(a->requirement->id, false) < rank(b->requirement->id, false);
+  });
+
+  std::vector<Cause> causes;
+  std::vector<std::pair<const RequirementResult*, std::string>> followers; // and what each follows from
+  for (const RequirementResult* result : failing) {
+    const std::string& id = result->requirement->id;
+    const std::set<std::string> needs = all_needs(id);
+    std::string root;
+    bool explained = true;
+    for (const auto& [kind, count] : result->finding.kinds)
+      for (std::uint32_t symptom = 1; symptom != 0 && symptom <= count.symptoms; symptom <<= 1) {
+        if ((count.symptoms & symptom) == 0)
+          continue;
+        const bool of_numbers = (symptom & numbers) != 0;
+        bool found = false;
+        for (const RequirementResult* basic : failing) {
+          const std::string& basic_id = basic->requirement->id;
+          if (basic == result || needs.count(basic_id) == 0 || rank(basic_id, of_numbers) > rank(id, of_numbers) ||
+              (brings(symptoms_of(*basic, kind)) & symptom) == 0)
+            continue;
+          found = true;
+          if (root.empty())
+            root = basic_id;
+          break;
+        }
+        explained = explained && found;
+      }
+    if (explained && !root.empty())
+      followers.emplace_back(result, root);
+    else
+      causes.push_back({result, {}});
+  }
+  for (auto& [follower, root] : followers) {
+    // A root may itself follow from another.
+    for (std::size_t step = 0; step < followers.size(); ++step) {
+      const auto further = std::find_if(followers.begin(), followers.end(), [&root = root](const auto& other) {
+        return other.first->requirement->id == root;
+      });
+      if (further == followers.end())
+        break;
+      root = further->second;
+    }
+    const auto cause = std::find_if(causes.begin(), causes.end(), [&root = root](const Cause& candidate) {
+      return candidate.result->requirement->id == root;
+    });
+    if (cause != causes.end())
+      cause->followers.push_back(follower->requirement->id);
+    else
+      causes.push_back({follower, {}}); // each would follow from the other
+  }
+  return causes;
+}
+
+} // namespace conformance

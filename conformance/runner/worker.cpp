@@ -1,0 +1,269 @@
+#include "runner/worker.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+
+#include "oracle/golden.hpp"
+#include "oracle/sha256.hpp"
+#include "runner/case.hpp"
+#include "runner/environment.hpp"
+#include "runner/gpu_memory.hpp"
+#include "runner/platform.hpp"
+
+namespace conformance {
+namespace {
+
+/// The first lines of what the library printed.
+std::string shorten(const std::string& output) {
+  constexpr int max_lines = 3;
+  std::istringstream stream(output);
+  std::string text;
+  int lines = 0;
+  for (std::string line; std::getline(stream, line); ++lines)
+    if (lines < max_lines)
+      text += "      " + line.substr(0, 200) + "\n";
+  return lines == 0 ? "" : "    The library printed " + std::to_string(lines) + " line(s):\n" + text;
+}
+
+class Worker {
+public:
+  explicit Worker(Channel& channel) : activity_(channel.activity()), guard_(channel) {}
+
+  nlohmann::json serve(const nlohmann::json& request) {
+    if (!library_)
+      return survey(request.get<SurveyRequest>());
+    return run_case(request.get<CaseRequest>());
+  }
+
+private:
+  Survey survey(const SurveyRequest& request) {
+    for (const char* variable : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS",
+                                 "GOMAXPROCS", "NUMEXPR_NUM_THREADS"})
+      set_environment(variable, std::to_string(request.threads));
+    if (!request.golden.empty())
+      set_golden_folder(request.golden);
+    Survey found;
+    TestRun& run = test_run();
+    run.device = request.gpu ? Device::gpu : Device::cpu;
+    run.thorough = request.thorough;
+    if (request.gpu)
+      found.unavailable = gpu_problem();
+    activity_.stage = Activity::loading;
+    try {
+      library_.emplace(request.library);
+    } catch (const std::runtime_error& error) {
+      found.error = error.what();
+      return found;
+    }
+    library_->set_observer(&guard_);
+    run.library = &*library_;
+    found.missing = library_->missing();
+    const auto skips = [&](const std::string& step) {
+      return std::find(request.skip.begin(), request.skip.end(), step) != request.skip.end();
+    };
+    CapturedOutput quiet;
+    activity_.stage = Activity::asking_info;
+    try {
+      if (!skips("info"))
+        found.info = library_->info();
+    } catch (const LibraryThrew&) { // its own case tells
+    }
+    activity_.stage = Activity::probing;
+    if (found.unavailable.empty())
+      for (const Width& width : widths) {
+        if (library_->has<float>(run.device, Entry::cpp) && (skips(kind_name(width, false)) || is_taken<float>(width)))
+          found.offered.push_back({width.bits, false});
+        if (library_->has<double>(run.device, Entry::cpp) && (skips(kind_name(width, true)) || is_taken<double>(width)))
+          found.offered.push_back({width.bits, true});
+      }
+    quiet.take();
+    activity_.stage = Activity::starting;
+    guard_.start(); // what loading has done stays
+    return found;
+  }
+
+  static std::string kind_name(const Width& width, bool is_double) {
+    return conformance::kind_name(static_cast<unsigned>(width.bits), is_double);
+  }
+
+  /// Whether the library takes tensors of this kind at all; wrong numbers are the cases' business.
+  template <class Float>
+  static bool is_taken(const Width& width) {
+    try {
+      GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
+      const std::vector<Float> numbers = {1, -2, Float(0.3), 0, 5};
+      return quantize(numbers, static_cast<unsigned>(width.bits), &param).status == GFPQ_SUCCESS;
+    } catch (const LibraryThrew&) {
+      return true;
+    }
+  }
+
+  CaseReport run_case(const CaseRequest& request) {
+    const TestCase& test = test_cases().at(request.index);
+    test_run().offered = request.offered;
+    activity_.stage = Activity::in_case;
+    const std::string name = std::string(test.suite) + "." + test.name;
+    Requirements requirements(test.requirements);
+    CaseReport report;
+    std::string interrupted, output;
+    bool threw = false;
+    {
+      CapturedOutput printed; // a library that fails may print a line for each of a million calls
+      try {
+        if (request.offered.empty() && std::string(test.suite) != "Interface")
+          throw Skip("the library offers no kind of tensors");
+        test.body(requirements);
+      } catch (const Skip& reason) {
+        report.skipped = reason.what();
+      } catch (const MissingFunction& missing) {
+        report.skipped = missing.what();
+      } catch (const LibraryThrew& exception) {
+        interrupted = exception.what();
+        threw = true;
+      } catch (const std::exception& error) {
+        interrupted = error.what();
+      }
+      output = shorten(printed.take());
+    }
+    const bool offers_all = request.offered.size() == 2 * std::size(widths);
+    for (const Checks& checks : requirements.all()) {
+      Finding finding = checks.finding(name);
+      if (!report.skipped.empty() && finding.failed() == 0) {
+        finding.skipped = report.skipped;
+      } else if (finding.checks() == 0 && interrupted.empty()) {
+        if (offers_all)
+          interrupted = "it made no check of " + checks.requirement();
+        else
+          finding.skipped = "the library does not offer what it needs";
+      }
+      if (!interrupted.empty()) {
+        finding.interrupted = interrupted;
+        Count& count = finding.kinds[""];
+        ++count.checks;
+        ++count.failed;
+        count.symptoms |= interrupted_symptom;
+      }
+      if (finding.failed() > 0)
+        finding.printed = output;
+      report.findings.push_back(std::move(finding));
+    }
+    for (Finding& finding : guard_.conclude(name, threw ? interrupted : ""))
+      report.findings.push_back(std::move(finding));
+    activity_.stage = Activity::starting;
+    return report;
+  }
+
+  Activity& activity_;
+  EnvironmentGuard guard_;
+  std::optional<Library> library_;
+};
+
+} // namespace
+
+std::string frame(const std::string& nonce, const std::string& text) {
+  return "gfpq-report " + std::to_string(text.size()) + " " + sha256(nonce + text) + "\n" + text;
+}
+
+bool take_frame(const std::string& nonce, std::string& received, std::string& text) {
+  constexpr std::size_t longest_header = 120;
+  const std::size_t end = received.find('\n');
+  if (end == std::string::npos && received.size() < longest_header)
+    return false;
+  std::istringstream header(received.substr(0, end));
+  std::string word, sum;
+  std::size_t length = 0;
+  if (!(header >> word >> length >> sum) || word != "gfpq-report")
+    throw std::runtime_error("something else came over the worker's pipe");
+  if (received.size() - end - 1 < length)
+    return false;
+  text = received.substr(end + 1, length);
+  received.erase(0, end + 1 + length);
+  if (sha256(nonce + text) != sum)
+    throw std::runtime_error("a report came whose checksum is wrong");
+  return true;
+}
+
+void worker_main(Channel& channel) {
+  Worker worker(channel);
+  for (std::string line; channel.read_line(line);) {
+    const nlohmann::json request = nlohmann::json::parse(line);
+    nlohmann::json reply;
+    try {
+      reply = worker.serve(request.at("request"));
+    } catch (const std::exception& error) {
+      reply = {{"failed", error.what()}};
+    }
+    // What a library prints need not be UTF-8.
+    const std::string text = reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    channel.write(frame(request.at("nonce"), text));
+  }
+}
+
+// -- Requests and reports as JSON -------------------------------------------------------------------------------------
+
+void to_json(nlohmann::json& json, const Kind& kind) { json = {{"bits", kind.bits}, {"double", kind.is_double}}; }
+
+void from_json(const nlohmann::json& json, Kind& kind) {
+  json.at("bits").get_to(kind.bits);
+  json.at("double").get_to(kind.is_double);
+}
+
+void to_json(nlohmann::json& json, const SurveyRequest& request) {
+  json = {{"library", request.library},   {"golden", request.golden},   {"gpu", request.gpu},
+          {"thorough", request.thorough}, {"threads", request.threads}, {"skip", request.skip}};
+}
+
+void from_json(const nlohmann::json& json, SurveyRequest& request) {
+  json.at("library").get_to(request.library);
+  json.at("golden").get_to(request.golden);
+  json.at("gpu").get_to(request.gpu);
+  json.at("thorough").get_to(request.thorough);
+  json.at("threads").get_to(request.threads);
+  json.at("skip").get_to(request.skip);
+}
+
+void to_json(nlohmann::json& json, const Survey& survey) {
+  json = {{"error", survey.error},
+          {"unavailable", survey.unavailable},
+          {"version", {survey.info.u32LibVerMajor, survey.info.u32LibVerMinor, survey.info.u32LibVerPatch}},
+          {"revision", survey.info.u32ComRevision},
+          {"build_time", survey.info.u8BuildTime},
+          {"missing", survey.missing},
+          {"offered", survey.offered}};
+}
+
+void from_json(const nlohmann::json& json, Survey& survey) {
+  json.at("error").get_to(survey.error);
+  json.at("unavailable").get_to(survey.unavailable);
+  json.at("version").at(0).get_to(survey.info.u32LibVerMajor);
+  json.at("version").at(1).get_to(survey.info.u32LibVerMinor);
+  json.at("version").at(2).get_to(survey.info.u32LibVerPatch);
+  json.at("revision").get_to(survey.info.u32ComRevision);
+  const std::string build_time = json.at("build_time");
+  build_time.copy(survey.info.u8BuildTime, sizeof survey.info.u8BuildTime - 1);
+  json.at("missing").get_to(survey.missing);
+  json.at("offered").get_to(survey.offered);
+}
+
+void to_json(nlohmann::json& json, const CaseRequest& request) {
+  json = {{"case", request.index}, {"offered", request.offered}};
+}
+
+void from_json(const nlohmann::json& json, CaseRequest& request) {
+  json.at("case").get_to(request.index);
+  json.at("offered").get_to(request.offered);
+}
+
+void to_json(nlohmann::json& json, const CaseReport& report) {
+  json = {{"findings", report.findings}, {"skipped", report.skipped}};
+}
+
+void from_json(const nlohmann::json& json, CaseReport& report) {
+  json.at("findings").get_to(report.findings);
+  json.at("skipped").get_to(report.skipped);
+}
+
+} // namespace conformance
