@@ -24,14 +24,36 @@ endforeach()
 
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/gfpq-config-version.cmake COMPATIBILITY SameMajorVersion)
 
+# Makes a folder and those above it with the permissions above: CMake gives them to the last one alone. So too the whole
+# package's folder, but not the prefix of `cmake --install`, which is the user's.
+function(gfpq_install_folders)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "EXCLUDE_FROM_ALL" "COMPONENT" "FOLDERS")
+  set(excluded "")
+  if(arg_EXCLUDE_FROM_ALL)
+    set(excluded EXCLUDE_FROM_ALL)
+  endif()
+  foreach(folder ${arg_FOLDERS})
+    while(folder AND NOT IS_ABSOLUTE "${folder}" AND NOT folder STREQUAL ".")
+      install(DIRECTORY DESTINATION ${folder} COMPONENT ${arg_COMPONENT} ${excluded})
+      get_filename_component(folder "${folder}" DIRECTORY)
+    endwhile()
+  endforeach()
+  if(arg_EXCLUDE_FROM_ALL) # packages alone
+    install(DIRECTORY DESTINATION . COMPONENT ${arg_COMPONENT} ${excluded})
+  endif()
+endfunction()
+
 function(gfpq_install layout)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "INCLUDE;LIB;BIN;DOC;SAMPLE;RUNTIME;DEVELOPMENT;GPU_RUNTIME;GPU_DEVELOPMENT" "")
   set(excluded EXCLUDE_FROM_ALL)
   if(layout STREQUAL "default")
     set(excluded "")
   endif()
-  set(generated ${PROJECT_BINARY_DIR}/cmake/${layout})
   set(cmake_folder ${arg_LIB}/cmake/gfpq)
+  gfpq_install_folders(COMPONENT ${arg_RUNTIME} ${excluded} FOLDERS ${arg_LIB})
+  gfpq_install_folders(COMPONENT ${arg_DEVELOPMENT} ${excluded}
+                       FOLDERS ${arg_INCLUDE} ${cmake_folder} ${arg_LIB}/pkgconfig ${arg_DOC} ${arg_SAMPLE})
+  set(generated ${PROJECT_BINARY_DIR}/cmake/${layout})
 
   foreach(library ${libraries})
     set(runtime ${arg_RUNTIME})

@@ -40,7 +40,7 @@ trap 'rm -rf "$work"' EXIT
 
 # pack ARCHIVE FOLDER NAME: the folder's NAME as .tar.gz, with no time or owner of this machine.
 pack() {
-  tar -C "$2" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$3" | gzip -9n >"$1"
+  tar -C "$2" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - "$3" | gzip -9n >"$1"
 }
 
 # wheel LIBRARY_FOLDER TAG [PACKAGE_FOLDER]

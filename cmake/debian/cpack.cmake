@@ -32,6 +32,7 @@ macro(gfpq_debian_package name section depends description)
   if(${section} STREQUAL "libs")
     set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/debian/triggers)
   endif()
+  gfpq_install_folders(COMPONENT ${name} EXCLUDE_FROM_ALL FOLDERS ${doc}/${name})
   install(FILES cmake/debian/copyright ${PROJECT_BINARY_DIR}/debian/changelog.gz DESTINATION ${doc}/${name}
           COMPONENT ${name} EXCLUDE_FROM_ALL)
 endmacro()

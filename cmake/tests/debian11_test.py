@@ -17,7 +17,7 @@ import unittest
 
 from support import run, sample_output
 
-PACKAGES = "ca-certificates,cmake,g++,make,python3-numpy,python3-pip,python3-venv"
+PACKAGES = "ca-certificates,cmake,g++,make,python3-pip,python3-venv"
 MIRROR = "http://deb.debian.org/debian"
 
 
@@ -60,6 +60,9 @@ class Debian11Test(unittest.TestCase):
         (cls.root / "release").mkdir()
         for file in RELEASE.iterdir():
             shutil.copy(file, cls.root / "release")
+        # The system's numpy is 1.19, and 1.20 is needed.
+        run(sys.executable, "-m", "pip", "-q", "download", "--only-binary=:all:", "--python-version=3.9",
+            "--platform=manylinux2014_x86_64", "--no-deps", "-d", cls.root / "release", "numpy<2")
 
     def inside(self, script, status=0):
         return run("unshare", "--mount", "bash", "-c", ENTER, "enter", self.root, script, status=status)
@@ -87,10 +90,10 @@ class Debian11Test(unittest.TestCase):
         self.assertRegex(said, sample_output())
 
     def test_wheel(self):
-        said = self.inside("python3 -m venv --system-site-packages /root/venv && cd /root && . venv/bin/activate && "
-                           "python -m pip -q install --no-index --no-deps /release/gfpq-*manylinux2014_x86_64.whl && "
-                           "python -c \"import ctypes, gfpq, numpy; print(gfpq.quantize(numpy.full(1 << 24, 3, 'f4'))[0])\"; "
-                           "python -c \"from gfpq import doctor; raise SystemExit(doctor.main())\"")
+        said = self.inside("python3 -m venv /root/venv && cd /root && . venv/bin/activate && "
+                           "python -m pip -q install --no-index --find-links /release gfpq && "
+                           "python -c \"import gfpq, numpy; print(gfpq.quantize(numpy.full(1 << 24, 3, 'f4'))[0])\"; "
+                           "python -m gfpq doctor")
         self.assertIn("\ntarget:", said)
         self.assertEqual(said.count("passed"), 4, said)
 

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "digests.hpp"
 #include "gfpq.hpp"
 #include "oracle/digest.hpp"
 
@@ -89,7 +90,10 @@ std::string digest(Quantize<Float>* quantize, unsigned bits) {
     std::snprintf(text, sizeof text, "error 0x%08x", static_cast<unsigned>(failed));
     return text;
   }
-  return got == conformance::golden_digest<Float>(static_cast<int>(bits)) ? "passed" : "FAILED";
+  for (const auto& golden : golden_digests)
+    if (golden.bits == bits && golden.type_size == sizeof(Float))
+      return got == golden.sha256 ? "passed" : "FAILED";
+  return "no digest of this width is known";
 }
 
 /// Version and what the library says of itself; a foreign one says less.
