@@ -194,7 +194,7 @@ CONFORMANCE_TEST(Thread, FirstCallsAtOnce, "GFPQ-THREAD-03") {
   need_host_memory();
   constexpr std::size_t counts[] = {1, 5, 100, 1000};
   const std::vector<Job> jobs = all_jobs();
-  for (int number = 0; number < (test_run().thorough ? 500 : 60); ++number) {
+  for (int number = 0; number < (test_run().thorough ? 1000 : 200); ++number) {
     const FreshLibrary fresh(number);
     ConcurrentCalls calls(fresh.library());
     // All the same call, or each thread another.

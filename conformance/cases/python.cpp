@@ -39,8 +39,10 @@ CONFORMANCE_TEST(Python, Numbers, "GFPQ-PYTHON-01") {
         }
       check_apply(checks, bits, delta, numbers, "both sides of each threshold");
     }
-    for (const int delta : deltas(bits, right.delta_limit() / 5))
+    for (const int delta : deltas(bits, right.delta_limit() / 5)) {
       check_apply_everywhere(checks, bits, delta, mixed_numbers<float>(bits, delta, 200), "mixed numbers");
+      check_apply_everywhere(checks, bits, delta, std::vector<float>(10, -0.0f), "-0");
+    }
   });
 }
 

@@ -219,7 +219,7 @@ void become_worker_if_asked(int argc, char** argv, WorkerMain worker_main) {
     ++text; // the comma
   }
   SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX); // nobody is there to click
-  _set_abort_behavior(0, _WRITE_ABORT_MSG | _CALL_REPORTFAULT);
+  _set_error_mode(_OUT_TO_STDERR);
   void* page = MapViewOfFile(handles[2], FILE_MAP_ALL_ACCESS, 0, 0, 0);
   if (page == nullptr)
     std::exit(125);

@@ -49,8 +49,10 @@ bool Supervisor::is_overdue(Clock::time_point since_case, Clock::time_point sinc
   };
   const Activity& activity = process_->activity();
   const double bytes = static_cast<double>(activity.count) * activity.type_size;
+  const bool is_inside = activity.threads_inside > 0 || activity.stage == Activity::loading;
   const double transfer = activity.threads_inside > 0 ? bytes / slowest_bytes_a_second : 0;
-  return seconds(since_call) > limit() + transfer || seconds(since_case) > limit() * calls_limits_of_a_case + transfer;
+  return (is_inside && seconds(since_call) > limit() + transfer) ||
+         seconds(since_case) > limit() * calls_limits_of_a_case + transfer;
 }
 
 std::string Supervisor::ask(const nlohmann::json& request) {
