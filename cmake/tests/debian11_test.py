@@ -79,9 +79,8 @@ class Debian11Test(unittest.TestCase):
 
     def test_conformance(self):
         self.inside("mkdir -p /root/judge && cd /root/judge && tar xf /release/GFPQLibs-*-linux-x86_64.tgz")
-        said = self.inside("/root/judge/GFPQLibs/bin/gfpq_conformance --gtest_brief=1 "
-                           "--library=/root/judge/GFPQLibs/lib/libgfpq.so 2>&1 | tail -n 20")
-        self.assertRegex(said, r"\b0 unexpected failure, 0 unexpected pass, 0 not run\b")
+        # Status 0: no unexpected result.
+        self.inside("/root/judge/GFPQLibs/bin/gfpq_conformance --library=/root/judge/GFPQLibs/lib/libgfpq.so")
 
     def test_debian_packages(self):
         self.inside("dpkg --install /release/libgfpq1_*.deb /release/libgfpq-dev_*.deb")

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,7 +117,7 @@ RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(bytes
   if (all == MAP_FAILED)
     throw Skip("this system does not give " + std::to_string(bytes >> 20) + " MiB of address space");
   begin_ = static_cast<char*>(all);
-  const int file = memfd_create("tensor", 0);
+  const int file = static_cast<int>(syscall(SYS_memfd_create, "tensor", 0)); // glibc 2.27 has a function
   bool whole = file >= 0 && ftruncate(file, 3 * chunk) == 0;
   for (std::size_t at = 0; whole && at < bytes; at += chunk) {
     const std::size_t length = std::min(chunk, bytes - at);

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -13,7 +14,15 @@
 namespace conformance {
 namespace {
 
-std::string folder = GFPQ_GOLDEN_FOLDER;
+/// In a package the data are in the folder beside that of the program, else in the source.
+std::string default_folder() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path packaged = program.parent_path().parent_path() / "golden";
+  return !error && std::filesystem::exists(packaged / "SHA256SUMS", error) ? packaged.string() : GFPQ_GOLDEN_FOLDER;
+}
+
+std::string folder = default_folder();
 
 template <class Float>
 using Bits = std::conditional_t<sizeof(Float) == 4, std::uint32_t, std::uint64_t>;
