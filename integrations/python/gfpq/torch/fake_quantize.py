@@ -99,6 +99,23 @@ class FakeQuantize(nn.Module):
             raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
         self._set_rows([row_of(param) for param in params])
 
+    @property
+    def learns(self) -> bool:
+        """Whether a call now would change the range."""
+        return self.policy is Policy.TRAINING and (
+            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
+        )
+
+    @property
+    def rows(self) -> list[Row]:
+        """What the buffer holds, on the host."""
+        self._current_params()
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: list[Row]) -> None:
+        self._set_rows(rows)
+
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
@@ -150,9 +167,7 @@ class FakeQuantize(nn.Module):
         return x.reshape(shape).movedim(dim, 0)
 
     def _quantize_parts_(self, parts: list[Tensor]) -> None:
-        learns = self.policy is Policy.TRAINING and (
-            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
-        )
+        learns = self.learns
         if context.capturing(parts[0]):
             if learns:
                 raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the "
