@@ -19,7 +19,7 @@ from .fold import fold_batchnorm
 from .functional import CallSites, call_sites
 from .model import QuantizedModel, State, check_all, example_of, mapped, some
 from .pairs import Pairs
-from .placed import only, quantizers, remove
+from .placed import check_not_switched, check_prepared, only, quantizers, remove
 from .record import record
 from .recorded import Record
 from .report import NOT_QUANTIZED, Report, report_of
@@ -69,8 +69,11 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
 
     Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
     evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
-    NotSupportedError where layers were replaced after prepare; OSError where `folder` can't be written.
+    NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, and within
+    `only`; OSError where `folder` can't be written.
     """
+    check_prepared(model)
+    check_not_switched(model, "an export")
     check_all(model)
     twin = copy.deepcopy(model).eval()
     example = example_like_the_first(twin) if fold else None

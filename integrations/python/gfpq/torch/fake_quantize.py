@@ -65,6 +65,7 @@ class FakeQuantize(nn.Module):
     """
 
     range: Tensor | None
+    switched_off = 0  # by how many `only` blocks; neither copied nor pickled
 
     def __init__(
         self, bits: int = DEFAULT_BITS, policy: Policy = Policy.TRAINING, *, range: str | Range = "widest",
@@ -128,7 +129,7 @@ class FakeQuantize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the quantized tensor, with x's shape, type and device."""
-        if not self.enabled:
+        if not self.enabled or self.switched_off:
             return x
         if context.tracing(x):
             raise self._no_tracing()
@@ -145,7 +146,7 @@ class FakeQuantize(nn.Module):
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
         groups = f", groups={self.groups}" if self.groups > 1 else ""
-        disabled = "" if self.enabled else ", disabled"
+        disabled = ", disabled" if not self.enabled or self.switched_off else ""
         return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
     def _quantize(self, x: Tensor) -> Tensor:
@@ -304,7 +305,7 @@ class FakeQuantize(nn.Module):
         self._read = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "process_group": None, "_read": None}
+        return {**self.__dict__, "process_group": None, "_read": None, "switched_off": 0}
 
     def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it
         raise self._no_tracing()
