@@ -126,5 +126,82 @@ class UnpreparedTest(unittest.TestCase):
         self.assertEqual(len(gq.compare_layers(plain(), model, [images()])), 2)
 
 
+@needs_torch
+class PartTest(unittest.TestCase):
+    """A part of a model is prepared, and the others are not."""
+
+    def exported(self, model, **arguments):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exported = gq.export(model, **arguments)
+        return exported, [str(warning.message) for warning in caught]
+
+    def test_what_is_outside_the_prepared_part_is_named_and_warned_of(self):
+        backbone = plain()
+        gq.prepare(backbone, example_inputs=images(), skip=["3"])
+        model = Wrapped(backbone)
+        gq.calibrate(model, [images()])
+        for fold in (True, False):
+            exported, texts = self.exported(model, fold=fold)
+            self.assertIn("head", exported.report.names("not quantized"))
+            self.assertNotIn("backbone.3", [row.name for row in exported.report.rows if "prepared" in row.reason])
+            self.assertEqual(exported.report.names("not known"), ["(model)"])
+            self.assertEqual(len(texts), 1)
+            self.assertRegex(texts[0], "in float: head.*functions.*gfpq.torch.remove.*prepare the whole")
+
+    def test_a_layer_that_was_added_later_is_named(self):
+        model = prepared()
+        model.extra = nn.Conv2d(4, 2, 1)
+        gq.calibrate(model, [images()])
+        exported, texts = self.exported(model)
+        self.assertIn("extra", exported.report.names("not quantized"))
+        self.assertRegex(texts[0], "in float: extra")
+
+    def test_a_whole_model_has_no_such_remark(self):
+        exported, texts = self.exported(prepared())
+        self.assertEqual((exported.report.rows, texts), ([], []))
+
+    def test_wrappers_of_pytorch_call_no_functions(self):
+        wrapped = torch.optim.swa_utils.AveragedModel(prepared(), use_buffers=True)
+        exported, texts = self.exported(wrapped)
+        self.assertEqual(exported.report.names("not quantized"), [])
+        self.assertEqual([text for text in texts if "gfpq" in text], [])
+
+    def test_prepare_says_which_part_is_prepared(self):
+        with self.assertRaisesRegex(ValueError, "its part backbone is prepared already.*remove"):
+            gq.prepare(Wrapped(prepared()), example_inputs=images())
+        with self.assertRaisesRegex(ValueError, "this model is prepared already"):
+            gq.prepare(prepared(), example_inputs=images())
+
+
+@needs_torch
+class FrozenTest(unittest.TestCase):
+    def test_frozen_norms_stay_with_an_optimizer_that_stepped_before(self):
+        for make in (lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.1),
+                     lambda p: torch.optim.Adam(p, 0.1)):  # fmt: skip
+            model = plain().train()
+            optimizer = make(model.parameters())
+            model(images()).square().sum().backward()
+            optimizer.step()
+            gq.prepare(model, example_inputs=images())
+            before = model[1].weight.clone()
+            for _ in range(2):
+                optimizer.zero_grad()
+                model(images()).square().sum().backward()
+                optimizer.step()
+            self.assertTrue(torch.equal(model[1].weight, before))
+
+    def test_remove_gives_requires_grad_back(self):
+        model = plain()
+        model[1].bias.requires_grad_(False)
+        before = [parameter.requires_grad for parameter in model.parameters()]
+        for arguments in ({}, {"train_batchnorm": True}):
+            gq.prepare(model, example_inputs=images(), **arguments)
+            copied = copy.deepcopy(model)
+            for one in (model, copied):
+                gq.remove(one)
+                self.assertEqual([parameter.requires_grad for parameter in one.parameters()], before)
+
+
 if __name__ == "__main__":
     unittest.main()

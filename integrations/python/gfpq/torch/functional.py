@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
+from .context import is_jit_tracing
 from .callers import Stack, calling_frame, ends_stack, stack_of
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, without
@@ -359,16 +360,19 @@ def _checkpointed(frame: Any, end: Any) -> bool:
 def _on_quantized(func: Any, args: Any, kwargs: dict[str, Any], site: CallSite, quantizers: CallQuantizers) -> Any:
     """Calls a function with the site's inputs quantized."""
     tensors = [tensor for _, tensor in tensors_in((args, kwargs))]
-    if len(tensors) != site.tensors:
+    counted = list(range(len(tensors)))
+    if len(tensors) != site.tensors and is_jit_tracing():  # which makes tensors of sizes, such as x.shape[2]
+        counted = [i for i, tensor in enumerate(tensors) if tensor.dim() or tensor.is_floating_point()]
+    if len(counted) != site.tensors:
         raise NotSupportedError(
             f"{site.name} is called with {len(tensors)} tensors, and was with {site.tensors} in the recorded pass: "
             "prepare the model with example_inputs like these"
         )
-    keys = {position: site.quantizer_key(number) for number, position in enumerate(site.positions)}
-    made = [
-        quantizers[keys[position]](tensor) if keys.get(position, "") in quantizers else tensor
-        for position, tensor in enumerate(tensors)
-    ]
+    made = list(tensors)
+    for number, position in enumerate(site.positions):
+        key = site.quantizer_key(number)
+        if key in quantizers:
+            made[counted[position]] = quantizers[key](tensors[counted[position]])
     if is_in_place(func, kwargs) and made[0] is not tensors[0]:  # the function is to write to the very tensor
         made[0] = tensors[0].copy_(made[0])
     args, kwargs = _with_tensors((args, kwargs), iter(made))
