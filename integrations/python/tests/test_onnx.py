@@ -83,6 +83,33 @@ class FileTest(unittest.TestCase):
         self.assertEqual(content.count(bytes([0x22, len(operator)]) + operator), len(data))
         self.assertNotIn(b"Cast", content)
 
+    def test_sizes_that_tracing_makes_tensors_are_no_data(self):
+        class Pyramid(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Conv2d(4, 3, 1), nn.Conv2d(3, 3, 1)
+
+            def forward(self, x):
+                y = self.a(x)
+                z = nn.functional.max_pool2d(self.b(y), 2)
+                return y + nn.functional.interpolate(z, size=y.shape[-2:]) * (y.shape[0] + 1)
+
+        model = Pyramid().eval()
+        placed = gq.prepare(model, example_inputs=images())
+        gq.calibrate(model, [images()])
+        content = written(gq.export(model), quantizers=True)
+        operator = onnx_runtime.OPERATOR.encode()
+        data = [row for row in placed if row.tensor == "data"]
+        self.assertEqual(content.count(bytes([0x22, len(operator)]) + operator), len(data))
+
+    def test_a_prepared_model_is_exported_first(self):
+        model = Joined().eval()
+        gq.prepare(model, example_inputs=images())
+        gq.calibrate(model, [images()])
+        for wrong in (model, Joined()):
+            with self.assertRaisesRegex(TypeError, "takes what gfpq.torch.export returns"):
+                gq.export_onnx(wrong, "x.onnx", images())
+
     @needs_runtime
     def test_onnx_runtime_computes_what_the_twin_does(self):
         import onnxruntime

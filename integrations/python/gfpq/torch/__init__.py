@@ -14,6 +14,7 @@ from .compare import compare_layers
 from .export import Export, evaluate, export
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
+from .load import load_exported
 from .onnx import export_onnx
 from .placed import float_state, only, quantizers, remove
 from .prepare import Placed, Preparation, prepare
@@ -34,6 +35,7 @@ __all__ = [
     "export_onnx",
     "float_state",
     "fold_batchnorm",
+    "load_exported",
     "only",
     "prepare",
     "quantize",

@@ -14,7 +14,7 @@ from torch import nn
 
 from ..parameters import DATA
 from .fake_quantize import Policy
-from .placed import quantizers
+from .placed import check_not_switched, quantizers
 from .running import call
 
 
@@ -35,8 +35,8 @@ def calibrate(
             arguments, or one argument.
         progress: show a bar; takes tqdm.
 
-    Warns of layers that saw no data, by name. Raises ValueError for a model without quantizers of data, and where there
-    is no batch. The ranges are as they were where it raises.
+    Warns of layers that saw no data, by name. Raises ValueError for a model without quantizers of data, where `only`
+    switched them off, and where there is no batch. The ranges are as they were where it raises.
     """
     found = [
         (name, quantizer)
@@ -45,6 +45,7 @@ def calibrate(
     ]
     if not found:
         raise ValueError("the model has no quantizers of data to calibrate: prepare it first")
+    check_not_switched(model, "a calibration", [DATA])
     remaining = iter(batches)
     try:
         first_batch = next(remaining)

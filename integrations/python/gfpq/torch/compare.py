@@ -18,7 +18,7 @@ from .export import Export, export
 from .fold import fold_batchnorm
 from .layers import QuantizedLayer
 from .operations import layer_kind
-from .placed import only
+from .placed import check_not_switched, check_prepared, is_prepared, only
 from .running import call
 
 
@@ -38,8 +38,8 @@ def compare_layers(
         fold: False compares a prepared model as it trains, with BatchNorm in float.
 
     Both run in evaluation without gradient, and are left as they were. A layer that is called several times in a pass
-    counts as one. Raises ValueError where the models have no such layer in common, both choices are given, or there is
-    no batch.
+    counts as one. Raises ValueError where the first model is prepared or the second is not, within `only`, where they have
+    no such layer in common, both choices are given, or there is no batch.
     """
     if data_only and weights_only:
         raise ValueError("choose data_only or weights_only")
@@ -75,6 +75,11 @@ def aligned_models(
     float_model: nn.Module, quantized_model: nn.Module | Export, fold: bool
 ) -> tuple[nn.Module, nn.Module]:
     """The models to compare: a prepared one's twin, and the float one folded as it was."""
+    if is_prepared(float_model):
+        raise ValueError("the first model is to be the float one, and this one is prepared: are the two swapped?")
+    quantized = quantized_model.twin if isinstance(quantized_model, Export) else quantized_model
+    check_prepared(quantized)
+    check_not_switched(quantized, "a comparison")
     if isinstance(quantized_model, Export):
         exported = quantized_model
     elif fold and any(isinstance(module, QuantizedLayer) for module in quantized_model.modules()):

@@ -8,15 +8,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.fx.proxy import Proxy
-from torch.jit._trace import is_tracing as _is_jit_tracing
+from torch.jit._trace import is_tracing as is_jit_tracing
 
 # Since PyTorch 2.1: of torch.compile and torch.export.
-_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else _is_jit_tracing
+_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_jit_tracing
 
 
 def tracing(x: Any) -> bool:
     """Whether a program is made of what runs, which would not have the quantizers in it."""
-    return isinstance(x, Proxy) or bool(_is_jit_tracing()) or bool(_is_compiling())
+    return isinstance(x, Proxy) or bool(is_jit_tracing()) or bool(_is_compiling())
 
 
 def capturing(x: Tensor) -> bool:

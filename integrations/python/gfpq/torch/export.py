@@ -17,12 +17,12 @@ from ..parameters import DATA
 from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
 from .functional import CallSites, call_sites
-from .model import QuantizedModel, State, check_all, example_of, mapped, some
+from .model import QuantizedModel, State, check_all, example_of, mapped, may_call_functions, some, unprepared_layers
 from .pairs import Pairs
-from .placed import only, quantizers, remove
+from .placed import check_not_switched, check_prepared, only, quantizers, remove
 from .record import record
 from .recorded import Record
-from .report import NOT_QUANTIZED, Report, report_of
+from .report import NOT_QUANTIZED, Report, add_unprepared, report_of
 from .running import call, tensors_in, untouched
 
 Result = TypeVar("Result")
@@ -69,8 +69,11 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
 
     Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
     evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
-    NotSupportedError where layers were replaced after prepare; OSError where `folder` can't be written.
+    NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, and within
+    `only`; OSError where `folder` can't be written.
     """
+    check_prepared(model)
+    check_not_switched(model, "an export")
     check_all(model)
     twin = copy.deepcopy(model).eval()
     example = example_like_the_first(twin) if fold else None
@@ -90,6 +93,7 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
             _warn_of_functions(remarks, calls)
         if isinstance(twin, QuantizedModel):
             twin._gfpq.folded, twin._gfpq.record = folded, recorded
+    _tell_of_unprepared(twin, remarks)
     rows, without = [], []
     with torch.no_grad():
         for name, tensor, quantizer in quantizers(twin):
@@ -169,6 +173,16 @@ def _warn_of_functions(remarks: Report, calls: CallSites) -> None:
     if names:
         warnings.warn(f"the inputs of {len(names)} functions are not quantized ({some(names)}): prepare the model with "
                       "example_inputs", stacklevel=3)
+
+
+def _tell_of_unprepared(model: nn.Module, remarks: Report) -> None:
+    """Names what stays in float because `prepare` did not see it."""
+    layers, functions = unprepared_layers(model), may_call_functions(model)
+    add_unprepared(remarks, layers, functions)
+    names = ([some(list(layers))] if layers else []) + (["functions outside the prepared parts"] if functions else [])
+    if names:
+        warnings.warn(f"exported in float: {' and '.join(names)}, which gfpq.torch.prepare did not see. To quantize "
+                      "all: gfpq.torch.remove(model), then prepare the whole", stacklevel=3)
 
 
 def _drop_placed_by_hand(model: nn.Module) -> None:

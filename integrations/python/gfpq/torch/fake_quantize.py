@@ -65,6 +65,7 @@ class FakeQuantize(nn.Module):
     """
 
     range: Tensor | None
+    switched_off = 0  # by how many `only` blocks; neither copied nor pickled
 
     def __init__(
         self, bits: int = DEFAULT_BITS, policy: Policy = Policy.TRAINING, *, range: str | Range = "widest",
@@ -99,6 +100,23 @@ class FakeQuantize(nn.Module):
             raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
         self._set_rows([row_of(param) for param in params])
 
+    @property
+    def learns(self) -> bool:
+        """Whether a call now would change the range."""
+        return self.policy is Policy.TRAINING and (
+            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
+        )
+
+    @property
+    def rows(self) -> list[Row]:
+        """What the buffer holds, on the host."""
+        self._current_params()
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: list[Row]) -> None:
+        self._set_rows(rows)
+
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
@@ -111,7 +129,7 @@ class FakeQuantize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the quantized tensor, with x's shape, type and device."""
-        if not self.enabled:
+        if not self.enabled or self.switched_off:
             return x
         if context.tracing(x):
             raise self._no_tracing()
@@ -128,7 +146,7 @@ class FakeQuantize(nn.Module):
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
         groups = f", groups={self.groups}" if self.groups > 1 else ""
-        disabled = "" if self.enabled else ", disabled"
+        disabled = ", disabled" if not self.enabled or self.switched_off else ""
         return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
     def _quantize(self, x: Tensor) -> Tensor:
@@ -150,9 +168,7 @@ class FakeQuantize(nn.Module):
         return x.reshape(shape).movedim(dim, 0)
 
     def _quantize_parts_(self, parts: list[Tensor]) -> None:
-        learns = self.policy is Policy.TRAINING and (
-            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
-        )
+        learns = self.learns
         if context.capturing(parts[0]):
             if learns:
                 raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the "
@@ -289,7 +305,7 @@ class FakeQuantize(nn.Module):
         self._read = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "process_group": None, "_read": None}
+        return {**self.__dict__, "process_group": None, "_read": None, "switched_off": 0}
 
     def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it
         raise self._no_tracing()

@@ -1,9 +1,11 @@
 """Quantizing the inputs of functions: Concat, Eltwise, Upsample and pooling that a module's `forward` calls.
 
 A recorded pass tells where such functions are called. The calling module gets the quantizers and another class, whose
-`forward` opens a TorchFunctionMode: that finds the quantizers of a call by the function, the line of code and how often
-the line was passed before in this call of the module. A call that the recorded pass does not have is warned of, and
-stays in float.
+`forward` opens a TorchFunctionMode: that finds the quantizers of a call by the function, by all places in the code that
+lead to it from the module's `forward`, and by how often it came from there before in this call of the module. A call
+that the recorded pass does not have is warned of, and stays in float. Where as many calls as in the recorded pass come
+from a place, they are taken for the same ones in the same order; where more or fewer come, ranges that they changed are
+put back, with a warning: which of the calls these were, nothing proves.
 
 Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass and 10 us for each quantized call (on one
 x86-64 core, PyTorch 1.13 and 2.11).
@@ -25,15 +27,17 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
+from .context import is_jit_tracing
+from .callers import Stack, calling_frame, ends_stack, stack_of
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
-from .record import calling_frame, code_of
 from .recorded import Operation, Record
 from .running import assigned_forward, own_forward, tensors_in
 
 _QUANTIZERS = "call_quantizers"
-_Key = tuple[str, tuple[str, int], int]  # function, code, passes: see CallSite
+_Line = tuple[str, Stack]  # function, code: see CallSite
+_Key = tuple[str, Stack, int]  # function, code, passes
 # The functions that can be of these kinds.
 _NAMES = frozenset(
     ["cat", "add", "sub", "rsub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
@@ -49,8 +53,8 @@ class CallSite:
     kind: str
     module: str  # the calling module's path
     function: str  # "cat"
-    code: tuple[str, int]  # the function of the module's code, and the line in it
-    passes: int  # how often the line was passed before in one call of the module
+    code: Stack  # the places in the code that lead to it
+    passes: int  # how often it was called from there before, in one call of the module
     positions: tuple[int, ...]  # of the tensors that get a quantizer, among all tensors of the call
     tensors: int  # how many these are
     site: str  # file:line
@@ -81,6 +85,7 @@ class CallTable:
     sites: dict[_Key, CallSite] = field(default_factory=dict)
     floating: set[_Key] = field(default_factory=set)  # calls that the pass had, and that stay in float
     passed: list[set[_Key]] = field(default_factory=list)  # the sites that each of its calls came by
+    counts: dict[_Line, set[int]] = field(default_factory=dict)  # how many calls came from there in a call of it
 
 
 def call_sites(record: Record, model: nn.Module) -> CallSites:
@@ -110,7 +115,7 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
             if not data.intersection(operation.inputs):
                 reason = "its tensors do not depend on the network's inputs"
             if by_place.setdefault(operation.place, site) != site:
-                reason = "its calls in the recorded pass come from different lines of code"
+                reason = "its calls in the recorded pass come from different places in the code"
             if reason is not None:
                 sites.reasons.setdefault(operation.place, reason)
             table.passed[operation.caller_call].add(site.key)
@@ -121,6 +126,8 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
             table.sites[site.key] = site
             table.floating.discard(site.key)
             sites.found.append(site)
+    for (caller, _, *line), count in passes.items():
+        sites.tables[caller].counts.setdefault((line[0], line[1]), set()).add(count)
     for table in sites.tables.values():
         table.passed = [keys & set(table.sites) for keys in table.passed]
     return sites
@@ -204,6 +211,7 @@ class QuantizedCalls(Swapped):
     call_quantizers: CallQuantizers
     _gfpq_calls: CallTable
 
+    @ends_stack
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         with _running(self):
             return super().forward(*arguments, **keywords)
@@ -216,6 +224,30 @@ class _Running:
         self.module, self.table = module, module._gfpq_calls
         self.passes: Counter[Any] = Counter()
         self.seen: set[_Key] = set()
+        self.before: dict[_Key, list[tuple[FakeQuantize, Any]]] = {}  # ranges before the call, where it may change them
+
+    def use(self, site: CallSite) -> None:
+        """Notes that a site's quantizers are going to be used."""
+        self.seen.add(site.key)
+        own = [self.module.call_quantizers._modules.get(site.quantizer_key(n)) for n in range(len(site.positions))]
+        self.before[site.key] = [(q, q.rows) for q in own if isinstance(q, FakeQuantize) and q.learns]
+
+    def put_back(self) -> None:
+        """Puts ranges back where calls can't be told apart, for more or fewer came from a place than were recorded."""
+        for line, counts in self.table.counts.items():
+            count = self.passes[line]
+            keys = [(*line, number) for number in range(count) if (*line, number) in self.seen]
+            if not keys or count in counts:
+                continue
+            for quantizer, rows in (pair for key in keys for pair in self.before[key]):
+                quantizer.rows = rows
+            names = ", ".join(site.name for key, site in self.table.sites.items() if key[:2] == line)
+            recorded = " or ".join(map(str, sorted(counts)))
+            warnings.warn(
+                f"gfpq.torch: {names}: {count} calls came from one place in the code, and {recorded} in the recorded "
+                "pass: which of them these are is not known. The ranges stay as they were before this pass; find them "
+                "with gfpq.torch.calibrate(model, batches), or leave the calls in float (skip)", stacklevel=4,
+            )  # fmt: skip
 
 
 class _Thread(threading.local):
@@ -259,6 +291,7 @@ def _running(module: QuantizedCalls) -> Iterator[None]:
             yield
         finally:
             _thread.calls.pop()
+    call.put_back()
     missing = min((passed - call.seen for passed in call.table.passed), key=len, default=None)
     if missing:
         names = ", ".join(sorted(call.table.sites[key].name for key in missing))
@@ -287,13 +320,14 @@ class _Calls(TorchFunctionMode):
         if name not in _NAMES:
             return func(*args, **kwargs)
         frame = calling_frame(sys._getframe(1))
-        module, checkpointed = _module_at(frame)
+        code, end = stack_of(frame)
+        module = None if end is None else end.f_locals["self"]
         call = _thread.calls[-1] if _thread.calls else None
         if call is None or call.module is not module:
             if module is not None and own_forward(module):
                 _warn_unknown(name, type(module).__name__, args, kwargs, frame)
             return func(*args, **kwargs)
-        line = name, code_of(frame)
+        line = name, code
         key = (*line, call.passes[line])
         call.passes[line] += 1
         site = call.table.sites.get(key)
@@ -301,44 +335,44 @@ class _Calls(TorchFunctionMode):
             if key not in call.table.floating:
                 _warn_unknown(name, call.table.module or "the model", args, kwargs, frame)
             return func(*args, **kwargs)
-        if checkpointed:
+        if _checkpointed(frame, end):
             raise NotSupportedError(
                 f"{site.name} is called in torch.utils.checkpoint: in backward its inputs would not be quantized. "
                 f"Checkpoint {site.module or 'the model'} as a whole, or leave the call in float: "
                 f"gfpq.torch.prepare(..., skip=[{site.name!r}])"
             )
-        call.seen.add(key)
+        call.use(site)
         return _on_quantized(func, args, kwargs, site, call.module.call_quantizers)
 
 
 _name_of = lru_cache(maxsize=None)(function_name)
-_CALL, _FORWARD = nn.Module._call_impl.__code__, QuantizedCalls.forward.__code__
 
 
-def _module_at(frame: Any) -> tuple[nn.Module | None, bool]:
-    """The module whose code runs in a frame, and whether a checkpoint lies between its call and the frame."""
-    checkpointed = False
-    while frame is not None:
-        if frame.f_code is _CALL or frame.f_code is _FORWARD:
-            return frame.f_locals["self"], checkpointed
-        checkpointed = checkpointed or frame.f_globals.get("__name__") == "torch.utils.checkpoint"
+def _checkpointed(frame: Any, end: Any) -> bool:
+    """Whether a checkpoint lies between two frames."""
+    while frame is not end:
+        if frame.f_globals.get("__name__") == "torch.utils.checkpoint":
+            return True
         frame = frame.f_back
-    return None, checkpointed
+    return False
 
 
 def _on_quantized(func: Any, args: Any, kwargs: dict[str, Any], site: CallSite, quantizers: CallQuantizers) -> Any:
     """Calls a function with the site's inputs quantized."""
     tensors = [tensor for _, tensor in tensors_in((args, kwargs))]
-    if len(tensors) != site.tensors:
+    counted = list(range(len(tensors)))
+    if len(tensors) != site.tensors and is_jit_tracing():  # which makes tensors of sizes, such as x.shape[2]
+        counted = [i for i, tensor in enumerate(tensors) if tensor.dim() or tensor.is_floating_point()]
+    if len(counted) != site.tensors:
         raise NotSupportedError(
             f"{site.name} is called with {len(tensors)} tensors, and was with {site.tensors} in the recorded pass: "
             "prepare the model with example_inputs like these"
         )
-    keys = {position: site.quantizer_key(number) for number, position in enumerate(site.positions)}
-    made = [
-        quantizers[keys[position]](tensor) if keys.get(position, "") in quantizers else tensor
-        for position, tensor in enumerate(tensors)
-    ]
+    made = list(tensors)
+    for number, position in enumerate(site.positions):
+        key = site.quantizer_key(number)
+        if key in quantizers:
+            made[counted[position]] = quantizers[key](tensors[counted[position]])
     if is_in_place(func, kwargs) and made[0] is not tensors[0]:  # the function is to write to the very tensor
         made[0] = tensors[0].copy_(made[0])
     args, kwargs = _with_tensors((args, kwargs), iter(made))

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import NotSupportedError
 from .functional import watched
@@ -46,6 +47,7 @@ class State:
     calls: bool = False  # the inputs of functions are quantized, and calls that the record lacks are warned of
     inputs: Call | None = None  # of the first pass, with TensorSpecs for tensors
     folded: list[tuple[str, str]] = field(default_factory=list)  # by prepare: (layer, BatchNorm)
+    frozen: list[str] = field(default_factory=list)  # parameters that prepare took the gradient from
     compared: bool = False  # an export folded as this record says, and compared the outputs
 
     def __deepcopy__(self, _memo: Any) -> State:
@@ -72,10 +74,27 @@ def enter(model: nn.Module, state: State) -> None:
     model._gfpq = state  # type: ignore[assignment]
 
 
+def freeze_batchnorm(model: nn.Module) -> list[str]:
+    """Takes the gradient from the parameters of BatchNorm. Returns the names of those that had one."""
+    norms = [(name, module) for name, module in model.named_modules() if isinstance(module, _BatchNorm)]
+    frozen = []
+    for name, norm in norms:
+        for key, parameter in norm.named_parameters(name, recurse=False):
+            if parameter.requires_grad:
+                frozen.append(key)
+                parameter.requires_grad_(False)
+            parameter.grad = None  # momentum and weight decay move a parameter that has one, be it zero
+    return frozen
+
+
 def leave(model: nn.Module) -> None:
-    """Undoes `enter`, for the model and any prepared part of it."""
+    """Undoes `enter` and `freeze_batchnorm`, for the model and any prepared part of it."""
     for module in model.modules():
         if isinstance(module, QuantizedModel):
+            parameters = dict(module.named_parameters())
+            for name in module._gfpq.frozen:
+                if name in parameters:
+                    parameters[name].requires_grad_(True)
             module.__class__ = without(module, QuantizedModel)
             del module._gfpq
 
@@ -85,6 +104,33 @@ def check_all(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, QuantizedModel):
             check(module, module._gfpq)
+
+
+def prepared_parts(model: nn.Module) -> dict[str, QuantizedModel]:
+    """The prepared model, or parts of one, by path."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, QuantizedModel)}
+
+
+def unprepared_layers(model: nn.Module) -> dict[str, str]:
+    """NNIE's layers that no `prepare` has seen, and their kinds."""
+    known = {
+        f"{name}.{layer}" if name else layer
+        for name, part in prepared_parts(model).items()
+        for layer in part._gfpq.unquantized
+    }
+    return {
+        name: kind
+        for name, layer in model.named_modules()
+        if (kind := layer_kind(layer)) and not isinstance(layer, QuantizedLayer) and name not in known
+    }
+
+
+def may_call_functions(model: nn.Module) -> bool:
+    """Whether code that is not PyTorch's runs outside the prepared parts of a model."""
+    parts = prepared_parts(model)
+    inside = {id(module) for part in parts.values() for module in part.modules()}
+    own = [type(module).__module__ for module in model.modules() if id(module) not in inside]
+    return bool(parts) and any(not name.startswith(("torch.", __name__.partition(".")[0] + ".")) for name in own)
 
 
 def check(model: nn.Module, state: State) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..parameters import DATA, WEIGHT
 from .fake_quantize import FakeQuantize
 from .functional import remove_calls
 from .layers import OWN, QuantizedLayer, class_for, original_class, original_of
-from .model import leave
+from .model import QuantizedModel, leave
 
 _RANGE = re.compile(r"(^|\.)(input_quantizer|call_quantizers\.[^.]+)\.range$")
 
@@ -103,13 +103,34 @@ def float_state(state_dict: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def only(model: nn.Module, *, data: bool = True, weights: bool = True) -> Iterator[None]:
-    """Within it only data, or only weights, or nothing is quantized: the guide's way to find what costs accuracy."""
+    """Within it only data, or only weights, or nothing is quantized: the guide's way to find what costs accuracy.
+
+    Copies and files that are made of the model within it are quantized as the model is outside.
+    """
     wanted = {DATA: data, WEIGHT: weights}
-    before = [(quantizer, quantizer.enabled) for _, _, quantizer in quantizers(model)]
-    for _, tensor, quantizer in quantizers(model):
-        quantizer.enabled = quantizer.enabled and wanted[tensor]
+    switched = [quantizer for _, tensor, quantizer in quantizers(model) if not wanted[tensor]]
+    for quantizer in switched:
+        quantizer.switched_off += 1
     try:
         yield
     finally:
-        for quantizer, enabled in before:
-            quantizer.enabled = enabled
+        for quantizer in switched:
+            quantizer.switched_off -= 1
+
+
+def check_not_switched(model: nn.Module, what: str, tensors: Collection[str] = (DATA, WEIGHT)) -> None:
+    """Raises ValueError where quantizers are switched off by `only`."""
+    if any(quantizer.switched_off for _, tensor, quantizer in quantizers(model) if tensor in tensors):
+        raise ValueError(f"{what} within `only` would be that of a network that is quantized in part: call it outside")
+
+
+def is_prepared(model: nn.Module) -> bool:
+    """Whether a model, or a part of it, is prepared, or has quantizers that were placed by hand."""
+    return any(isinstance(module, (QuantizedLayer, QuantizedModel, FakeQuantize)) for module in model.modules())
+
+
+def check_prepared(model: nn.Module) -> None:
+    """Raises ValueError for a float model."""
+    if not is_prepared(model):
+        raise ValueError("this model is not prepared, and nothing of it would be quantized: call "
+                         "gfpq.torch.prepare(model) first. Of an exported network take the Export, or its twin")

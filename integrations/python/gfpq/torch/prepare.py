@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from ..parameters import DATA, WEIGHT
@@ -19,7 +18,7 @@ from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .functional import CallSite, CallSites, call_sites, place_calls
 from .layers import OWN, QuantizedLayer, class_for, not_supported
-from .model import Call, QuantizedModel, State, enter, spec_of
+from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, spec_of
 from .operations import layer_kind
 from .pairs import module_pairs, recorded_pairs
 from .placed import remove
@@ -86,8 +85,7 @@ def prepare(
     Raises ValueError for a model that is prepared already, and for names that it has no layer for; NotSupportedError
     for a layer that can't be quantized; what fold_batchnorm raises. The model is then as it was.
     """
-    if any(isinstance(module, (QuantizedLayer, QuantizedModel)) for module in model.modules()):
-        raise ValueError("this model is prepared already")
+    _check_float(model)
     if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
         raise ValueError(f"prepare the model before it becomes a {type(model).__name__}")
     if assigned_forward(model):
@@ -160,9 +158,21 @@ def prepare(
     for name, module in model.named_modules():
         if isinstance(module, FakeQuantize) and not module.name:  # placed by hand
             module.name = f"{name} {DATA}"
-        if isinstance(module, _BatchNorm) and not train_batchnorm:
-            module.requires_grad_(False)
+    if not train_batchnorm:
+        state.frozen = freeze_batchnorm(model)
     return done
+
+
+def _check_float(model: nn.Module) -> None:
+    """Raises ValueError for a model that is prepared already, or a part of it."""
+    parts = sorted(prepared_parts(model))
+    if isinstance(model, QuantizedModel) or (not parts and any(isinstance(m, QuantizedLayer) for m in model.modules())):
+        raise ValueError("this model is prepared already")
+    if parts:
+        raise ValueError(
+            f"its part {', '.join(parts)} is prepared already: gfpq.torch.remove(model), then prepare the whole "
+            "(parameters stay as they are; ranges are found anew). Or prepare the other parts by themselves"
+        )
 
 
 def _is_bypassed(recorded: Record, name: str) -> bool:

@@ -22,16 +22,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .callers import calling_frame, ends_stack, stack_of
 from .operations import arguments, describe_function, describe_module, function_name
 from .recorded import Module, Operation, Record, Value
 from .running import assigned_forward, call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
-_PACKAGE = __name__.rpartition(".")[0]
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
 _FOLDER = str(Path(__file__).parent)
-# Python code of PyTorch between a caller and the function that a mode sees.
-_THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional",
-         "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")
 # They tell a tensor's form, not its numbers.
 _FORM = """size dim ndimension numel nelement stride storage_offset element_size is_contiguous is_floating_point
 is_complex is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook
@@ -59,18 +56,6 @@ def record(model: nn.Module, example_inputs: Any) -> Record:
     with untouched(model):
         evaluate_in_float(model)
         return _Recorder(model).run(example_inputs)
-
-
-def calling_frame(frame: Any) -> Any:
-    """From a frame in which a mode was told of a call outwards: the one that called the function."""
-    while frame.f_back is not None and frame.f_globals.get("__name__") in _THIN:
-        frame = frame.f_back
-    return frame
-
-
-def code_of(frame: Any) -> tuple[str, int]:
-    """A function and a line in it, which other changes to its file don't move."""
-    return frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno
 
 
 def storage_key(tensor: Tensor) -> Any:
@@ -254,7 +239,7 @@ class _Recorder:
         self.record.operations.append(
             Operation(
                 index, f"{place}:{call_number}" if call_number else place, place, call_number, kind, function, module,
-                context.module, context.call, _site(frame), code_of(calling_frame(frame)), tuple(inputs.values),
+                context.module, context.call, _site(frame), stack_of(calling_frame(frame))[0], tuple(inputs.values),
                 tuple(inputs.roles), tuple(inputs.positions), outputs, parameters, attributes,
             )
         )
@@ -319,6 +304,7 @@ class _Recorded:
         self.leaf = is_quantizer(module) or (not own_forward(module) and _is_leaf(module))
         self.kind, self.attributes = describe_module(module)
 
+    @ends_stack
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.recorder.called(self, args, kwargs)
 

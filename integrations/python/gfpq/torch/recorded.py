@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from .callers import Stack
+
 
 @dataclass
 class Value:
@@ -44,7 +46,7 @@ class Operation:
     caller: str  # the calling module's path, and which of its calls
     caller_call: int
     site: str  # file:line of the model's code
-    code: tuple[str, int]  # the calling function, and the line in it, counted from its first
+    code: Stack  # the calls that lead here from the calling module's `forward`
     inputs: tuple[int, ...]
     roles: tuple[str, ...]
     positions: tuple[int, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from .functional import CallSites
@@ -84,3 +84,13 @@ def report_of(
             kind = str(record.modules[name].kind)
             rows.append(Remark(name, kind, NEVER_CALLED, "in the recorded pass, in evaluation"))
     return Report(rows)
+
+
+def add_unprepared(report: Report, layers: Mapping[str, str], functions: bool) -> None:
+    """Adds NNIE's layers that `prepare` did not see; with `functions`, that it may not have seen those either."""
+    reason = "outside what gfpq.torch.prepare was called with, or added since"
+    known = {(row.name, row.what) for row in report.rows}
+    rows = [Remark(name, kind, NOT_QUANTIZED, reason) for name, kind in layers.items()]
+    if functions:
+        rows.append(Remark("(model)", "", NOT_KNOWN, "functions outside the prepared parts stay in float"))
+    report.rows += [row for row in rows if (row.name, row.what) not in known]

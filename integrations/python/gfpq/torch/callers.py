@@ -1,0 +1,70 @@
+"""Where in a program's code a function is called."""
+
+from __future__ import annotations
+
+import dis
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from torch import nn
+
+_PACKAGE = __name__.rpartition(".")[0]
+# Python code of PyTorch between a caller and the function that a mode sees.
+_THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional",
+         "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")
+_CALLS = ("CALL", "BINARY", "INPLACE")  # the beginnings of the names of instructions that call
+
+
+class Place(NamedTuple):
+    """A call in a function's code, in a form that survives other changes to the file, and other versions of Python."""
+
+    function: str
+    line: int  # counted from the function's first
+    number: int  # of the calls in this line, in the order of the code
+    words: tuple[str, ...]  # the names and constants that the line uses: another line in its place has others
+
+
+Stack = tuple[Place, ...]  # the innermost first
+
+_ends = {nn.Module._call_impl.__code__}
+
+
+def ends_stack(function: Any) -> Any:
+    """A decorator for what calls a module's `forward`."""
+    _ends.add(function.__code__)
+    return function
+
+
+def calling_frame(frame: Any) -> Any:
+    """From a frame in which a mode was told of a call outwards: the one that called the function."""
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _THIN:
+        frame = frame.f_back
+    return frame
+
+
+def stack_of(frame: Any) -> tuple[Stack, Any]:
+    """The places that lead from a module's `forward` to a call, and the frame that called `forward` (None: none did).
+
+    Left out are those in PyTorch and in this package.
+    """
+    places = []
+    while frame is not None and frame.f_code not in _ends:
+        if not f"{frame.f_globals.get('__name__')}.".startswith(("torch.", _PACKAGE + ".")):
+            places.append(_place(frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(places), frame
+
+
+@lru_cache(maxsize=10000)
+def _place(code: Any, offset: int) -> Place:
+    starts = list(dis.findlinestarts(code))
+    line = max((start for start in starts if start[0] <= offset), default=(0, code.co_firstlineno))[1]
+    number, words, current = 0, [], None
+    lines = dict(starts)
+    for instruction in dis.get_instructions(code):
+        current = lines.get(instruction.offset, current)
+        if current == line:
+            number += instruction.opname.startswith(_CALLS) and instruction.offset < offset
+            if isinstance(instruction.argval, (str, int, float)):
+                words.append(str(instruction.argval))
+    return Place(code.co_name, (line or 0) - code.co_firstlineno, number, tuple(words))
