@@ -17,6 +17,8 @@ void need_host_memory() {
 template <class Float>
 void check_apply_everywhere(Checks& checks, int bits, int delta, const std::vector<Float>& numbers,
                             const std::string& note) {
+  if (!is_offered<Float>(bits))
+    return;
   constexpr std::size_t group_sizes[] = {1, 3, 2, 5, 7, 4, 6};
   const Oracle<Float>& right = oracle<Float>(bits);
   const std::vector<Float> wanted = right.quantize(numbers, delta);
@@ -65,6 +67,8 @@ void check_apply_everywhere(Checks& checks, int bits, int delta, const std::vect
 
 template <class Float>
 void check_maximum_everywhere(Checks& checks, int bits, Float maximum, const std::string& note) {
+  if (!is_offered<Float>(bits))
+    return;
   const Oracle<Float>& right = oracle<Float>(bits);
   const auto check = [&](const std::vector<Float>& input, unsigned mode, const std::string& where) {
     GFPQ_PARAM_ST param = param_of<Float>(bits, mode == without_parameter ? 0u : mode, -right.delta_limit());

@@ -111,6 +111,8 @@ Call describe_call(int bits, const GFPQ_PARAM_ST* param, int delta, const std::s
 template <class Float>
 void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& input, const std::string& note,
                  std::size_t offset) {
+  if (!is_offered<Float>(bits))
+    return;
   GFPQ_PARAM_ST param = param_of<Float>(bits, GFPQ_MODE_APPLY_ONLY, delta);
   const Call call = describe_call<Float>(bits, &param, delta, note);
   const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), &param, offset);
@@ -122,6 +124,8 @@ void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& 
 template <class Float>
 void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector<Float>& input, const std::string& note,
                std::size_t offset) {
+  if (!is_offered<Float>(bits))
+    return;
   const Oracle<Float>& right = oracle<Float>(bits);
   int delta = right.delta(input);
   if (param != nullptr && param->mode == GFPQ_MODE_UPDATE)

@@ -145,13 +145,13 @@ void for_each_type(Check check) {
 template <class Float>
 GFPQ_PARAM_ST param_of(int bits, unsigned mode, int delta);
 
-/// Applies a delta to the input and checks status and every number.
+/// Applies a delta to the input and checks status and every number. Nothing where the library does not offer the kind.
 template <class Float>
 void check_apply(Checks& checks, int bits, int delta, const std::vector<Float>& input, const std::string& note = "",
                  std::size_t offset = 0);
 
 /// Calls with a mode that takes delta from the data, or without parameter (`param` null), and checks status, every
-/// number, and mode and block of the parameter, which is left as it should be after the call.
+/// number, and mode and block of the parameter, which is left as it should be after the call. As above.
 template <class Float>
 void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector<Float>& input,
                const std::string& note = "", std::size_t offset = 0);

@@ -73,6 +73,17 @@ std::set<std::string> all_needs(const std::string& id) {
   return found;
 }
 
+/// Whether a failing requirement may be why another, which needs it, shows a symptom.
+bool explains(const std::string& basic, std::uint32_t basic_symptoms, const std::string& id, std::uint32_t symptom) {
+  for (std::uint32_t shown = 1; shown != 0 && shown <= basic_symptoms; shown <<= 1)
+    if ((basic_symptoms & shown) != 0 && (brings(shown) & symptom) != 0) {
+      const bool of_numbers = (shown & numbers) != 0 && (symptom & numbers) != 0;
+      if (rank(basic, of_numbers) < rank(id, of_numbers))
+        return true;
+    }
+  return false;
+}
+
 std::uint32_t symptoms_of(const RequirementResult& result, const std::string& kind) {
   std::uint32_t symptoms = 0;
   for (const auto& [name, count] : result.finding.kinds)
@@ -103,12 +114,10 @@ std::vector<Cause> find_causes(const std::vector<RequirementResult>& results) {
       for (std::uint32_t symptom = 1; symptom != 0 && symptom <= count.symptoms; symptom <<= 1) {
         if ((count.symptoms & symptom) == 0)
           continue;
-        const bool of_numbers = (symptom & numbers) != 0;
         bool found = false;
         for (const RequirementResult* basic : failing) {
           const std::string& basic_id = basic->requirement->id;
-          if (basic == result || needs.count(basic_id) == 0 || rank(basic_id, of_numbers) > rank(id, of_numbers) ||
-              (brings(symptoms_of(*basic, kind)) & symptom) == 0)
+          if (needs.count(basic_id) == 0 || !explains(basic_id, symptoms_of(*basic, kind), id, symptom))
             continue;
           found = true;
           if (root.empty())
@@ -116,6 +125,13 @@ std::vector<Cause> find_causes(const std::vector<RequirementResult>& results) {
           break;
         }
         explained = explained && found;
+      }
+    // Requirements for one width each may show one and the same fault.
+    for (const Cause& cause : causes)
+      if (!explained && !result->finding.hints.empty() && cause.result->finding.hints == result->finding.hints &&
+          area_of(cause.result->requirement->id) == area_of(id)) {
+        explained = true;
+        root = cause.result->requirement->id;
       }
     if (explained && !root.empty())
       followers.emplace_back(result, root);

@@ -1,5 +1,6 @@
 #include "runner/checks.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -50,6 +51,49 @@ void Checks::status(const Call& call, int got, int want) {
        [&] { return call.describe() + "\n      returned " + show_status(got) + ", want " + show_status(want); });
 }
 
+namespace {
+
+/// What may be wrong with a block, all that fits.
+std::vector<std::string> block_faults(const GFPQ_PARAM_ST& got_param, const GFPQ_PARAM_ST& want_param) {
+  using Words = std::array<std::uint32_t, 4>;
+  const auto words_of = [](const GFPQ_PARAM_ST& param) {
+    Words words;
+    std::memcpy(words.data(), param.buf, sizeof words);
+    return words;
+  };
+  const auto name = [](std::size_t word) { return "w" + std::to_string(word); };
+  const Words got = words_of(got_param), want = words_of(want_param);
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = i + 1; j < 4; ++j) {
+      Words swapped = want;
+      std::swap(swapped[i], swapped[j]);
+      if (got == swapped)
+        faults.push_back("the block's words " + name(i) + " and " + name(j) + " are swapped");
+    }
+  Words reversed = want;
+  for (std::uint32_t& word : reversed)
+    word = word << 24 | (word & 0xff00) << 8 | (word >> 8 & 0xff00) | word >> 24;
+  if (got == reversed)
+    faults.emplace_back("the block's words are big-endian");
+  std::string zero, wrong;
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (got[i] == 0 && want[i] != 0)
+      zero += " " + name(i);
+    if (got[i] != want[i])
+      wrong += " " + name(i);
+  }
+  if (!zero.empty())
+    faults.push_back("zero in the block:" + zero);
+  if (wrong.size() == 3)
+    faults.push_back("of the block's words only" + wrong + " is wrong");
+  if (got[1] != want[1] && delta_of(got_param) == -delta_of(want_param))
+    faults.emplace_back("the block's delta has the wrong sign");
+  return faults;
+}
+
+} // namespace
+
 void Checks::param(const Call& call, const GFPQ_PARAM_ST& got, const GFPQ_PARAM_ST& want) {
   const std::size_t kind = kind_of(call);
   that(kind, got.mode == want.mode, mode_symptom, [&] {
@@ -57,6 +101,17 @@ void Checks::param(const Call& call, const GFPQ_PARAM_ST& got, const GFPQ_PARAM_
            std::to_string(got.mode);
   });
   const Symptom symptom = delta_of(got) == delta_of(want) ? block_symptom : delta_symptom;
+  if (std::memcmp(got.buf, want.buf, sizeof got.buf) != 0) {
+    const std::vector<std::string> faults = block_faults(got, want);
+    if (!has_wrong_block_)
+      block_hints_ = faults;
+    has_wrong_block_ = true;
+    block_hints_.erase(std::remove_if(block_hints_.begin(), block_hints_.end(),
+                                      [&](const std::string& hint) {
+                                        return std::find(faults.begin(), faults.end(), hint) == faults.end();
+                                      }),
+                       block_hints_.end());
+  }
   that(kind, std::memcmp(got.buf, want.buf, sizeof got.buf) == 0, symptom, [&] {
     std::string differing;
     for (int word = 0; word < 4; ++word)
@@ -85,6 +140,7 @@ Finding Checks::finding(const std::string& test) const {
       finding.kinds[i == no_kind ? "" : kind_name(static_cast<unsigned>(widths[i / 2].bits), i % 2 != 0)] = counts_[i];
   finding.failures = failures_;
   diagnosis_.conclude(finding);
+  finding.hints.insert(finding.hints.begin(), block_hints_.begin(), block_hints_.end());
   return finding;
 }
 

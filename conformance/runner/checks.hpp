@@ -89,6 +89,8 @@ private:
   std::string requirement_;
   std::array<Count, no_kind + 1> counts_ = {}; // by kind of tensor, and those of none
   std::vector<std::string> failures_;
+  std::vector<std::string> block_hints_; // what all wrong blocks have in common
+  bool has_wrong_block_ = false;
   Diagnosis diagnosis_;
 
   friend class ChecksOfKind;

@@ -77,6 +77,14 @@ const char* name(Verdict verdict) {
 }
 
 void merge(Finding& into, const Finding& more) {
+  if (into.failed() > 0 && more.failed() > 0 && into.wrong_numbers + more.wrong_numbers == 0)
+    into.hints.erase(std::remove_if(into.hints.begin(), into.hints.end(),
+                                    [&](const std::string& hint) {
+                                      return std::find(more.hints.begin(), more.hints.end(), hint) == more.hints.end();
+                                    }),
+                     into.hints.end());
+  else if (more.failed() > 0 && into.failed() == 0)
+    into.hints = more.hints;
   if (into.wrong_numbers > 0 && more.wrong_numbers > 0) {
     const auto keep_common = [](std::vector<std::string>& ours, const std::vector<std::string>& theirs) {
       ours.erase(std::remove_if(ours.begin(), ours.end(),

@@ -67,7 +67,7 @@ void print_cause(std::ostream& out, const Cause& cause, std::size_t number, bool
       << (kinds.empty() ? "" : " (" + join(kinds, ", ") + ")");
   if (!cause.followers.empty())
     out << "; " << plural(cause.followers.size(), "more requirement")
-        << (cause.followers.size() == 1 ? " needs it" : " need it");
+        << (cause.followers.size() == 1 ? " needs it or shows the same" : " need it or show the same");
   out << "\n";
 }
 
