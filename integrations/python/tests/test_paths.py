@@ -143,6 +143,44 @@ class OtherPathsTest(unittest.TestCase):
             self.assertEqual(any("cat in the model" in str(warning.message) for warning in caught), not same)
 
 
+    def test_a_method_that_is_called_instead_of_forward(self):
+        model = Methods()
+        gq.prepare(model, example_inputs=images())
+        gq.calibrate(model, [images()])
+        x, layers = images(), model.eval().conv
+        with self.assertWarnsRegex(UserWarning, "features of Methods was called without the model's `forward`.*float"):
+            y = model.features(x)
+        self.assertTrue(torch.equal(y, torch.cat([layers(x), x], 1)))
+        for copied in (model, pickle.loads(pickle.dumps(model))):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                copied(x)
+                copied.other(x)
+                copied.train().eval()
+        gq.remove(model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.features(x)
+
+
+class Methods(nn.Module if torch is not None else object):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def features(self, x):
+        return self.joined(x)
+
+    def joined(self, x):
+        return torch.cat([self.conv(x), x], 1)
+
+    def other(self, x):
+        return self.conv(x)
+
+    def forward(self, x):
+        return self.features(x).mean((2, 3))
+
+
 def forward(self, x):
     return forward.program(self, x)
 

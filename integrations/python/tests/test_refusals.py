@@ -9,8 +9,6 @@ import warnings
 from support import needs_torch, torch
 from test_record import images
 
-import gfpq
-
 if torch is not None:
     from torch import nn
 
@@ -78,9 +76,8 @@ class OnlyTest(unittest.TestCase):
                              lambda m: gq.compare_layers(plain(), m, [images()])):  # fmt: skip
                     with self.assertRaisesRegex(ValueError, "within `?only"):
                         make(model)
-        with gq.only(model, data=False):
-            with self.assertRaisesRegex(ValueError, "within `?only"):
-                gq.calibrate(model, [images() * 9])
+        with gq.only(model, data=False), self.assertRaisesRegex(ValueError, "within `?only"):
+            gq.calibrate(model, [images() * 9])
         self.assertEqual(model[0].input_quantizer.params, expected)
         with gq.only(model, weights=False):
             gq.calibrate(model, [images()])

@@ -64,7 +64,7 @@ def calibrate(
                 if not extend:
                     quantizer.forget()
             for batch in all_batches:
-                call(model, input_of(batch) if input_of else first(batch))
+                call_with(model, batch, input_of)
     except BaseException:
         for (_, quantizer), content in zip(found, before):
             quantizer.load_state_dict(content)
@@ -88,6 +88,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in before:
             module.training = training
+
+
+def call_with(model: nn.Module, batch: Any, input_of: Callable[[Any], Any] | None) -> Any:
+    """Calls a model with a batch's input."""
+    if input_of is not None:
+        return call(model, input_of(batch))
+    try:
+        return call(model, first(batch))
+    except (TypeError, AttributeError) as error:
+        form = f"a dict with {', '.join(map(str, batch))}" if isinstance(batch, dict) else f"a {type(batch).__name__}"
+        raise TypeError(f"{error} (the batch is {form}: where the model is to be called with something else than its "
+                        "first item, or the dict's items by name, give input_of=)") from error
 
 
 def first(batch: Any) -> Any:

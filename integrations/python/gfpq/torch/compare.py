@@ -13,13 +13,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..comparison import Comparison, Layer
 from ..similarity import Similarity
-from .calibrate import evaluating, first
+from .calibrate import call_with, evaluating, first
 from .export import Export, export
 from .fold import fold_batchnorm
 from .layers import QuantizedLayer
 from .operations import layer_kind
 from .placed import check_not_switched, check_prepared, is_prepared, only
-from .running import call
 
 
 def compare_layers(
@@ -38,8 +37,8 @@ def compare_layers(
         fold: False compares a prepared model as it trains, with BatchNorm in float.
 
     Both run in evaluation without gradient, and are left as they were. A layer that is called several times in a pass
-    counts as one. Raises ValueError where the first model is prepared or the second is not, within `only`, where they have
-    no such layer in common, both choices are given, or there is no batch.
+    counts as one. Raises ValueError where the first model is prepared or the second is not, within `only`, where they
+    have no such layer in common, both choices are given, or there is no batch.
     """
     if data_only and weights_only:
         raise ValueError("choose data_only or weights_only")
@@ -55,10 +54,9 @@ def compare_layers(
     sums: dict[str, Similarity] = {}
     with torch.no_grad(), evaluating(float_model), evaluating(quantized_model):
         for batch in data:
-            inputs = input_of(batch) if input_of else first(batch)
-            expected = _outputs(float_model, names, inputs)
+            expected = _outputs(float_model, names, batch, input_of)
             with only(quantized_model, data=not weights_only, weights=not data_only):
-                found = _outputs(quantized_model, names, inputs)
+                found = _outputs(quantized_model, names, batch, input_of)
             for name, outputs in expected.items():
                 if len(outputs) != len(found.get(name, [])):
                     raise ValueError(f"{name} is called {len(outputs)} times in the float model, and "
@@ -101,7 +99,9 @@ def _norms(model: nn.Module) -> set[str]:
     return {name for name, module in model.named_modules() if isinstance(module, _BatchNorm)}
 
 
-def _outputs(model: nn.Module, names: list[str], inputs: Any) -> dict[str, list[Tensor]]:
+def _outputs(
+    model: nn.Module, names: list[str], batch: Any, input_of: Callable[[Any], Any] | None
+) -> dict[str, list[Tensor]]:
     """Each layer's outputs in one pass, in the order in which they came."""
     outputs: dict[str, list[Tensor]] = {}
 
@@ -110,7 +110,7 @@ def _outputs(model: nn.Module, names: list[str], inputs: Any) -> dict[str, list[
 
     hooks = [model.get_submodule(name).register_forward_hook(partial(keep, name)) for name in names]
     try:
-        call(model, inputs)
+        call_with(model, batch, input_of)
     finally:
         for hook in hooks:
             hook.remove()

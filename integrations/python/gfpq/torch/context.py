@@ -8,15 +8,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.fx.proxy import Proxy
-from torch.jit._trace import is_tracing as is_jit_tracing
+from torch.jit._trace import is_tracing
 
 # Since PyTorch 2.1: of torch.compile and torch.export.
-_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_jit_tracing
+_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
+
+
+def is_jit_tracing() -> bool:
+    """Whether torch.jit.trace, or the export to ONNX, is at work."""
+    return bool(is_tracing())
 
 
 def tracing(x: Any) -> bool:
     """Whether a program is made of what runs, which would not have the quantizers in it."""
-    return isinstance(x, Proxy) or bool(is_jit_tracing()) or bool(_is_compiling())
+    return isinstance(x, Proxy) or is_jit_tracing() or bool(_is_compiling())
 
 
 def capturing(x: Tensor) -> bool:

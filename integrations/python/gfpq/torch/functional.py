@@ -20,21 +20,23 @@ from collections import Counter, OrderedDict
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
+from inspect import isfunction
 from typing import Any, Callable, Union
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
-from .context import is_jit_tracing
 from .callers import Stack, calling_frame, ends_stack, stack_of
+from .context import is_jit_tracing
 from .fake_quantize import FakeQuantize
-from .layers import Swapped, made_class, without
+from .layers import Swapped, made_class, made_of, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
 from .recorded import Operation, Record
 from .running import assigned_forward, own_forward, tensors_in
 
+_PACKAGE = __name__.partition(".")[0]
 _QUANTIZERS = "call_quantizers"
 _Line = tuple[str, Stack]  # function, code: see CallSite
 _Key = tuple[str, Stack, int]  # function, code, passes
@@ -85,6 +87,7 @@ class CallTable:
     sites: dict[_Key, CallSite] = field(default_factory=dict)
     floating: set[_Key] = field(default_factory=set)  # calls that the pass had, and that stay in float
     passed: list[set[_Key]] = field(default_factory=list)  # the sites that each of its calls came by
+    methods: set[str] = field(default_factory=set)  # functions between its `forward` and the sites
     counts: dict[_Line, set[int]] = field(default_factory=dict)  # how many calls came from there in a call of it
 
 
@@ -124,6 +127,7 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
         if place not in sites.reasons:
             table = sites.tables[site.module]
             table.sites[site.key] = site
+            table.methods.update(place.function for place in site.code[:-1])
             table.floating.discard(site.key)
             sites.found.append(site)
     for (caller, _, *line), count in passes.items():
@@ -211,10 +215,35 @@ class QuantizedCalls(Swapped):
     call_quantizers: CallQuantizers
     _gfpq_calls: CallTable
 
+    @classmethod
+    def content_for(cls, original: type) -> dict[str, Any]:
+        return _watched_methods(original)
+
     @ends_stack
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         with _running(self):
             return super().forward(*arguments, **keywords)
+
+
+def _watched_methods(cls: type) -> dict[str, Any]:
+    """The methods of a user's class, for the class that it is made into."""
+    own = [vars(base) for base in cls.__mro__ if not base.__module__.startswith(("torch.", _PACKAGE))]
+    names = {name for methods in own for name, value in methods.items() if isfunction(value) and name[:2] != "__"}
+    return {name: _watched_method(name, getattr(cls, name)) for name in names - {"forward"}}
+
+
+def _watched_method(name: str, method: Any) -> Any:
+    """A method that warns where it is called without `forward`, and would call functions that are quantized there."""
+
+    @wraps(method)
+    def watched_method(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        if not _thread.watched and name in self._gfpq_calls.methods:
+            warnings.warn(f"gfpq.torch: {name} of {made_of(type(self))[-1].__name__} was called without the model's "
+                          "`forward`: the inputs of functions that it calls stay in float. Call the model, or prepare "
+                          "one whose `forward` is this method", stacklevel=2)  # fmt: skip
+        return method(self, *arguments, **keywords)
+
+    return watched_method
 
 
 class _Running:
@@ -325,7 +354,7 @@ class _Calls(TorchFunctionMode):
         call = _thread.calls[-1] if _thread.calls else None
         if call is None or call.module is not module:
             if module is not None and own_forward(module):
-                _warn_unknown(name, type(module).__name__, args, kwargs, frame)
+                _warn_unknown(name, module, type(module).__name__, args, kwargs, frame)
             return func(*args, **kwargs)
         line = name, code
         key = (*line, call.passes[line])
@@ -333,7 +362,7 @@ class _Calls(TorchFunctionMode):
         site = call.table.sites.get(key)
         if site is None:
             if key not in call.table.floating:
-                _warn_unknown(name, call.table.module or "the model", args, kwargs, frame)
+                _warn_unknown(name, module, call.table.module or "the model", args, kwargs, frame)
             return func(*args, **kwargs)
         if _checkpointed(frame, end):
             raise NotSupportedError(
@@ -391,14 +420,16 @@ def _with_tensors(item: Any, tensors: Iterator[Tensor]) -> Any:
     return item
 
 
-def _warn_unknown(name: str, where: str, args: Any, kwargs: dict[str, Any], frame: Any) -> None:
+def _warn_unknown(name: str, module: nn.Module, where: str, args: Any, kwargs: dict[str, Any], frame: Any) -> None:
     """Warns of a call that the recorded pass does not have, if its inputs would be quantized."""
     given = arguments(name, args, kwargs)
     tensors = [tensor for _, tensor in tensors_in(given) if not isinstance(tensor, nn.Parameter)]
     fits = all(tensor.is_floating_point() and tensor.dim() in (2, 4) for tensor in tensors)
     if tensors and fits and describe_function(name, given)[0] in QUANTIZED_FUNCTIONS:
+        advice = "prepare the model with example_inputs that lead there"
+        if module.training:
+            advice = f"where evaluation never calls it, there is nothing to do; else {advice} in evaluation"
         warnings.warn(
             f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}, was not called in the "
-            "recorded pass and is not quantized: prepare the model with example_inputs that lead there",
-            stacklevel=3,
-        )
+            f"recorded pass, or from elsewhere, and is not quantized: {advice}", stacklevel=3,
+        )  # fmt: skip

@@ -21,11 +21,21 @@ from .operations import layer_kind
 from .running import assigned_forward
 
 Quantizer = Union[FakeQuantize, None]
+WEIGHT_NOT_PASSED = ("has a `forward` of its own that does not pass its weight, unchanged and once, to a convolution "
+                     "or linear function of torch.nn.functional")  # fmt: skip
+WEIGHT_IN_HOOK = ("computes its weight in a hook: where it is pruned, call torch.nn.utils.prune.remove(layer, 'weight')"
+                  ", which keeps the zeros; in place of torch.nn.utils.weight_norm and spectral_norm use those of "
+                  "torch.nn.utils.parametrizations")  # fmt: skip
 OWN = ("input_quantizer", "weight_quantizer")  # the submodules that a quantized layer has more
 
 
 class Swapped(nn.Module):
     """A class that a module was given in place of its own, which comes right behind it in the order of bases."""
+
+    @classmethod
+    def content_for(cls, _original: type) -> dict[str, Any]:
+        """What a class has more that is made of this one and another."""
+        return {}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Classes that were made on the fly are found again by what they were made of."""
@@ -158,9 +168,7 @@ class _QuantizeCall(TorchFunctionMode):
     def check(self) -> None:
         if self.weights_passed != [True]:
             name = next((q.name.rpartition(" ")[0] for q in self.layer.children() if isinstance(q, FakeQuantize)), "")
-            reason = ("has a `forward` of its own that does not pass its weight, unchanged and once, to a convolution "
-                      "or linear function of torch.nn.functional")  # fmt: skip
-            raise not_supported(name, self.layer, reason)
+            raise not_supported(name, self.layer, WEIGHT_NOT_PASSED)
 
 
 def not_supported(name: str, layer: nn.Module, reason: str) -> NotSupportedError:
@@ -205,6 +213,7 @@ def made_class(swapped: type, original: type) -> type:
     key = swapped, original
     if key not in _made:
         content = {"__module__": swapped.__module__, "__doc__": swapped.__doc__, "_made_of": key}
+        content |= swapped.content_for(original) if issubclass(swapped, Swapped) else {}
         _made[key] = type("Quantized" + original.__name__, key, content)
     return _made[key]
 

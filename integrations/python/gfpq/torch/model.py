@@ -10,10 +10,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize
 
 from ..errors import NotSupportedError
 from .functional import watched
-from .layers import QuantizedLayer, Swapped, made_class, without
+from .layers import WEIGHT_IN_HOOK, QuantizedLayer, Swapped, made_class, not_supported, without
 from .operations import layer_kind
 from .recorded import Record
 from .running import assigned_forward
@@ -100,7 +101,11 @@ def leave(model: nn.Module) -> None:
 
 
 def check_all(model: nn.Module) -> None:
-    """`check` for a model and its prepared parts."""
+    """`check` for a model and its prepared parts, and that all weights are there to be copied."""
+    for name, layer in model.named_modules():
+        computed = isinstance(layer, QuantizedLayer) and hasattr(layer, "weight") and "weight" not in layer._parameters
+        if computed and not parametrize.is_parametrized(layer, "weight"):
+            raise not_supported(name, layer, WEIGHT_IN_HOOK)
     for module in model.modules():
         if isinstance(module, QuantizedModel):
             check(module, module._gfpq)

@@ -27,8 +27,8 @@ def export_onnx(
         quantizers: quantize data too, by the operator that gfpq.onnx_runtime describes and registers.
         options: for torch.onnx.export.
 
-    Takes the exporter by tracing, in PyTorch 2 with the package onnx. Raises TypeError for a model instead of its Export,
-    and what torch.onnx.export raises.
+    Takes the exporter by tracing, in PyTorch 2 with the package onnx. Raises TypeError for a model instead of its
+    Export, and what torch.onnx.export raises.
     """
     if not isinstance(exported, Export):
         raise TypeError("export_onnx takes what gfpq.torch.export returns, the Export of a prepared model: "

@@ -22,6 +22,7 @@ Described = Union[tuple[str, Attributes], None]
 
 # The kinds whose inputs NNIE quantizes, beside Convolution, DepthwiseConv, Deconvolution and InnerProduct.
 # One Pooling of these is global (a mean over the spatial axes); one public account leaves that one out.
+WITH_WEIGHTS = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct")
 QUANTIZED_FUNCTIONS = ("Concat", "Eltwise", "Pooling", "Upsample")
 
 _POOLS = {

@@ -17,9 +17,9 @@ from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .functional import CallSite, CallSites, call_sites, place_calls
-from .layers import OWN, QuantizedLayer, class_for, not_supported
+from .layers import OWN, WEIGHT_IN_HOOK, WEIGHT_NOT_PASSED, QuantizedByCall, QuantizedLayer, class_for, not_supported
 from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, spec_of
-from .operations import layer_kind
+from .operations import WITH_WEIGHTS, layer_kind
 from .pairs import module_pairs, recorded_pairs
 from .placed import remove
 from .ranges import Range, range_of
@@ -55,9 +55,9 @@ class Preparation(list[Placed]):
 
 def prepare(
     model: nn.Module, bits: int = DEFAULT_BITS, *, example_inputs: Any = None,
-    layer_bits: Mapping[str, int] | None = None, data: bool = True, weights: bool = True, skip: Iterable[str] = (),
-    fold: bool = False, split_depthwise: bool = False, train_batchnorm: bool = False, clip_gradient: bool = False,
-    range: str | Range = "widest", process_group: Any = None,
+    layer_bits: Mapping[str, int] | None = None, data: bool = True, weights: bool = True,
+    skip: str | Iterable[str] = (), fold: bool = False, split_depthwise: bool = False, train_batchnorm: bool = False,
+    clip_gradient: bool = False, range: str | Range = "widest", process_group: Any = None,
 ) -> Preparation:
     """Puts quantizers into a float model, in place, and lists them.
 
@@ -74,11 +74,12 @@ def prepare(
     Parameters of BatchNorm are frozen (requires_grad False), as the guide says, unless `train_batchnorm`.
 
     Args:
-        bits: a width of gfpq.widths.WIDTHS; `layer_bits` gives some layers, by name, another one.
+        bits: a width of gfpq.widths.WIDTHS; `layer_bits` gives some layers, by name, another one. The name of a module
+            stands for all layers and calls in it.
         example_inputs: what the model is called with: a tuple of arguments, a dict of keyword arguments, or one
             argument. The model runs once with them, in evaluation, and is recorded (see gfpq.torch.record).
         data, weights: quantize them.
-        skip: names of layers and calls to leave as they are.
+        skip: names of layers and calls to leave as they are, or of modules, with all in them.
         fold: fold BatchNorm now, and train the folded weights; else BatchNorm stays in float and `export` folds it.
         range, clip_gradient, process_group: see FakeQuantize.
 
@@ -91,15 +92,18 @@ def prepare(
     if assigned_forward(model):
         raise ValueError("the model's `forward` was replaced by assignment: prepare it before that")
     layers = {name: layer for name, layer in model.named_modules() if layer_kind(layer)}
-    skip, layer_bits, choice = set(skip), dict(layer_bits or {}), range_of(range)
-    for width in {bits, *layer_bits.values()}:
+    skip, wanted_bits, choice = {skip} if isinstance(skip, str) else set(skip), dict(layer_bits or {}), range_of(range)
+    for width in {bits, *wanted_bits.values()}:
         width_of(width)
     recorded = None if example_inputs is None else record(model, example_inputs)
     calls = CallSites() if recorded is None or not data else call_sites(recorded, model)
     names = [*layers, *(site.name for site in calls.found)]
-    unknown = sorted((skip | set(layer_bits)) - set(names))
+    unknown = sorted(key for key in skip | set(wanted_bits) if not _under(key, names))
     if unknown:
         raise ValueError(f"no layer of NNIE's has the name {', '.join(unknown)}; there are {', '.join(names)}")
+    skip = {name for key in skip for name in _under(key, names)}
+    # The longest name is the most special.
+    layer_bits = {name: wanted_bits[key] for key in sorted(wanted_bits, key=len) for name in _under(key, names)}
 
     if split_depthwise and data:
         warnings.warn("split_depthwise: a range for each channel is found from fewer numbers, and clips more of those "
@@ -115,6 +119,8 @@ def prepare(
         kind, width = str(layer_kind(layer)), layer_bits.get(name, bits)
         groups = getattr(layer, "groups", 1) if kind != "DepthwiseConv" or split_depthwise else 1
         classes[name], placed[name] = class_for(layer, name), {}
+        if recorded is not None and issubclass(classes[name], QuantizedByCall):
+            _check_calls(name, layer, model, recorded)
         if data:
             # Counted from the last axis: a layer also takes data without the axis of the batch.
             dim = -1 - len(layer.kernel_size) if hasattr(layer, "in_channels") else 1
@@ -180,6 +186,27 @@ def _is_bypassed(recorded: Record, name: str) -> bool:
     return not recorded.modules[name].calls and bool(recorded.users(f"{name}.weight"))
 
 
+def _under(key: str, names: Iterable[str]) -> list[str]:
+    """The names that are this one, or lie in the module of this name."""
+    return [name for name in names if name == key or name.startswith(f"{key}.")]
+
+
+def _check_calls(name: str, layer: nn.Module, model: nn.Module, recorded: Record) -> None:
+    """Raises NotSupportedError for a layer with a `forward` of its own that did not pass on its very weight, once."""
+    calls: dict[int, list[bool]] = {number: [] for number in range(recorded.modules[name].calls)}
+    parameters = {
+        f"{path}.{key}" if path else key: parameter
+        for path, module in model.named_modules(remove_duplicate=False)
+        for key, parameter in module._parameters.items()
+    }
+    for operation in recorded.operations:
+        if operation.caller == name and operation.kind in WITH_WEIGHTS:
+            weight = parameters.get(operation.parameters.get("weight", ""))
+            calls[operation.caller_call].append(weight is not None and weight is layer._parameters.get("weight"))
+    if any(own != [True] for own in calls.values()) and not parametrize.is_parametrized(layer, "weight"):
+        raise not_supported(name, layer, WEIGHT_NOT_PASSED)
+
+
 def _call_form(example_inputs: Any) -> Call:
     """Example inputs as arguments and keyword arguments."""
     if isinstance(example_inputs, dict):
@@ -192,8 +219,7 @@ def _check(name: str, layer: nn.Module) -> None:
         raise not_supported(name, layer, f"has an attribute {' or '.join(OWN)} of its own")
     computed = hasattr(layer, "weight") and "weight" not in layer._parameters
     if computed and not parametrize.is_parametrized(layer, "weight"):
-        raise not_supported(name, layer, "computes its weight in a hook (torch.nn.utils.weight_norm?): remove that "
-                                         "first, or use torch.nn.utils.parametrizations")
+        raise not_supported(name, layer, WEIGHT_IN_HOOK)
     if any(nn.parameter.is_lazy(parameter) for parameter in layer.parameters()):
         raise not_supported(name, layer, "is lazy and has no weight yet: run the model once first")
 

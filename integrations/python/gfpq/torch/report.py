@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from .functional import CallSites
-from .operations import QUANTIZED_FUNCTIONS
+from .operations import QUANTIZED_FUNCTIONS, WITH_WEIGHTS
 from .pairs import Pairs
 from .recorded import Record, aligned
 
 NOT_QUANTIZED, NOT_FOLDED, SHARED, NEVER_CALLED = "not quantized", "not folded", "shared", "never called"
 NOT_KNOWN = "not known"
-_WITH_WEIGHTS = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,9 @@ def report_of(
             unquantized[name] = kind or "", calls.reasons[name]
         elif kind is None and operation.parameters and operation.inputs:
             unquantized[name] = "", f"{operation.function} is no layer of NNIE's: its parameters stay in float"
-        elif kind in (*_WITH_WEIGHTS, *QUANTIZED_FUNCTIONS) and name not in quantized:
+        elif operation.module is None and operation.caller in quantized:
+            continue  # a layer with a `forward` of its own, or a parametrized one, quantizes what it calls
+        elif kind in (*WITH_WEIGHTS, *QUANTIZED_FUNCTIONS) and name not in quantized:
             why = "skip" if {name, operation.layer} & set(skipped) else f"a function, called at {operation.site}"
             unquantized[name] = kind, why
     rows += [Remark(name, kind, NOT_QUANTIZED, reason) for name, (kind, reason) in unquantized.items()]
