@@ -29,17 +29,16 @@ def run(command: list[str], mutant: mutants.Mutant, **environment: str) -> subpr
 def cases_of(requirement: str, control: pathlib.Path) -> str:
     """A filter for the cases that check a requirement, by the results of the control."""
     for entry in json.loads(control.read_text())["requirements"]:
-        if entry["id"] == requirement:
+        if entry["id"] == requirement and entry["tests"]:
             return ":".join(entry["tests"])
-    sys.exit(f"The specification has no requirement {requirement}.")
+    sys.exit(f"No case names {requirement}: the mutant must name its cases.")
 
 
 def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str) -> None:
     """Runs the runner on a mutant's library."""
     control = settings.folder / "control.json"
-    command = [settings.runner, f"--library={library}", "--gtest_brief=1", *mutant.arguments]
-    if not mutant.whole:
-        command.append(f"--gtest_filter={cases_of(mutant.requirement, control)}")
+    cases = mutant.cases or cases_of(mutant.requirement, control)
+    command = [settings.runner, f"--library={library}", "--gtest_brief=1", f"--gtest_filter={cases}", *mutant.arguments]
     with tempfile.TemporaryDirectory() as folder:
         results = pathlib.Path(folder) / "results.json"
         ended = run([*command, f"--json={results}"], mutant, GFPQ_TARGET=target)

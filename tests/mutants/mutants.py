@@ -72,10 +72,10 @@ class Mutant:
     program: str = ""  # a test program, instead of the runner, compiled with the mutant's texts...
     found_by: str = ""  # ...and its tests of which one at least must fail
     proof: str = ""  # the words of the static assertion that fails: the mutant must not compile
-    whole: bool = False  # run all cases
+    cases: str = ""  # of the runner, a GoogleTest filter; without one, those that check the requirement
     arguments: tuple[str, ...] = ()  # of the runner
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
-    timeout: int = 120  # seconds
+    timeout: int = 300  # seconds
 
     def __post_init__(self):
         finders = bool(self.requirement) + bool(self.program and self.found_by) + bool(self.proof)
@@ -90,7 +90,7 @@ class Mutant:
         return texts
 
 
-CONTROL = Mutant("none", "the same sources without a fault", whole=True)
+CONTROL = Mutant("none", "the same sources without a fault", cases="*", timeout=900)
 _EDIT_FIELDS = {field.name for field in dataclasses.fields(Edit)}
 
 
