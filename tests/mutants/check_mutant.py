@@ -45,7 +45,7 @@ def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Pa
         if f"GFPQ_TARGET={target}: this machine has" in ended.stdout:
             print(f"this machine lacks {target}")
             sys.exit(SKIPPED)
-        if ended.returncode not in (0, 1) or not results.exists():
+        if ended.returncode not in (0, 1, 3) or not results.exists():
             sys.exit(f"{ended.stdout[-4000:]}\nThe runner ended with status {ended.returncode} and no verdict.")
         text = results.read_text()
     failed = [entry["id"] for entry in json.loads(text)["requirements"] if entry["result"] == "unexpected failure"]

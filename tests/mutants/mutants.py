@@ -133,5 +133,5 @@ def difference(originals: dict[str, str], texts: dict[str, str]) -> str:
         originals[path].splitlines(True), texts[path].splitlines(True), path, path, n=1))
 
 
-if __name__ == "__main__":
-    print("\n".join(load()))
+if __name__ == "__main__":  # for CMake: those that take minutes are marked
+    print("\n".join(name + (":long" if "--thorough" in mutant.arguments else "") for name, mutant in load().items()))
