@@ -275,7 +275,8 @@ class _Running:
             warnings.warn(
                 f"gfpq.torch: {names}: {count} calls came from one place in the code, and {recorded} in the recorded "
                 "pass: which of them these are is not known. The ranges stay as they were before this pass. Find "
-                "them by gfpq.torch.calibrate on batches with as many calls, or leave the calls in float (skip)", stacklevel=4,
+                "them by gfpq.torch.calibrate on batches with as many calls, or leave the calls in float (skip)",
+                stacklevel=4,
             )  # fmt: skip
 
 
