@@ -143,6 +143,7 @@ class PartTest(unittest.TestCase):
             self.assertIn("head", exported.report.names("not quantized"))
             self.assertNotIn("backbone.3", [row.name for row in exported.report.rows if "prepared" in row.reason])
             self.assertEqual(exported.report.names("not known"), ["(model)"])
+            self.assertIn("functions outside the prepared parts", str(exported.report))
             self.assertEqual(len(texts), 1)
             self.assertRegex(texts[0], "in float: head.*functions.*gfpq.torch.remove.*prepare the whole")
 

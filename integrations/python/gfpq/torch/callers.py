@@ -13,10 +13,14 @@ _PACKAGE = __name__.rpartition(".")[0]
 _THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional",
          "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")
 _CALLS = ("CALL", "BINARY", "INPLACE")  # the beginnings of the names of instructions that call
+_JUMPS = frozenset([*dis.hasjrel, *dis.hasjabs])
 
 
 class Place(NamedTuple):
-    """A call in a function's code, in a form that survives other changes to the file, and other versions of Python."""
+    """A call in a function's code, by which a model from a file finds it again with the same version of Python.
+
+    Changes to other functions of the file do not matter.
+    """
 
     function: str
     line: int  # counted from the function's first
@@ -65,6 +69,8 @@ def _place(code: Any, offset: int) -> Place:
         current = lines.get(instruction.offset, current)
         if current == line:
             number += instruction.opname.startswith(_CALLS) and instruction.offset < offset
-            if isinstance(instruction.argval, (str, int, float)):
-                words.append(str(instruction.argval))
+            if instruction.opcode in _JUMPS:  # their targets move with other lines
+                continue
+            used = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+            words += [str(word) for word in used if isinstance(word, (str, int, float))]
     return Place(code.co_name, (line or 0) - code.co_firstlineno, number, tuple(words))

@@ -274,8 +274,9 @@ class _Running:
             recorded = " or ".join(map(str, sorted(counts)))
             warnings.warn(
                 f"gfpq.torch: {names}: {count} calls came from one place in the code, and {recorded} in the recorded "
-                "pass: which of them these are is not known. The ranges stay as they were before this pass; find them "
-                "with gfpq.torch.calibrate(model, batches), or leave the calls in float (skip)", stacklevel=4,
+                "pass: which of them these are is not known. The ranges stay as they were before this pass. Find "
+                "them by gfpq.torch.calibrate on batches with as many calls, or leave the calls in float (skip)",
+                stacklevel=4,
             )  # fmt: skip
 
 

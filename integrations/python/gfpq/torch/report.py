@@ -90,6 +90,8 @@ def report_of(
 def add_unprepared(report: Report, layers: Mapping[str, str], functions: bool) -> None:
     """Adds NNIE's layers that `prepare` did not see; with `functions`, that it may not have seen those either."""
     reason = "outside what gfpq.torch.prepare was called with, or added since"
+    if functions:
+        report.rows = [row for row in report.rows if row.what != NOT_KNOWN]
     known = {(row.name, row.what) for row in report.rows}
     rows = [Remark(name, kind, NOT_QUANTIZED, reason) for name, kind in layers.items()]
     if functions:
