@@ -147,6 +147,17 @@ class PartTest(unittest.TestCase):
             self.assertEqual(len(texts), 1)
             self.assertRegex(texts[0], "in float: head.*functions.*gfpq.torch.remove.*prepare the whole")
 
+    def test_of_a_wrapper_of_pytorchs_the_model_in_it_is_exported(self):
+        model = prepared()
+        gq.calibrate(model, [images()])
+        expected = gq.export(model)
+        for wrapped in (torch.optim.swa_utils.AveragedModel(model, use_buffers=True), nn.DataParallel(model)):
+            exported, texts = self.exported(wrapped)
+            self.assertEqual(texts, [])
+            self.assertEqual(exported.folded, expected.folded)
+            self.assertEqual(exported.parameters, expected.parameters)
+            self.assertEqual(list(exported.model.state_dict()), list(expected.model.state_dict()))
+
     def test_a_layer_that_was_added_later_is_named(self):
         model = prepared()
         model.extra = nn.Conv2d(4, 2, 1)

@@ -18,7 +18,7 @@ from .export import Export, export
 from .fold import fold_batchnorm
 from .layers import QuantizedLayer
 from .operations import layer_kind
-from .placed import check_not_switched, check_prepared, is_prepared, only
+from .placed import check_not_switched, check_prepared, is_prepared, only, unwrapped
 
 
 def compare_layers(
@@ -73,6 +73,9 @@ def aligned_models(
     float_model: nn.Module, quantized_model: nn.Module | Export, fold: bool
 ) -> tuple[nn.Module, nn.Module]:
     """The models to compare: a prepared one's twin, and the float one folded as it was."""
+    float_model = unwrapped(float_model)
+    if not isinstance(quantized_model, Export):
+        quantized_model = unwrapped(quantized_model)
     if is_prepared(float_model):
         raise ValueError("the first model is to be the float one, and this one is prepared: are the two swapped?")
     quantized = quantized_model.twin if isinstance(quantized_model, Export) else quantized_model

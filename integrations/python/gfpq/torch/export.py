@@ -19,7 +19,7 @@ from .fold import fold_batchnorm
 from .functional import CallSites, call_sites
 from .model import QuantizedModel, State, check_all, example_of, mapped, may_call_functions, some, unprepared_layers
 from .pairs import Pairs
-from .placed import check_not_switched, check_prepared, only, quantizers, remove
+from .placed import check_not_switched, check_prepared, only, quantizers, remove, unwrapped
 from .record import record
 from .recorded import Record
 from .report import NOT_QUANTIZED, Report, add_unprepared, report_of
@@ -61,7 +61,8 @@ class Export:
 
 
 def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = True) -> Export:
-    """Exports a prepared model, which stays as it is.
+    """Exports a prepared model, which stays as it is; of PyTorch's wrappers (AveragedModel, DataParallel,
+    DistributedDataParallel), the model that they hold.
 
     With `fold`, BatchNorm is folded first, and the folded weights are quantized: the parameters are theirs. The bias
     stays in float. Which BatchNorms can be folded is taken from the pass that prepare recorded, or from a pass on
@@ -72,6 +73,7 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, and within
     `only`; OSError where `folder` can't be written.
     """
+    model = unwrapped(model)
     check_prepared(model)
     check_not_switched(model, "an export")
     check_all(model)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.optim.swa_utils import AveragedModel
 
 from ..parameters import DATA, WEIGHT
 from .fake_quantize import FakeQuantize
@@ -127,6 +128,15 @@ def check_not_switched(model: nn.Module, what: str, tensors: Collection[str] = (
 def is_prepared(model: nn.Module) -> bool:
     """Whether a model, or a part of it, is prepared, or has quantizers that were placed by hand."""
     return any(isinstance(module, (QuantizedLayer, QuantizedModel, FakeQuantize)) for module in model.modules())
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model that PyTorch's own wrappers (AveragedModel, DataParallel, DistributedDataParallel) hold: what `prepare`
+    recorded is known by its names, and not by theirs."""
+    wrappers = (AveragedModel, nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while isinstance(model, wrappers):
+        model = model.module
+    return model
 
 
 def check_prepared(model: nn.Module) -> None:
