@@ -145,7 +145,7 @@ class FailureTest(unittest.TestCase):
             (0, "bits:8/mode:init.*count:1000/", "wrong result: element"),
             (1, "bits:16/mode:apply.*count:1000/", "wrong result: element 999, .* 1 of 1000 elements differ"),
             (2, "bits:8/mode:init.*count:1000/", "wrong parameter block: delta 0 instead of"),
-            (3, "type:f64/bits:8/mode:init.*count:1000/", "the call answers 0xffff0011"),
+            (3, "type:f64/bits:8/mode:init.*count:1000/", "the call returns 0xffff0011"),
         ):
             with self.subTest(fault=fault), tempfile.TemporaryDirectory() as folder:
                 path = os.path.join(folder, "result.json")

@@ -15,11 +15,6 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Traits of the target:
-//   max_registers<Lane>   as many registers a table may take that is looked up by lanes of that size; 0: it stays in
-//   memory looks_up_in_two       whether one instruction looks up in two registers has_fused_multiply_add splits_words
-//   whether there are high_words() and low_words()
-
 /// Rounds to nearest while it lives where that is needed, and leaves the caller's rounding mode and exception flags as
 /// they were. Not every target can.
 template <bool is_needed>
@@ -60,6 +55,12 @@ HWY_INLINE V if_negative(V number, V yes, V no) {
 //
 // high_words() and low_words() are the halves of the 64-bit lanes of two registers, in the order that InterleaveLower
 // and InterleaveUpper take back.
+
+// What the methods ask of a target:
+// - max_registers<Lane>: in how many registers such lanes can look a table up; with 0 it stays in memory
+// - looks_up_in_two: whether one instruction looks up in two registers
+// - has_fused_multiply_add: whether hn::MulAdd() rounds once
+// - splits_words: whether there are high_words() and low_words()
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 
@@ -118,7 +119,7 @@ struct Traits {
   template <class Lane>
   static constexpr int max_registers = 0;
   static constexpr bool looks_up_in_two = false;
-  static constexpr bool has_fused_multiply_add = false; // or none that is used
+  static constexpr bool has_fused_multiply_add = false; // or not relied on
   static constexpr bool splits_words = false;
 };
 
