@@ -8,8 +8,8 @@
 
 #include "guarded_tensor.hpp"
 #include "oracle/golden.hpp"
-#include "runner/specification.hpp"
 #include "runner/known.hpp"
+#include "runner/specification.hpp"
 
 namespace {
 
