@@ -46,7 +46,9 @@ class Field:
             raise InputError(f"{file}: not usable: lists or objects lie within each other too deep") from error
 
     def wrong(self, message):
-        return InputError(f"{self.file}: field '{self.path or '(top level)'}': {message}")
+        # A key of the file may hold anything: the message stays one line.
+        path = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in self.path)
+        return InputError(f"{self.file}: field '{path or '(top level)'}': {message}")
 
     def _child(self, key):
         if isinstance(key, int):
