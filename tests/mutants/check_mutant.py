@@ -8,6 +8,7 @@ import fnmatch
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import builds
 import mutants
 
 SKIPPED = 77
+CRASHED = 3  # the runner's status where a case ended its process: what it checks has failed
 
 
 def run(command: list[str], mutant: mutants.Mutant, **environment: str) -> subprocess.CompletedProcess:
@@ -26,18 +28,19 @@ def run(command: list[str], mutant: mutants.Mutant, **environment: str) -> subpr
                           env=variables, timeout=mutant.timeout)
 
 
-def cases_of(requirement: str, control: pathlib.Path) -> str:
-    """A filter for the cases that check a requirement, by the results of the control."""
-    for entry in json.loads(control.read_text())["requirements"]:
-        if entry["id"] == requirement and entry["tests"]:
-            return ":".join(entry["tests"])
-    sys.exit(f"No case names {requirement}: the mutant must name its cases.")
+def cases_of(requirement: str) -> str:
+    """A filter for the runner's cases that name a requirement."""
+    text = "".join(file.read_text() for file in sorted((mutants.PROJECT / "conformance/cases").glob("*.cpp")))
+    cases = re.findall(r"^CONFORMANCE_TEST\w*\(\s*(\w+),\s*(\w+),(.*?)\)\s*\{", text, re.DOTALL | re.MULTILINE)
+    found = [f"{suite}.{name}" for suite, name, requirements in cases if f'"{requirement}"' in requirements]
+    if not found:
+        sys.exit(f"No case names {requirement}: the mutant must name its cases.")
+    return ":".join(found)
 
 
 def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str) -> None:
     """Runs the runner on a mutant's library."""
-    control = settings.folder / "control.json"
-    cases = mutant.cases or cases_of(mutant.requirement, control)
+    cases = mutant.cases or cases_of(mutant.requirement)
     command = [settings.runner, f"--library={library}", "--gtest_brief=1", f"--gtest_filter={cases}", *mutant.arguments]
     with tempfile.TemporaryDirectory() as folder:
         results = pathlib.Path(folder) / "results.json"
@@ -45,7 +48,7 @@ def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Pa
         if f"GFPQ_TARGET={target}: this machine has" in ended.stdout:
             print(f"this machine lacks {target}")
             sys.exit(SKIPPED)
-        if ended.returncode not in (0, 1, 3) or not results.exists():
+        if ended.returncode not in (0, 1, CRASHED) or not results.exists():
             sys.exit(f"{ended.stdout[-4000:]}\nThe runner ended with status {ended.returncode} and no verdict.")
         text = results.read_text()
     failed = [entry["id"] for entry in json.loads(text)["requirements"] if entry["result"] == "unexpected failure"]
@@ -54,7 +57,6 @@ def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Pa
     if mutant is mutants.CONTROL:
         if failed:
             sys.exit(f"{ended.stdout[-4000:]}\nThe unchanged sources should pass.")
-        control.write_text(text)
     elif mutant.requirement not in failed:
         sys.exit(f"{target}: {mutant.requirement} should fail; what fails: {', '.join(failed) or 'nothing'}.")
     print(f"{target}: found out: {', '.join(failed) or 'nothing, as it should be'}")
@@ -69,6 +71,8 @@ def test(mutant: mutants.Mutant, program: pathlib.Path) -> None:
         if not results.exists():
             sys.exit(f"{ended.stdout[-4000:]}\nThe program ended with status {ended.returncode} and no results.")
         suites = json.loads(results.read_text())["testsuites"]
+    if not suites:
+        sys.exit(f"{mutant.program} has no test {mutant.found_by}.")
     failed = [f"{suite['name']}.{entry['name']}" for suite in suites for entry in suite["testsuite"] if "failures" in entry]
     if not any(fnmatch.fnmatchcase(name, pattern) for name in failed for pattern in mutant.found_by.split(":")):
         sys.exit(f"{mutant.found_by} should fail, and passes.")
