@@ -15,6 +15,20 @@ void set_read_only(void* pages, std::size_t bytes);
 /// Runs `work` on a thread with a stack of so many bytes.
 void run_on_stack_of(std::size_t bytes, const std::function<void()>& work);
 
+/// While it lives, the threads that are started are interrupted every few microseconds, wherever they are, and sleep
+/// for a moment: others then run in the midst of what they do, also where there is one processor alone. Nothing on
+/// Windows.
+class Interruptions {
+public:
+  Interruptions();
+  ~Interruptions();
+  Interruptions(const Interruptions&) = delete;
+  Interruptions& operator=(const Interruptions&) = delete;
+
+  /// In a thread that is to be interrupted.
+  static void allow();
+};
+
 /// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within
 /// `seconds`. Throws Skip where processes cannot be forked.
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);

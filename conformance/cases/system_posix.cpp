@@ -4,11 +4,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -37,6 +40,52 @@ void run_on_stack_of(std::size_t bytes, const std::function<void()>& work) {
     throw std::runtime_error("no thread with a stack of " + std::to_string(bytes) + " bytes can be started");
   pthread_join(thread, nullptr);
 }
+
+namespace {
+
+struct sigaction former_action;
+
+void interrupt_in(suseconds_t microseconds) {
+  const itimerval once{{0, 0}, {0, microseconds}};
+  setitimer(ITIMER_REAL, &once, nullptr);
+}
+
+constexpr suseconds_t pause_between = 50;
+
+void sleep_a_moment(int) {
+  const int error = errno;
+  const timespec moment{0, 1};
+  pselect(0, nullptr, nullptr, nullptr, &moment, nullptr);
+  interrupt_in(pause_between); // from here on, so that the threads go on between two
+  errno = error;
+}
+
+void mask_alarm(int how) {
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  pthread_sigmask(how, &alarm, nullptr);
+}
+
+} // namespace
+
+Interruptions::Interruptions() {
+  struct sigaction action {};
+  action.sa_handler = sleep_a_moment;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &action, &former_action);
+  mask_alarm(SIG_BLOCK); // for this thread, which waits for the others
+  interrupt_in(pause_between);
+}
+
+Interruptions::~Interruptions() {
+  interrupt_in(0);
+  signal(SIGALRM, SIG_IGN); // what is still pending is dropped
+  mask_alarm(SIG_UNBLOCK);
+  sigaction(SIGALRM, &former_action, nullptr);
+}
+
+void Interruptions::allow() { mask_alarm(SIG_UNBLOCK); }
 
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds) {
   int ends[2];

@@ -25,6 +25,10 @@ void run_on_stack_of(std::size_t bytes, const std::function<void()>& work) {
   CloseHandle(thread);
 }
 
+Interruptions::Interruptions() = default;
+Interruptions::~Interruptions() = default;
+void Interruptions::allow() {}
+
 std::string run_in_child(const std::function<std::string()>&, unsigned) {
   throw Skip("Windows does not fork processes");
 }
