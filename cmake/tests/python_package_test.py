@@ -27,7 +27,7 @@ class PythonPackageTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        self.folder = pathlib.Path(folder.name).resolve()  # as the package tells its paths
         # Not in the checkout: a build leaves files beside its setup.py.
         self.source = self.folder / "checkout"
         shutil.copytree(PACKAGE, self.source / "integrations/python",
@@ -80,7 +80,8 @@ class PythonPackageTest(unittest.TestCase):
     def test_editable(self):
         self.pip("install", "--target", self.folder / "site", "--editable", self.package)
         self.assertTrue((self.source / "build/lib/libgfpq.so.1").exists())
-        path, value = run(sys.executable, "-c", f"import site; site.addsitedir('{self.folder / 'site'}'); {SCRIPT}",
+        # -I: no other gfpq of the environment's.
+        path, value = run(sys.executable, "-I", "-c", f"import site; site.addsitedir('{self.folder / 'site'}'); {SCRIPT}",
                           cwd=self.folder, GFPQ_LIBRARY="").split()
         self.assertEqual(pathlib.Path(path).parent, self.source / "build/lib")
         self.assertEqual(value[:8], "2.953652")
