@@ -57,7 +57,7 @@ class SchemaTest(unittest.TestCase):
         keys = [key for key, _ in pairs]
         self.assertEqual(keys, sorted(set(keys), key=order.index), name)
         for key, value in pairs:
-            self.assertRegex(value, "^(%s)$" % dict(SEGMENTS)[key], name)
+            self.assertRegex(value, f"^({dict(SEGMENTS)[key]})$", name)
         needed = {"type", "count", "threads", "cache"}
         needed |= {"op"} if kind == "limit" else {"lib", "target", "bits", "mode", "data"}
         self.assertEqual(needed - set(keys), set(), name)

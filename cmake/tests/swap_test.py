@@ -16,7 +16,7 @@ import unittest
 
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from support import NO_GPU, PROJECT, SAMPLE, compile_cxx, run, sample_output
+from support import PROJECT, SAMPLE, compile_cxx, run, sample_output
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 OURS = BUILD / "lib"

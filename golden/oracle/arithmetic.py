@@ -9,7 +9,7 @@ or d*log2(m) is put to integers, which answer exactly, so that correct rounding 
 
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from math import isqrt
 
 
@@ -79,21 +79,21 @@ FORMATS = {
 # --- exact logarithms and powers --------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def log2_floor(factor, magnitude, fmt):
     """floor(factor * log2(magnitude))."""
     m, q = fmt.integers(magnitude)
     return (m**factor).bit_length() - 1 + factor * q
 
 
-@lru_cache(maxsize=None)
+@cache
 def log2_ceil(factor, magnitude, fmt):
     """ceil(factor * log2(magnitude))."""
     m, q = fmt.integers(magnitude)
     return (m**factor - 1).bit_length() + factor * q
 
 
-@lru_cache(maxsize=None)
+@cache
 def root_floor(n, d, p):
     """floor(2^(n/d + p)), d a power of two."""
     root = 1 << (n + d * p)

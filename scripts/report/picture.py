@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from report.pages import day
 from report.benchmark import Spread
+from report.pages import day
 from report.style import human_bytes
 
 GUIDE_COUNT = 13107200  # the vendor's guide measures this many floats: 50 MiB
@@ -47,7 +47,7 @@ class Missing:
 def source_line(sources):
     """'Source: a.json (AMD EPYC 9575F, 2026-11-23 10:00, libgfpq.so.1.2.0 (version 1.2.0), revision 523e40b)'."""
     told = []
-    for results in dict((r.file, r) for r in sources).values():
+    for results in {r.file: r for r in sources}.values():
         if results.quoted:
             told.append(f"{results.short_file} (quoted: {results.context.value['source'].rstrip('.')})")
             continue

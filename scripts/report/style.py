@@ -6,7 +6,7 @@ import io
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the back end has to be chosen first)
+import matplotlib.pyplot as plt
 
 INK, SOFT, LINE = "#1c2430", "#57606e", "#d5dae1"
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")

@@ -89,7 +89,7 @@ class Page(unittest.TestCase):
 
     def test_the_best_build_comes_first_and_the_others_are_kept(self):
         page = self.report(fixtures.archs_table())[3]
-        summary = re.search(r"<tbody>(.*?)</tbody>", page, re.S).group(1)
+        summary = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL).group(1)
         lines = [" ".join(re.sub(r"<[^>]+>", " ", line).split()) for line in summary.split("</tr>")][:-1]
         self.assertEqual(
             lines,

@@ -79,7 +79,8 @@ class PagesTest(unittest.TestCase):
         """What the page of errors says of this library's messages, the library says."""
         source = read("src/errors.hpp")
         for message in ("Empty pointer", "Invalid bit width", "Invalid mode", "Get quantization param failed(0x",
-                        "Not Support GPU mode", "The data are in host memory", "The data are on CUDA device", "Please check GPU(CUDA) version",
+                        "Not Support GPU mode", "The data are in host memory", "The data are on CUDA device",
+                        "Please check GPU(CUDA) version",
                         "A stream that is being captured allows GFPQ_MODE_APPLY_ONLY only"):
             self.assertIn(message, source)
             self.assertIn(message, read("docs/errors.md"))

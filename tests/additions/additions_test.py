@@ -11,7 +11,6 @@ tables must stop the compiler.
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -68,7 +67,8 @@ class WidthTest(CopyTest):
     def test_a_width_is_one_entry_in_each_list(self):
         self.edit("kernels/widths.hpp", "  X(16, 128, 1407, 4095)\n", "  X(12, 64, 703, 2047) \\\n  X(16, 128, 1407, 4095)\n")
         self.edit("conformance/oracle/widths.hpp", "{16, 128, 1407, 4095}", "{12, 64, 703, 2047}, {16, 128, 1407, 4095}")
-        self.edit("golden/oracle/arithmetic.py", "    16: Width(16,", "    12: Width(12, steps=64, top=703, limit=2047),\n    16: Width(16,")
+        self.edit("golden/oracle/arithmetic.py", "    16: Width(16,",
+                  "    12: Width(12, steps=64, top=703, limit=2047),\n    16: Width(16,")
         self.edit("integrations/python/gfpq/widths.py", "16: Width(", "12: Width(64, 703, 2047), 16: Width(")
         run(sys.executable, self.copy / "golden/generate.py")
 

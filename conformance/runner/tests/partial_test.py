@@ -10,7 +10,8 @@ import tempfile
 import unittest
 
 RUNNER, FOLDER = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
-FILTER = "--gtest_filter=Interface.*:Ladder.*:Round.NumbersFromAllOver:Special.*:Zero.ZeroStaysZero:Sample.*:Param.Blocks*:Mode.Without*"
+FILTER = ("--gtest_filter=Interface.*:Ladder.*:Round.NumbersFromAllOver:Special.*:"
+          "Zero.ZeroStaysZero:Sample.*:Param.Blocks*:Mode.Without*")
 KINDS = ["8 bit float", "16 bit float", "8 bit double", "16 bit double"]
 
 

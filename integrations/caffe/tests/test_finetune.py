@@ -325,7 +325,7 @@ class ExportTest(Folder):
             ("classes", "data", 0, 8), ("classes", "weight", 0, 8),
         ])
         exported = caffe.Net(str(deployed / "model.prototxt"), caffe.TEST, weights=str(deployed / "model.caffemodel"))
-        self.assertFalse(set(layer.type for layer in exported.layers) & {"Quant", "BatchNorm", "Scale"})
+        self.assertFalse({layer.type for layer in exported.layers} & {"Quant", "BatchNorm", "Scale"})
         for row in rows:
             param = gfpq.Param.from_bytes(bytes.fromhex(row["block"]), row["bits"])
             self.assertEqual((row["delta"], row["clip"]), (param.delta, param.largest))

@@ -61,7 +61,7 @@ class StyleTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_ruff(self):
-        self.run_tool("ruff", "check", "--no-cache", "--quiet", "--output-format", "concise", ".")
+        self.run_tool("ruff", "check", "--no-cache", "--quiet", "--output-format", "concise", PROJECT)
 
     @needs_torch
     def test_mypy(self):
