@@ -17,7 +17,7 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/// NVIDIA's management library, loaded where it is there. Each question is answered with null where it cannot tell.
+/// NVIDIA's management library, loaded where it is there. What it does not know is null.
 class Management {
   using Handle = void*;
   using Json = nlohmann::ordered_json;

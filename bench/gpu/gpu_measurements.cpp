@@ -197,7 +197,7 @@ private:
 
   void check(int status) const {
     if (status != GFPQ_SUCCESS)
-      throw std::runtime_error("the library answered " + std::to_string(status) + ": " +
+      throw std::runtime_error("the library returned " + std::to_string(status) + ": " +
                                measurements_.library_.on_cpu().last_message());
   }
 

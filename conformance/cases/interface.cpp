@@ -44,7 +44,7 @@ CONFORMANCE_TEST(Interface, GpuFunctionsWithoutGpu, "GFPQ-INTERFACE-05") {
   if (test_run().device == Device::gpu)
     throw Skip("the GPU functions are under test themselves");
   Checks& checks = requirements["GFPQ-INTERFACE-05"];
-  // A GPU library is told by its name; with host memory, its answer is one of the errors.
+  // A GPU library is told by its name; with host memory, it returns one of the errors.
   const bool cpu_library = test_run().library->file_name().find("gpu") == std::string::npos;
   const auto check = [&](const char* function, auto call) {
     const GFPQ_PARAM_ST before = oracle<float>(8).param(GFPQ_MODE_INIT, -77);
@@ -68,7 +68,7 @@ CONFORMANCE_TEST(Interface, GpuFunctionsWithoutGpu, "GFPQ-INTERFACE-05") {
   check("HI_GFPQ_QuantAndDeQuant_GPU_PY",
         [&](GFPQ_PARAM_ST* param) { return library.quantize_py(Device::gpu, floats.data(), 3, 8, param); });
   checks.that(floats == std::vector<float>{1, 2, 3} && doubles == std::vector<double>{1, 2, 3},
-              [] { return std::string("a GPU function that answered an error changed the data"); });
+              [] { return std::string("a GPU function that returned an error changed the data"); });
 }
 
 /// Runs `call`, and checks that it prints one line: `[ERR][function][line] ` and then `text`, perhaps with more behind

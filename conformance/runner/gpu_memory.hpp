@@ -10,7 +10,7 @@ namespace conformance {
 /// Why no GPU can be used here; empty where one can.
 const std::string& gpu_problem();
 
-/// A piece of the first GPU's memory. Throws std::runtime_error where CUDA answers an error.
+/// A piece of the first GPU's memory. Throws std::runtime_error where CUDA returns an error.
 class GpuMemory {
 public:
   explicit GpuMemory(std::size_t bytes);

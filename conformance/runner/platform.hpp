@@ -30,7 +30,7 @@ void free_pages(void* pages, std::size_t bytes);
 /// Lets pages be read and written, or neither.
 void set_accessible(void* pages, std::size_t bytes, bool accessible);
 
-/// While it lives, asks `repair` on whichever thread has touched memory that it may not. Where the answer is true, the
+/// While it lives, asks `repair` on whichever thread has touched memory that it may not. Where it returns true, the
 /// instruction is tried again; else it faults as it would have. One at a time.
 class FaultHandler {
 public:

@@ -18,7 +18,7 @@ struct WrongRange {
   std::string type; ///< float, double
   std::uint64_t first, last;
   std::uint64_t got, want; ///< got: from the first input
-  int status;              ///< what the calls answered
+  int status;              ///< what the calls returned
 };
 
 struct DeltaResult {

@@ -124,7 +124,7 @@ void Summary::print(std::ostream& out) const {
     if (range["status"] > GFPQ_SUCCESS)
       out << "the call found another delta\n";
     else if (range["status"] != GFPQ_SUCCESS)
-      out << "the call answered 0x" << std::hex << static_cast<unsigned>(range["status"].get<int>()) << std::dec
+      out << "the call returned 0x" << std::hex << static_cast<unsigned>(range["status"].get<int>()) << std::dec
           << "\n";
     else
       out << "got 0x" << text("got") << ", want 0x" << text("want") << "\n";

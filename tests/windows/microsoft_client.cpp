@@ -1,5 +1,5 @@
 // A program as Visual Studio's compiler makes it, whose ABI Clang can speak: it asks the DLL for Microsoft's names. It
-// has no C++ runtime, and answers with the number of the first check that fails.
+// has no C++ runtime, and returns the number of the first check that fails.
 #include "gfpq.hpp"
 
 extern "C" {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The conformance runner's command line: what it refuses, what it answers, and the four kinds of result."""
+"""The conformance runner's command line: what it refuses, what it prints, and the four kinds of result."""
 
 import ctypes
 import json

@@ -58,6 +58,6 @@ def error_of(status: int, message: str | None = None) -> GfpqError:
     """The exception for a status other than 0, with the library's message as its text where there is one."""
     code = status & 0xFFFFFFFF
     kind = _BY_STATUS.get(code, GenericError)
-    error = kind(message or f"the library answered 0x{code:08X} ({kind.__name__})")
+    error = kind(message or f"the library returned 0x{code:08X} ({kind.__name__})")
     error.status = status
     return error

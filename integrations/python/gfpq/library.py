@@ -128,10 +128,10 @@ class Library:
         """HI_GFPQ_GetInfo."""
         if self._info is None:
             raise self._lacks("information on itself")
-        answer = _InfoStruct()
-        self._check(self._info, ctypes.byref(answer))
-        version = f"{answer.major}.{answer.minor}.{answer.patch}"
-        return Info(version, answer.so_version, answer.revision, answer.build_time.decode(errors="replace"), self.path)
+        info = _InfoStruct()
+        self._check(self._info, ctypes.byref(info))
+        version = f"{info.major}.{info.minor}.{info.patch}"
+        return Info(version, info.so_version, info.revision, info.build_time.decode(errors="replace"), self.path)
 
     def _check(self, function: Any, *arguments: Any) -> None:
         _messages.wanted = True

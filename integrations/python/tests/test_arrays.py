@@ -146,7 +146,7 @@ class InPlaceTest(unittest.TestCase):
 
 
 class CopyTest(unittest.TestCase):
-    def test_right_answers_for_what_in_place_refuses(self):
+    def test_copies_are_right_where_in_place_is_refused(self):
         wide = np.repeat(np.arange(10, dtype="f4"), 2)
         read_only = np.arange(10, dtype="f4")
         read_only.flags.writeable = False

@@ -88,7 +88,7 @@ class ErrorsTest(unittest.TestCase):
         handle = types.SimpleNamespace(HI_GFPQ_QuantAndDeQuant_PY=function)
         with mock.patch.object(library.ctypes, "CDLL", return_value=handle):
             bare = library.Library("bare.so")
-        with self.assertRaisesRegex(gfpq.BadParametersError, "the library answered 0xFFFF0006"):
+        with self.assertRaisesRegex(gfpq.BadParametersError, "the library returned 0xFFFF0006"):
             bare.quantize(1, 1, False, 8, None)
         for missing in (lambda: bare.quantize(1, 1, True, 8, None), bare.info,
                         lambda: bare.quantize_gpu(1, 1, False, 8, None, 0)):  # fmt: skip
