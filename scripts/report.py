@@ -3,15 +3,16 @@
 
     report.py bench/results/*.json                 writes report/index.html, report/report.md and the pictures
     report.py --compare OLD.json NEW.json          says which rows became faster or slower
+    report.py --check bench/results/*.json         says whether files are fit to be published, or why not
 
-Exit status: 0 done (with --compare: nothing became slower), 1 a row of --compare became slower or failed,
-2 a file cannot be read or is no result file.
+Exit status: 0 done (with --compare: nothing became slower; with --check: all are fit), 1 a row of --compare became
+slower or failed, or a file of --check contradicts itself, 2 a file cannot be read or is no result file.
 """
 
 import argparse
 import sys
 
-from report import archs, benchmark, compare, conformance, significance
+from report import archs, benchmark, compare, conformance, doubts, significance
 from report.fields import InputError, report_input_error
 
 
@@ -30,6 +31,7 @@ def parse(arguments):
         help="JSON of the conformance runner, shown in the report too",
     )
     parser.add_argument("--archs", metavar="FILE", help="JSON of check_archs.py, for a page of its own beside the report")
+    parser.add_argument("--check", nargs="+", metavar="FILE", help="say whether result files are fit to be published")
     against = parser.add_argument_group("comparison")
     against.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="compare two result files")
     against.add_argument(
@@ -46,9 +48,19 @@ def parse(arguments):
         help="smallest difference that matters, as a share of the median (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
-    if bool(options.files) == bool(options.compare):
-        parser.error("name result files, or --compare OLD NEW")
+    if sum(map(bool, (options.files, options.compare, options.check))) != 1:
+        parser.error("name result files, or --compare OLD NEW, or --check FILE ...")
     return options
+
+
+def check(files):
+    """Say of each file whether it is fit to be published; 1 where one is not."""
+    reasons = {file: doubts.unfit(benchmark.load(file)) for file in files}
+    for file, sentences in reasons.items():
+        print(f"{file}: " + ("not fit to be published:" if sentences else "fit to be published"))
+        for sentence in sentences:
+            print(f"  {sentence}")
+    return 1 if any(reasons.values()) else 0
 
 
 def main(arguments=None):
@@ -57,6 +69,8 @@ def main(arguments=None):
         if options.compare:
             old, new = (benchmark.load(file) for file in options.compare)
             return compare.run(old, new, options.force, compare.Options(options.alpha, options.minimum_effect))
+        if options.check:
+            return check(options.check)
         from report import document  # matplotlib takes its time; a comparison does not need it
 
         everything = benchmark.load_all(options.files)

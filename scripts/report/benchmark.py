@@ -1,5 +1,7 @@
 """Result files of the benchmarks: reading, checking, choosing rows. bench/SCHEMA.md says what the fields mean."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import statistics
@@ -8,6 +10,7 @@ from report.fields import Field, label_apart
 
 SCHEMA = "gfpq-bench/1"
 TYPE_BYTES = {"f32": 4, "f64": 8}
+LIMITS = {"apply": "scale", "init": "max+scale", "update": "max+scale"}
 PASSES = {"apply": 2, "init": 3, "update": 3, "scale": 2, "copy": 2, "max": 1, "max+scale": 3}
 REQUIRED_SEGMENTS = {
     "quantize": ("lib", "type", "bits", "mode", "count", "threads", "cache"),
@@ -55,6 +58,7 @@ class Row:
     times: list = dataclasses.field(default_factory=list)
     counters: dict = dataclasses.field(default_factory=dict)
     label: str = ""
+    best_limit: float | None = None  # ns: the best limit that the run measured for the same bytes
 
     def __getattr__(self, key):
         """row.bits, row.mode, ...: the segments of the name; one that is left out is 'unstated'."""
@@ -82,8 +86,24 @@ class Row:
 
     @property
     def limit_times(self):
-        """Durations in units of the limit, one a repetition: what machines of different speed can be compared by."""
-        return [1 / ratio for ratio in self.counters.get("limit_ratio", [])]
+        """Durations in units of the limit measured in turn with them, one a repetition: a drift of the machine's speed
+        cancels out."""
+        return [1 / ratio for ratio in self.counters.get("beside_ratio", [])]
+
+    @property
+    def limit_work(self):
+        """What the limit of this row is the limit of: rows that are equal in it move the same bytes."""
+        work = LIMITS.get(self.keys["mode"]) if self.kind == "quantize" else self.keys["op"]
+        threads = self.results.fact("threads_all") if self.threads == "own" else self.threads
+        return work, self.tensor_bytes, str(threads), self.cache
+
+    @property
+    def limit(self):
+        """Median time in ns of the limit measured beside this row, or of the limit that the row itself is."""
+        if self.kind == "limit":
+            return self.time.median
+        ratios = self.counters.get("beside_ratio")
+        return statistics.median(ratio * time for ratio, time in zip(ratios, self.times)) if ratios else None
 
 
 @dataclasses.dataclass(eq=False)
@@ -208,6 +228,21 @@ def _check_rate(entry, row, time):
         raise stated.wrong(f"is {stated.value:.6g}, but {PASSES[work]} * count * size / time is {expected:.6g} GB/s")
 
 
+def _take_best_limits(results):
+    """The limit of a row is the best that the run measured for the same bytes, not the one that happened to be measured
+    beside it: a machine that was slow at both would be read as one whose limit is reached."""
+    best = {}
+    for row in results.rows.values():
+        if "limit_ratio" in row.counters:
+            row.counters["beside_ratio"] = row.counters["limit_ratio"]
+        if row.limit is not None:
+            best[row.limit_work] = min(row.limit, best.get(row.limit_work, row.limit))
+    for row in results.rows.values():
+        if row.has("limit_ratio"):
+            row.best_limit = best[row.limit_work]
+            row.counters["limit_ratio"] = [row.best_limit / time for time in row.times]
+
+
 def load(file):
     """Read and check one file; InputError says what is wrong with it."""
     top = Field.load(file)
@@ -237,6 +272,7 @@ def load(file):
                 raise top["benchmarks"].wrong(f"{row.name}: only some repetitions have {counter!r}")
     if not results.rows and not results.errors:
         raise top["benchmarks"].wrong("holds no measured row")
+    _take_best_limits(results)
     return results
 
 

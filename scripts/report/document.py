@@ -172,6 +172,7 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "glance": at_a_glance(everything),
         "tensor": picture.tensor_text(picture.measured(everything)),
         "doubts": [(results, doubts.doubts(results)) for results in picture.measured(everything)],
+        "contradictions": {results: doubts.contradictions(results) for results in picture.measured(everything)},
         "tables": main_table(everything),
         "provenance": provenance(everything),
         "machines": picture.measured(everything),

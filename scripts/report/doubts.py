@@ -5,6 +5,53 @@ from report.significance import MINIMUM_REPETITIONS
 
 ABOVE_LIMIT = 1.10  # a call that beats its limit by more than this shows that one of the two was measured badly
 WIDE = 1.5  # largest / smallest repetition
+DIFFERENCE = 0.15  # by which rows of one run may differ that should not
+SHARE_OF_ROWS = 0.05  # that may contradict others in a file that is fit to be published
+
+
+def contradictions(results):
+    """{row name: sentences}: rows that cannot be as measured if the others of the same run are."""
+    found = {}
+
+    def note(row, sentence):
+        found.setdefault(row.name, []).append(sentence)
+
+    by_work = {tuple(sorted(row.keys.items())): row for row in results.rows.values()}
+
+    def other(row, key, value):
+        return by_work.get(tuple(sorted({**row.keys, key: value}.items())))
+
+    for row in results.rows.values():
+        if row.best_limit is not None and row.limit > (1 + DIFFERENCE) * row.best_limit:
+            note(row, f"the limit beside it took {row.limit / row.best_limit:.2f} times as long as the best that this run"
+                      " measured for the same bytes")  # fmt: skip
+        if row.kind == "limit" and row.keys["type"] == "f64" and row.cache == "cold":
+            floats = other(row, "type", "f32")
+            if floats is not None:
+                ratio = row.time.median / (2 * floats.time.median)
+                if not 1 / (1 + DIFFERENCE) < ratio < 1 + DIFFERENCE:
+                    note(row, f"it takes {ratio:.2f} times as long a byte as for floats")
+        if row.keys.get("bits") == "8":
+            wide = other(row, "bits", "16")
+            if wide is not None and row.time.median > (1 + DIFFERENCE) * wide.time.median:
+                note(row, f"16 bit took {row.time.median / wide.time.median:.2f} times less time, and does more")
+        if row.keys.get("mode") == "init":
+            update = other(row, "mode", "update")
+            if update is not None:
+                ratio = update.time.median / row.time.median
+                if not 1 / (1 + DIFFERENCE) < ratio < 1 + DIFFERENCE:
+                    note(row, f"UPDATE took {ratio:.2f} times as long, and does the same")
+    return found
+
+
+def unfit(results):
+    """Why a file is not fit to be published, in sentences; none where it is."""
+    found = contradictions(results)
+    main = [row.name for row in picture.main_rows(results) if row.name in found]
+    reasons = [f"{name}: {'; '.join(found[name])}." for name in main]
+    if len(found) > SHARE_OF_ROWS * len(results.rows):
+        reasons.append(f"{len(found)} of {len(results.rows)} rows contradict others of the same run.")
+    return reasons
 
 
 def doubts(results):
@@ -18,6 +65,13 @@ def doubts(results):
             f"{len(above)} of {len(rows)} rows are more than {100 * (ABOVE_LIMIT - 1):.0f} % faster than their own"
             f" limit, which cannot be ({worst.name}: {style.percent(worst.spread('limit_ratio').median)}): the machine"
             " was busy, or the limit is not one."
+        )
+    contradicting = contradictions(results)
+    if contradicting:
+        name, sentences = next(iter(contradicting.items()))
+        found.append(
+            f"{len(contradicting)} of {len(results.rows)} rows contradict others of the same run by more than"
+            f" {100 * DIFFERENCE:.0f} %, each marked below ({name}: {sentences[0]})."
         )
     shown = picture.main_rows(results)
     wide = [row for row in shown if row.time.high > WIDE * row.time.low]

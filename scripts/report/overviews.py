@@ -80,7 +80,7 @@ def _throughput(name, title, files, uses):
     text = (
         f"Our library, float, {picture.tensor_text(sources)} in place, from memory (cold). Bytes counted:"
         f" {picture.ACCOUNTING['apply']}; {picture.ACCOUNTING['init']}. The black tick is the limit: a loop that only"
-        " scales the same tensor (for INIT: that finds its maximum and then scales it), measured beside the call;"
+        " scales the same tensor (for INIT: that finds its maximum and then scales it), the best of the run;"
         " “20 of 25” means 20 GB/s where the limit is 25."
     )
     return Picture(name, title, text, figure, [(a, "x") for a in axes], sources)

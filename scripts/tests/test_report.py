@@ -111,7 +111,7 @@ class Report(unittest.TestCase):
     def test_limit_is_the_same_bytes_in_the_limits_time(self):
         everything = benchmark.load(pathlib.Path(self.temporary.name) / "one.json")
         row = everything.rows[NAME]
-        expected = 8 * 13107200 / row.spread("limit_time").median
+        expected = 8 * 13107200 / min(row.limit, row.best_limit)
         self.assertAlmostEqual(overviews.limit_rate(row) / expected, 1, places=6)
 
     def test_bars_show_the_medians(self):
@@ -261,6 +261,59 @@ class Few(unittest.TestCase):
         )
         self.assertIn("fewer than 9", doubts_of(fixtures.repetitions(NAME, [5e6] * 8)))
         self.assertIn("1.5 times as long", doubts_of(fixtures.repetitions(NAME, [5e6] * 8 + [9e6])))
+
+    def test_the_limit_is_the_best_of_the_run_for_the_same_bytes(self):
+        """A row whose own limit was slow at the time is not at its limit; and the row says so."""
+        slow = fixtures.quantize_name(mode="apply", bits=16)
+        rows = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
+        rows += fixtures.repetitions(slow, fixtures.spread_around(9.8e6), limit=9.8e6)
+        run = {"context": fixtures.bench_context(), "benchmarks": rows}
+        results = benchmark.load(fixtures.write(self.folder, "one.json", run))
+        self.assertAlmostEqual(results.rows[slow].spread("limit_ratio").median, 0.5)
+        self.assertAlmostEqual(results.rows[NAME].spread("limit_ratio").median, 0.98)
+        self.assertEqual(list(doubts.contradictions(results)), [slow])
+        self.assertIn("2.00 times as long as the best", doubts.contradictions(results)[slow][0])
+        with contextlib.redirect_stdout(io.StringIO()):
+            document.write([results], self.folder / "out", "A title")
+        for page in ("index.html", "report.md"):
+            text = (self.folder / "out" / page).read_text(encoding="utf-8")
+            self.assertRegex(text, "(?i)doubtful.*2.00 times as long as the best")
+
+    def test_rows_that_contradict_each_other_are_found(self):
+        def found(*rows):
+            run = {"context": fixtures.bench_context(), "benchmarks": [row for group in rows for row in group]}
+            results = benchmark.load(fixtures.write(self.folder, "one.json", run))
+            return [text for sentences in doubts.contradictions(results).values() for text in sentences]
+
+        def row(time, limit=None, **name):
+            return fixtures.repetitions(
+                fixtures.quantize_name(**name), fixtures.spread_around(time), limit,
+                passes=2 if name.get("mode", "apply") == "apply" else 3,
+            )  # fmt: skip
+
+        def limit(time, kind, size):
+            rows = fixtures.repetitions(
+                f"limit/op:scale/type:{kind}/count:13107200/threads:1/cache:cold", fixtures.spread_around(time)
+            )
+            for entry in rows[:-1]:
+                entry["gbytes_per_second"] *= size / 4
+            return rows
+
+        self.assertEqual(found(row(5e6), row(6e6, bits=16), row(7e6, mode="init"), row(7e6, mode="update")), [])
+        self.assertRegex(found(row(6e6), row(5e6, bits=16))[0], "16 bit took 1.20 times less time")
+        self.assertRegex(found(row(7e6, mode="init"), row(9e6, mode="update"))[0], "UPDATE took 1.29 times as long")
+        self.assertEqual(found(limit(4e6, "f32", 4), limit(8e6, "f64", 8)), [])
+        self.assertRegex(found(limit(4e6, "f32", 4), limit(4e6, "f64", 8))[0], "0.50 times as long a byte as for floats")
+
+    def test_a_file_that_contradicts_itself_is_not_fit_to_be_published(self):
+        good = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
+        wide = fixtures.quantize_name(bits=16)
+        bad = good + fixtures.repetitions(wide, fixtures.spread_around(9.8e6), limit=9.8e6)
+        for rows, status, wanted in ((good, 0, "fit to be published"), (bad, 1, f"not fit.*{wide}")):
+            path = fixtures.write(self.folder, "one.json", {"context": fixtures.bench_context(), "benchmarks": rows})
+            got, out, _ = self.run_script("--check", path)
+            self.assertEqual(got, status)
+            self.assertRegex(out.replace("\n", " "), wanted)
 
     def test_quoted_figures_alone(self):
         path = fixtures.write(self.folder, "guide.json", fixtures.quoted_run())
