@@ -4,11 +4,13 @@
 #include <cstring>
 #include <set>
 
+#include "oracle/widths.hpp"
+
 namespace conformance {
 namespace {
 
 /// The numbers below 70, the values of each byte, and each good one with another bit or with a high word.
-std::vector<unsigned> all_but(std::initializer_list<unsigned> good) {
+std::vector<unsigned> all_but(const std::vector<unsigned>& good) {
   std::set<unsigned> bad;
   for (unsigned number = 0; number < 70; ++number)
     bad.insert(number);
@@ -30,7 +32,12 @@ std::vector<unsigned> all_but(std::initializer_list<unsigned> good) {
 
 } // namespace
 
-std::vector<unsigned> bad_widths() { return all_but({8, 16}); }
+std::vector<unsigned> bad_widths() {
+  std::vector<unsigned> good;
+  for (const Width& width : widths)
+    good.push_back(static_cast<unsigned>(width.bits));
+  return all_but(good);
+}
 
 std::vector<unsigned> bad_modes() { return all_but({GFPQ_MODE_INIT, GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY}); }
 
