@@ -177,7 +177,7 @@ void Sweep<Float>::compare_collected() {
   for (std::size_t i = 0; i < data.size(); ++i)
     if (status != GFPQ_SUCCESS || data[i] != wants_[i])
       count_wrong(inputs_[i], data[i], wants_[i], status);
-  result_.doubles += data.size();
+  (sizeof(Float) == 4 ? result_.floats : result_.doubles) += data.size();
   inputs_.clear();
   wants_.clear();
 }
@@ -213,12 +213,18 @@ const char* name_of(unsigned mode) {
   return names[mode];
 }
 
+const char* name_of_floats(const Method& method) { return method.all_floats ? "all" : "borders"; }
+
 DeltaResult sweep_delta(const Library& library, int bits, int delta, const Method& method) {
   DeltaResult result;
   result.bits = bits;
   result.delta = delta;
   const double start = cpu_seconds_of_thread();
-  Sweep<float>(library, method, result).all_patterns();
+  Sweep<float> floats(library, method, result);
+  if (method.all_floats)
+    floats.all_patterns();
+  else
+    floats.borders();
   Sweep<double> doubles(library, method, result);
   doubles.borders();
   doubles.random_numbers(method.random_doubles, method.seed);

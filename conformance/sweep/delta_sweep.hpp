@@ -36,6 +36,7 @@ struct DeltaResult {
 struct Method {
   unsigned mode = GFPQ_MODE_APPLY_ONLY; ///< INIT and UPDATE find delta in the data
   std::size_t length = 1 << 16;         ///< numbers a call
+  bool all_floats = true;               ///< or those around the borders alone, as of doubles
   std::uint64_t random_doubles = 0;
   std::uint64_t seed = 0; ///< of these
 };
@@ -43,10 +44,13 @@ struct Method {
 /// `init`, `update` or `apply`.
 const char* name_of(unsigned mode);
 
-/// In APPLY all floats. In INIT and UPDATE those that ask for no larger delta; in INIT the last number of each call is
-/// one that asks for delta, in UPDATE it alternates with a block that holds delta. Doubles: the 64 on either side of
-/// each threshold and each other border, and random ones from the whole range, the same for the same seed, width and
-/// delta.
+/// `all` or `borders`.
+const char* name_of_floats(const Method& method);
+
+/// In APPLY all floats, or the 64 on either side of each border. In INIT and UPDATE those that ask for no larger delta;
+/// in INIT the last number of each call is one that asks for delta, in UPDATE it alternates with a block that holds
+/// delta. Doubles: the 64 on either side of each threshold and each other border, and random ones from the whole range,
+/// the same for the same seed, width and delta.
 DeltaResult sweep_delta(const Library& library, int bits, int delta, const Method& method);
 
 void to_json(nlohmann::json& json, const WrongRange& range);

@@ -18,7 +18,7 @@ nlohmann::json header(const Identity& identity) {
   return {{"schema", "gfpq-sweep-journal/1"}, {"library_sha256", identity.library_sha256},
           {"target", identity.target},        {"mode", name_of(identity.method.mode)},
           {"length", identity.method.length}, {"random_doubles", identity.method.random_doubles},
-          {"seed", identity.method.seed}};
+          {"seed", identity.method.seed},     {"floats", name_of_floats(identity.method)}};
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {

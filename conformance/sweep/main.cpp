@@ -36,7 +36,8 @@ struct Options {
   std::string library = GFPQ_DEFAULT_LIBRARY, golden, bits = "all", deltas, shard = "1/1", journal, json;
   std::size_t limit = 0;
   unsigned threads = 1;
-  Method method{GFPQ_MODE_APPLY_ONLY, 1 << 16, 110'000, 1}; // 256 KB a call: stays in L2, and makes a call's cost small
+  Method method{GFPQ_MODE_APPLY_ONLY, 1 << 16, true, 110'000,
+                1}; // 256 KB a call: stays in L2, and makes a call's cost small
 };
 
 std::vector<std::string> names_of_widths() {
@@ -58,6 +59,9 @@ std::unique_ptr<CLI::App> command_line(Options& options) {
                   "of each width only the first N deltas, which are both ends and then an even sample");
   app->add_option("--shard", options.shard, "i/n: the i-th of n equal parts, from 1")->capture_default_str();
   app->add_option("--threads", options.threads, "deltas at once")->check(CLI::Range(1, 4096))->capture_default_str();
+  app->add_option("--floats", options.method.all_floats,
+                  "all; or borders: the 64 on either side of every threshold and other border")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"all", true}, {"borders", false}}));
   app->add_option("--doubles", options.method.random_doubles,
                   "random doubles at each delta; the default makes 10^9 of all")
       ->capture_default_str();

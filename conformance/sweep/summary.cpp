@@ -91,6 +91,7 @@ nlohmann::json Summary::to_json() const {
           {"length", identity_.method.length},
           {"random_doubles", identity_.method.random_doubles},
           {"seed", identity_.method.seed},
+          {"floats", name_of_floats(identity_.method)},
           {"complete", is_complete()},
           {"widths", by_width},
           {"ranges", ranges},

@@ -14,9 +14,10 @@ import unittest.mock
 
 SWEEP, FAULTY_LIBRARY, GOOD_LIBRARY, MPIRUN = (sys.argv.pop(1) for _ in range(4))
 # The first three deltas of 8 bit: -511, 511, 1.
-PART = ("--bits=8", "--limit=3", "--doubles=5000")
+ALL = ("--bits=8", "--limit=3", "--doubles=5000")
+PART = (*ALL, "--floats=borders")
+MANY = ("--bits=8", "--limit=300", "--doubles=5000", "--floats=borders")
 FLOATS = 2**32
-WHOLE = pathlib.Path(os.environ["GFPQ_SWEEP_WHOLE"]) if "GFPQ_SWEEP_WHOLE" in os.environ else None
 
 
 def sweep(*arguments, launcher=(), library=FAULTY_LIBRARY):
@@ -43,28 +44,24 @@ class SweepTest(unittest.TestCase):
 
     @property
     def whole(self):
-        """The results that every way to make the sweep must have. FindingTest leaves them for the other processes."""
+        """The results that every way to make the sweep of PART must have."""
         if not hasattr(SweepTest, "whole_results"):
-            if WHOLE is not None and not isinstance(self, FindingTest):
-                SweepTest.whole_results = json.loads(WHOLE.read_text())
-            else:
-                SweepTest.whole_results = self.results(*PART)[0]
-            if WHOLE is not None:
-                WHOLE.write_text(json.dumps(SweepTest.whole_results))
+            SweepTest.whole_results = self.results(*PART)[0]
         return SweepTest.whole_results
 
 
 class FindingTest(SweepTest):
     def test_a_faulty_librarys_wrong_ranges_are_found(self):
-        width, = self.whole["widths"]
+        found, _ = self.results(*ALL)
+        width, = found["widths"]
         self.assertEqual(width["done"], "-511,1,511")
         self.assertEqual(width["floats"], 3 * FLOATS)
         self.assertEqual(width["wrong_floats"], 33 + 4 + 1 + 1)
-        self.assertEqual(self.whole["library"]["version"], "9.8.7")
-        self.assertTrue(self.whole["complete"])
+        self.assertEqual(found["library"]["version"], "9.8.7")
+        self.assertTrue(found["complete"])
 
         ranges = {}
-        for entry in self.whole["ranges"]:
+        for entry in found["ranges"]:
             ranges.setdefault((entry["delta"], entry["type"]), []).append(entry)
         def shape(delta, kind):
             return [(entry["first"], entry["last"], entry["count"]) for entry in ranges[delta, kind]]
@@ -93,7 +90,7 @@ class FindingTest(SweepTest):
         self.assertEqual((found["mode"], found["length"]), ("update", 65536))
 
     def test_right_library_in_every_mode_and_length(self):
-        for arguments in (("--mode=init", "--deltas=511"), ("--mode=update", "--deltas=-511"),
+        for arguments in (("--mode=init", "--deltas=511", "--floats=borders"), ("--mode=update", "--deltas=-511"),
                           ("--mode=apply", "--deltas=1", "--length=5003")):
             status, _, error = sweep("--bits=8", "--doubles=1000", *arguments, library=GOOD_LIBRARY)
             self.assertEqual(status, 0, error)
@@ -106,8 +103,8 @@ class FindingTest(SweepTest):
 
     def test_random_doubles_depend_on_the_seed(self):
         """Random doubles depend on the seed, and find wrong results."""
-        one, other = (self.results("--bits=8", "--deltas=1", "--doubles=20000", f"--seed={seed}")[0]["widths"][0]
-                      for seed in (1, 2))
+        arguments = ("--bits=8", "--deltas=1", "--floats=borders", "--doubles=20000")
+        one, other = (self.results(*arguments, f"--seed={seed}")[0]["widths"][0] for seed in (1, 2))
         self.assertEqual(one["doubles"], other["doubles"])
         self.assertNotEqual(one["wrong_doubles"], other["wrong_doubles"])
 
@@ -121,7 +118,8 @@ class SameResultsTest(SweepTest):
         self.assertEqual(ranges, self.whole["ranges"])
 
     def test_a_killed_sweep_goes_on_from_its_journal(self):
-        run = subprocess.Popen([SWEEP, f"--library={FAULTY_LIBRARY}", *PART, f"--journal={self.journal}"],
+        whole, _ = self.results(*MANY)
+        run = subprocess.Popen([SWEEP, f"--library={FAULTY_LIBRARY}", *MANY, f"--journal={self.journal}"],
                                stderr=subprocess.DEVNULL)
         while not self.journal.exists() or self.journal.read_text().count("\n") < 2:  # a header and a delta
             self.assertIsNone(run.poll(), "ended before it could be killed")
@@ -131,13 +129,13 @@ class SameResultsTest(SweepTest):
         done = self.journal.read_text().count("\n") - 1
         with self.journal.open("a") as file:
             file.write('{"bits":8,"delta":-25')  # as if it had been killed while it wrote
-        results, facts = self.results(*PART, f"--journal={self.journal}")
+        results, facts = self.results(*MANY, f"--journal={self.journal}")
         self.assertEqual(facts["deltas_resumed"], done)
-        self.assertEqual(results, self.whole)
+        self.assertEqual(results, whole)
         # And once more, with nothing left to do.
         start = time.monotonic()
-        results, facts = self.results(*PART, f"--journal={self.journal}")
-        self.assertEqual((results, facts["deltas_resumed"]), (self.whole, 3))
+        results, facts = self.results(*MANY, f"--journal={self.journal}")
+        self.assertEqual((results, facts["deltas_resumed"]), (whole, 300))
         self.assertLess(time.monotonic() - start, 1)
 
     def test_a_signal_ends_it_with_the_results_so_far(self):
@@ -169,7 +167,8 @@ class RanksTest(SweepTest):
 
     def test_any_number_of_ranks_goes_on_from_the_journals_of_others(self):
         """Three ranks begin, one process ends; and what one process began, two ranks end."""
-        self.results("--bits=8", "--limit=2", "--doubles=5000", f"--journal={self.journal}", launcher=self.launcher(3))
+        self.results("--bits=8", "--limit=2", "--doubles=5000", "--floats=borders", f"--journal={self.journal}",
+                     launcher=self.launcher(3))
         lines = {file.name: file.read_text().count("\n") for file in self.folder.glob("journal*")}
         self.assertEqual(lines, {"journal": 2, "journal.1": 2, "journal.2": 1})  # a header, and what each rank did
         results, facts = self.results(*PART, f"--journal={self.journal}")
@@ -209,6 +208,8 @@ class RefusalTest(SweepTest):
         lines = self.begin_journal()
         self.assert_refused("of another sweep, with library_sha256", *mine, "--doubles=7")
         self.assert_refused("of another sweep, with random_doubles 7 instead of 8", *mine, "--doubles=8",
+                            library=FAULTY_LIBRARY)
+        self.assert_refused("of another sweep, with floats", *mine, "--doubles=7", "--floats=borders",
                             library=FAULTY_LIBRARY)
         self.assert_refused("of another sweep, with seed", *mine, "--doubles=7", "--seed=3", library=FAULTY_LIBRARY)
         with unittest.mock.patch.dict(os.environ, GFPQ_TARGET="scalar"):
