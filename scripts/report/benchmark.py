@@ -54,7 +54,7 @@ class Row:
     name: str
     kind: str
     keys: dict
-    results: "Results"
+    results: Results
     times: list = dataclasses.field(default_factory=list)
     counters: dict = dataclasses.field(default_factory=dict)
     label: str = ""
