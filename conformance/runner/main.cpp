@@ -43,8 +43,8 @@ public:
   void TestBody() override {
     const TestCase& test = test_cases()[index_];
     if (is_terminal())
-      std::cerr << "\r" << ++facts_.cases_run << " of " << facts_.cases << "  " << test.suite << "." << test.name
-                << "\033[K" << std::flush;
+      std::cerr << "\r" << ++facts_.cases_run << " of " << facts_.cases << "  " << test.full_name() << "\033[K"
+                << std::flush;
     else
       ++facts_.cases_run;
     if (!facts_.survey.unavailable.empty())
@@ -68,7 +68,7 @@ private:
     const TestCase& test = test_cases()[index_];
     for (const std::string& id : test.requirements) {
       Finding finding;
-      finding.test = std::string(test.suite) + "." + test.name;
+      finding.test = test.full_name();
       finding.requirement = id;
       finding.skipped = reason;
       results_.add(finding);
