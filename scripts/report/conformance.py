@@ -108,6 +108,7 @@ class Run:
     file: str
     path: str
     name: str
+    title: str
     version: str
     sha256: str
     build: str  # revision and build time, empty where the library does not tell
@@ -230,6 +231,7 @@ def load(file):
         file=str(file),
         path=library["path"].text(),
         name=library["name"].text(),
+        title=library.optional_text("title"),
         version=library["version"].text(),
         sha256=library["sha256"].text(),
         build=_build(library),
@@ -252,8 +254,8 @@ def load_all(files):
     label_apart(
         runs,
         (
-            lambda run: f"{run.name}, {run.device}",
-            lambda run: f"{run.name} {run.version}, {run.device}",
+            lambda run: run.title or f"{run.name}, {run.device}",
+            lambda run: f"{run.title or run.name} {run.version}, {run.device}",
             lambda run: f"{run.name}, {run.device} ({os.path.basename(run.file)})",
             lambda run: f"{run.name}, {run.device} ({run.file})",
         ),
