@@ -44,6 +44,13 @@ class Requirement:
         return f"{share:.0f} %" if share >= 9.5 else f"{share:.1f} %" if share >= 0.05 else "<0.1 %"
 
     @property
+    def told(self):
+        """What there is to say beyond that it holds."""
+        if self.result == "expected pass":
+            return ""
+        return self.result + (f": {self.reason}" if self.reason else "") + f"; {self.checks:,} checks"
+
+    @property
     def area(self):
         """The middle of the id: LADDER of GFPQ-LADDER-01."""
         return self.id.split("-", 1)[1].rsplit("-", 1)[0]
@@ -123,6 +130,10 @@ class Run:
     requirements: list
     tests: list
     label: str = ""
+
+    @property
+    def short_file(self):
+        return os.path.basename(self.file)
 
     def with_result(self, *results):
         return [r for r in self.requirements if r.result in results]
@@ -256,7 +267,7 @@ def load_all(files):
         (
             lambda run: run.title or f"{run.name}, {run.device}",
             lambda run: f"{run.title or run.name} {run.version}, {run.device}",
-            lambda run: f"{run.name}, {run.device} ({os.path.basename(run.file)})",
+            lambda run: f"{run.name}, {run.device} ({run.short_file})",
             lambda run: f"{run.name}, {run.device} ({run.file})",
         ),
     )
