@@ -46,6 +46,23 @@ private:
   char* begin_;
 };
 
+/// `bytes` of address space of which the first page alone is memory.
+class ReservedMemory {
+public:
+  /// Throws Skip where the system does not give that much address space.
+  explicit ReservedMemory(std::size_t bytes);
+  ~ReservedMemory();
+  ReservedMemory(const ReservedMemory&) = delete;
+  ReservedMemory& operator=(const ReservedMemory&) = delete;
+
+  char* begin() const { return begin_; }
+  bool contains(const void* address) const { return address >= begin_ && address < begin_ + bytes_; }
+
+private:
+  std::size_t bytes_;
+  char* begin_;
+};
+
 } // namespace conformance
 
 #endif

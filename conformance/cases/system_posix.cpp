@@ -138,4 +138,14 @@ RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(bytes
 
 RepeatedMemory::~RepeatedMemory() { munmap(begin_, mapped_); }
 
+ReservedMemory::ReservedMemory(std::size_t bytes) : bytes_(bytes) {
+  void* const all = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (all == MAP_FAILED)
+    throw Skip("this system does not give " + std::to_string(bytes >> 20) + " MiB of address space");
+  begin_ = static_cast<char*>(all);
+  set_accessible(begin_, page_size(), true);
+}
+
+ReservedMemory::~ReservedMemory() { munmap(begin_, bytes_); }
+
 } // namespace conformance
