@@ -175,13 +175,15 @@ std::string wrong_calls() {
 
 CONFORMANCE_TEST_THREADS(State, ForkedChild, "GFPQ-STATE-03") {
   need_host_memory();
-  constexpr unsigned seconds = 60;
+  constexpr unsigned seconds = 30;
   Checks& checks = requirements["GFPQ-STATE-03"];
   const std::string in_parent = wrong_calls(); // whatever a library starts at its first calls has started now
   checks.that(in_parent.empty(), [&] { return "before the fork: " + in_parent; });
   for (int round = 0; round < 2; ++round) {
     const std::string in_child = run_in_child(wrong_calls, seconds);
     checks.that(in_child.empty(), [&] { return "in a forked child: " + in_child; });
+    if (!in_child.empty())
+      break; // a second one that hangs would tell no more
   }
   const std::string afterwards = wrong_calls();
   checks.that(afterwards.empty(), [&] { return "in the parent after the forks: " + afterwards; });
