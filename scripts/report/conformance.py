@@ -73,9 +73,11 @@ class Profile:
 
     @property
     def outcome(self):
+        if not self.offered:
+            return OUTCOMES["not run"]
         if self.failing:
             return OUTCOMES["unexpected failure"]
-        if not self.offered or self.holding + self.known == 0:
+        if self.holding + self.known == 0:
             return OUTCOMES["not run"]
         return OUTCOMES["expected failure" if self.known else "expected pass"]
 
