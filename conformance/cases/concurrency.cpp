@@ -1,10 +1,14 @@
 // Thread: calls at once, of every kind.
 #include <atomic>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <future>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <regex>
+#include <sstream>
 #include <thread>
 
 #include "cases/everywhere.hpp"
@@ -151,6 +155,85 @@ CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
                 return;
       });
   calls.conclude(requirements["GFPQ-THREAD-01"]);
+}
+
+/// Calls of one thread on a tensor whose neighbours another thread counts up.
+template <class Float>
+void check_neighbours(Checks& checks, int bits, Entry entry, std::size_t count, std::size_t offset) {
+  using Bits = BitsOf<Float>;
+  static_assert(sizeof(std::atomic<Bits>) == sizeof(Float));
+  alignas(64) std::atomic<Bits> memory[64] = {};
+  std::atomic<Bits>&before = memory[offset], &behind = memory[offset + count + 1];
+  const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+  for (std::size_t i = 0; i < count; ++i)
+    memory[offset + 1 + i] = bits_of(numbers.input[i]);
+  std::atomic<bool> ended{false};
+  std::size_t lost = 0;
+  run_threads(2, [&](int thread) {
+    if (thread == 0) {
+      constexpr int least = 200, most = 8000;
+      const std::clock_t end = std::clock() + CLOCKS_PER_SEC / 10; // processor time: a busy machine is none the worse
+      auto* const data = reinterpret_cast<Float*>(&memory[offset + 1]);
+      for (int i = 0; i < least || (i < most && std::clock() < end); ++i) {
+        const unsigned mode = all_modes[i % std::size(all_modes)];
+        GFPQ_PARAM_ST param = parameters_of<Float>(bits, mode).before;
+        test_run().library->quantize(Device::cpu, data, static_cast<unsigned>(count), static_cast<unsigned>(bits),
+                                     mode == without_parameter ? nullptr : &param, entry);
+      }
+      ended = true;
+      return;
+    }
+    for (Bits value = 1; !ended; ++value) {
+      before.store(value, std::memory_order_relaxed);
+      behind.store(value, std::memory_order_relaxed);
+      for (int look = 0; look < 20; ++look)
+        lost += before.load(std::memory_order_relaxed) != value || behind.load(std::memory_order_relaxed) != value;
+    }
+  });
+  checks.that(lost == 0, [&] {
+    return kind_name(static_cast<unsigned>(bits), sizeof(Float) == 8) + ", a tensor of " + std::to_string(count) +
+           " numbers: what another thread wrote right beside it was overwritten";
+  });
+}
+
+CONFORMANCE_TEST(Thread, NeighboursInUse, "GFPQ-MEMORY-04") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    long_tensor<decltype(kind)>(bits);
+    for (const std::size_t count : {1, 2, 3, 7, 33})
+      for (const std::size_t offset : {0, 1})
+        check_neighbours<decltype(kind)>(requirements["GFPQ-MEMORY-04"], bits, entry, count, offset);
+  });
+}
+
+CONFORMANCE_TEST(Thread, MessagesAtOnce, "GFPQ-INTERFACE-10") {
+  constexpr unsigned bad_widths[] = {9, 77, 1234567, 100000007};
+  constexpr int rounds = 2000;
+  for_each_type([&](auto kind) {
+    using Float = decltype(kind);
+    CapturedOutput output;
+    run_threads(static_cast<int>(std::size(bad_widths)), [&](int thread) {
+      Float number = 1;
+      for (int i = 0; i < rounds; ++i)
+        test_run().library->quantize(test_run().device, &number, 1, bad_widths[thread], nullptr);
+    });
+    std::istringstream printed(output.take());
+    std::map<std::string, int> whole; // lines by width
+    std::string broken;
+    static const std::regex form("\\[ERR\\]\\[\\w+\\]\\[\\d+\\] Invalid bit width\\[(\\d+)\\][^\\[]*");
+    std::smatch parts;
+    for (std::string line; std::getline(printed, line);)
+      if (std::regex_match(line, parts, form))
+        ++whole[parts[1]];
+      else if (broken.empty())
+        broken = line;
+    for (const unsigned width : bad_widths)
+      requirements["GFPQ-INTERFACE-10"].that(whole[std::to_string(width)] == rounds, [&] {
+        return "bit width " + std::to_string(width) + ", " + std::to_string(rounds) +
+               " times beside other threads: " + std::to_string(whole[std::to_string(width)]) +
+               " whole lines; another is \"" + broken + "\"";
+      });
+  });
 }
 
 CONFORMANCE_TEST_THREADS(Thread, LongTensorsAtOnce, "GFPQ-THREAD-01") {

@@ -38,14 +38,30 @@ public:
     if (setting.trapping)
       feenableexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW | FE_UNDERFLOW | FE_INEXACT);
 #endif
-    if (setting.raised)
+    if (setting.raised) {
       std::feraiseexcept(FE_ALL_EXCEPT);
+#if defined(__SSE2__)
+      _mm_setcsr(_mm_getcsr() | sse_flags);
+#endif
+    }
   }
   ~FloatingPoint() { std::fesetenv(&former_); }
   FloatingPoint(const FloatingPoint&) = delete;
   FloatingPoint& operator=(const FloatingPoint&) = delete;
 
+  /// Whether all flags are raised now, wherever this processor keeps them.
+  static bool all_raised() {
+#if defined(__SSE2__)
+    if ((_mm_getcsr() & sse_flags) != sse_flags)
+      return false;
+#endif
+    return std::fetestexcept(FE_ALL_EXCEPT) == FE_ALL_EXCEPT;
+  }
+
 private:
+#if defined(__SSE2__)
+  static constexpr unsigned sse_flags = 0x3f;
+#endif
 #if defined(__aarch64__)
   static unsigned long long fpcr() {
     unsigned long long bits;
@@ -122,6 +138,22 @@ void check_short_tensors(Checks& checks, int bits, Entry entry, const Setting& s
         check(std::vector<Float>(count, tiny), mode, -right.delta_limit());
 }
 
+/// NaN, quiet and signalling, and infinities, under a setting.
+template <class Float>
+void check_special_numbers(Checks& checks, int bits, Entry entry, const Setting& setting) {
+  const Oracle<Float>& right = oracle<Float>(bits);
+  const int delta = -right.delta_limit() / 6;
+  const std::vector<Float> numbers = with_nan(delicate_numbers<Float>(bits, delta), 11);
+  std::vector<Float> fitted = numbers, applied = numbers;
+  fitted.push_back(-away_from_zero(right.smallest_maximum(delta), 64));
+  for (const Float infinity : {std::numeric_limits<Float>::infinity(), -std::numeric_limits<Float>::infinity()})
+    applied.insert(applied.begin() + 5, infinity);
+  for (const unsigned mode : all_modes) {
+    const std::vector<Float>& input = mode == GFPQ_MODE_APPLY_ONLY ? applied : fitted;
+    check_call(checks, bits, entry, setting, mode, delta, input, right.quantize(input, delta));
+  }
+}
+
 /// With threads of the library's own, if it has any.
 template <class Float>
 void check_long_tensors(Checks& checks, int bits, Entry entry, const Setting& setting) {
@@ -168,6 +200,39 @@ CONFORMANCE_TEST(Fpenv, FlushedDenormals, "GFPQ-FPENV-02") {
   });
 }
 
+CONFORMANCE_TEST(Fpenv, RaisedFlags, "GFPQ-FPENV-04") {
+  need_host_memory();
+  const Setting setting{"all flags raised", FE_TONEAREST, false, true, false};
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+    const auto check = [&](std::size_t count, unsigned width, unsigned mode) {
+      std::vector<Float> data(numbers.input.begin(), numbers.input.begin() + static_cast<std::ptrdiff_t>(count));
+      GFPQ_PARAM_ST param = parameters_of<Float>(bits, mode).before;
+      bool still_raised;
+      {
+        const FloatingPoint environment(setting);
+        test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(count), width,
+                                     mode == without_parameter ? nullptr : &param, entry);
+        still_raised = FloatingPoint::all_raised();
+      }
+      requirements["GFPQ-FPENV-04"].that(still_raised, [&] {
+        const Call call{test_run().library->function_name<Float>(Device::cpu, entry),
+                        type_name<Float>,
+                        width,
+                        name_of_mode(mode),
+                        std::nullopt,
+                        std::to_string(count) + " numbers, called with " + setting.name};
+        return call.describe() + ", cleared some";
+      });
+    };
+    for (const unsigned mode : all_modes)
+      for (const std::size_t count : {std::size_t(1), std::size_t(50), std::size_t(5000), numbers.input.size()})
+        check(count, static_cast<unsigned>(bits), mode);
+    check(50, 9, without_parameter); // an error, which prints
+  });
+}
+
 #if defined(__GLIBC__)
 // Where a trap strikes, the case ends.
 CONFORMANCE_TEST(Fpenv, Traps, "GFPQ-FPENV-03") {
@@ -176,6 +241,7 @@ CONFORMANCE_TEST(Fpenv, Traps, "GFPQ-FPENV-03") {
     const Setting setting{"all exceptions trapped", FE_TONEAREST, false, false, true};
     check_short_tensors<decltype(kind)>(requirements["GFPQ-FPENV-03"], bits, entry, setting);
     check_long_tensors<decltype(kind)>(requirements["GFPQ-FPENV-03"], bits, entry, setting);
+    check_special_numbers<decltype(kind)>(requirements["GFPQ-FPENV-03"], bits, entry, setting);
   });
 }
 #else

@@ -1,9 +1,11 @@
 // Memory: tensors so long that their numbers, or their bytes, do not fit into 24, 31 or 32 bits.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "cases/everywhere.hpp"
 #include "cases/system.hpp"
+#include "runner/environment.hpp"
 
 namespace conformance {
 namespace {
@@ -78,6 +80,58 @@ CONFORMANCE_TEST(Memory, BeyondTwoToThe24th, "GFPQ-MEMORY-06") {
   need_host_memory();
   for_each_kind([&](auto kind, int bits) {
     check_count<decltype(kind)>(requirements["GFPQ-MEMORY-06"], bits, Entry::cpp, (1u << 24) + 1027);
+  });
+}
+
+/// A long tensor whose first page alone is memory: a call that goes on behind that page ends its process.
+const ReservedMemory* tensor_without_end;
+
+bool end_process(const void* touched) {
+  if (!tensor_without_end->contains(touched))
+    return false;
+  environment_guard()->abandon_call();
+  std::_Exit(0);
+}
+
+/// Makes a call on `count` numbers in a process of its own. \return what it returned, empty where it went on.
+template <class Float>
+std::string call_on_reserved_memory(unsigned count, int bits, unsigned mode, Entry entry) {
+  constexpr unsigned seconds = 60;
+  return run_in_child(
+      [&] {
+        const ReservedMemory memory(count * sizeof(Float));
+        tensor_without_end = &memory;
+        const FaultHandler handler(end_process);
+        auto* const data = reinterpret_cast<Float*>(memory.begin());
+        std::copy_n(long_tensor<Float>(bits).input.begin(), page_size() / sizeof(Float), data);
+        GFPQ_PARAM_ST param = parameters_of<Float>(bits, mode).before;
+        return "returned " +
+               show_status(test_run().library->quantize(Device::cpu, data, count, static_cast<unsigned>(bits),
+                                                        mode == without_parameter ? nullptr : &param, entry));
+      },
+      seconds);
+}
+
+CONFORMANCE_TEST(Memory, LongTensorsAreNotTakenForShorterOnes, "GFPQ-MEMORY-13") {
+  need_host_memory();
+  // A few numbers more than 2^31 and 2^32 bytes, and than multiples of these; and what is -1 with 32 bits.
+  constexpr unsigned counts[] = {(1u << 28) + 9, (1u << 29) + 9, (1u << 30) + 9, (1u << 31) + 9, 0xFFFFFFFF};
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    long_tensor<Float>(bits); // is made before any fork
+    for (std::size_t i = 0; i < std::size(counts); ++i)
+      for (const unsigned mode : {unsigned(GFPQ_MODE_APPLY_ONLY), fitting_modes[i % std::size(fitting_modes)]}) {
+        const std::string returned = call_on_reserved_memory<Float>(counts[i], bits, mode, entry);
+        requirements["GFPQ-MEMORY-13"].that(returned.empty(), [&] {
+          const Call call{test_run().library->function_name<Float>(Device::cpu, entry),
+                          type_name<Float>,
+                          static_cast<unsigned>(bits),
+                          name_of_mode(mode),
+                          std::nullopt,
+                          std::to_string(counts[i]) + " numbers"};
+          return call.describe() + "\n      " + returned + " before it touched any behind its first page";
+        });
+      }
   });
 }
 

@@ -271,5 +271,37 @@ CONFORMANCE_TEST(Mode, BlocksInTurn, "GFPQ-MODE-05") {
   });
 }
 
+CONFORMANCE_TEST(Mode, DeltasInTurn, "GFPQ-MODE-05") {
+  // What a library keeps of one delta must not serve another: not one that differs in a single bit, nor one with the
+  // other sign, nor the same at the other width.
+  for_each_type([&](auto kind) {
+    using Float = decltype(kind);
+    const std::vector<int> widths_offered = offered_widths<Float>();
+    const auto apply = [&](int bits, int delta, const std::string& note) {
+      for (const std::size_t count : {30, 1500})
+        check_apply(requirements["GFPQ-MODE-05"], bits, delta, mixed_numbers<Float>(bits, delta, count, 23), note);
+    };
+    for (const int bits : widths_offered) {
+      const int limit = oracle<Float>(bits).delta_limit();
+      const auto check_pair = [&](int first, int second) {
+        const std::string note = "deltas " + std::to_string(first) + " and " + std::to_string(second) + " in turn";
+        for (const int delta : {first, second, first})
+          apply(bits, delta, note);
+      };
+      for (int step = 1; step <= 2 * limit; step *= 2)
+        for (const int first : {-limit, -step / 2, limit - step})
+          check_pair(first, first + step);
+      for (const int delta : {1, 77, 128, limit}) {
+        check_pair(delta, -delta);
+        check_pair(delta - 1, -delta);
+      }
+    }
+    for (const int delta : {-300, -77, 0, 256})
+      for (int round = 0; round < 2; ++round)
+        for (const int bits : widths_offered)
+          apply(bits, delta, "the same delta at both widths in turn");
+  });
+}
+
 } // namespace
 } // namespace conformance

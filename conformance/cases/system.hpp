@@ -12,7 +12,7 @@ namespace conformance {
 /// Lets pages be read, but not written.
 void set_read_only(void* pages, std::size_t bytes);
 
-/// Runs `work` on a thread with a stack of so many bytes.
+/// Runs `work` on a thread with a stack of so many bytes, or of the least that the system gives, where that is more.
 void run_on_stack_of(std::size_t bytes, const std::function<void()>& work);
 
 /// While it lives, the threads that are started are interrupted every few microseconds, wherever they are, and sleep
@@ -32,6 +32,10 @@ public:
 /// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within
 /// `seconds`. Throws Skip where processes cannot be forked.
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);
+
+/// Has the system refuse the process more threads, and more than a little memory, from now on. Throws Skip where that
+/// cannot be done.
+void refuse_threads_and_memory();
 
 /// What the process holds, as far as the system tells.
 struct Resources {
@@ -57,6 +61,23 @@ public:
 
 private:
   std::size_t bytes_, mapped_;
+  char* begin_;
+};
+
+/// `bytes` of address space of which the first page alone is memory.
+class ReservedMemory {
+public:
+  /// Throws Skip where the system does not give that much address space.
+  explicit ReservedMemory(std::size_t bytes);
+  ~ReservedMemory();
+  ReservedMemory(const ReservedMemory&) = delete;
+  ReservedMemory& operator=(const ReservedMemory&) = delete;
+
+  char* begin() const { return begin_; }
+  bool contains(const void* address) const { return address >= begin_ && address < begin_ + bytes_; }
+
+private:
+  std::size_t bytes_;
   char* begin_;
 };
 

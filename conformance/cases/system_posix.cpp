@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -33,11 +34,12 @@ void run_on_stack_of(std::size_t bytes, const std::function<void()>& work) {
     return nullptr;
   };
   void* const argument = const_cast<std::function<void()>*>(&work);
-  const bool started =
-      pthread_attr_setstacksize(&attributes, bytes) == 0 && pthread_create(&thread, &attributes, call, argument) == 0;
+  const std::size_t least = static_cast<std::size_t>(std::max(sysconf(_SC_THREAD_STACK_MIN), 0L)); // 128 KiB on Arm
+  const bool started = pthread_attr_setstacksize(&attributes, std::max(bytes, least)) == 0 &&
+                       pthread_create(&thread, &attributes, call, argument) == 0;
   pthread_attr_destroy(&attributes);
   if (!started)
-    throw std::runtime_error("no thread with a stack of " + std::to_string(bytes) + " bytes can be started");
+    throw Skip("no thread with a stack of " + std::to_string(bytes) + " bytes can be started");
   pthread_join(thread, nullptr);
 }
 
@@ -126,6 +128,26 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
   return text;
 }
 
+void refuse_threads_and_memory() {
+  constexpr std::size_t little = 1 << 20; // less than a thread's stack
+  const std::optional<Resources> held = resources_in_use();
+  if (!held)
+    throw Skip("this system does not tell what a process holds");
+  const rlimit limit{held->address_bytes + little, held->address_bytes + little};
+  if (setrlimit(RLIMIT_AS, &limit) != 0)
+    throw Skip("this system does not limit a process");
+  const auto sleep_for_ever = [](void*) -> void* {
+    for (;;)
+      pause();
+  };
+  constexpr int most = 1000;
+  pthread_t thread;
+  for (int started = 0; started < most; ++started) // those that fit into what former threads have left
+    if (pthread_create(&thread, nullptr, sleep_for_ever, nullptr) != 0)
+      return;
+  throw Skip("this system does not refuse threads");
+}
+
 namespace {
 
 /// What malloc has given out, by the GNU C library's own count, which older versions do not have.
@@ -186,5 +208,15 @@ RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(bytes
 }
 
 RepeatedMemory::~RepeatedMemory() { munmap(begin_, mapped_); }
+
+ReservedMemory::ReservedMemory(std::size_t bytes) : bytes_(bytes) {
+  void* const all = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (all == MAP_FAILED)
+    throw Skip("this system does not give " + std::to_string(bytes >> 20) + " MiB of address space");
+  begin_ = static_cast<char*>(all);
+  set_accessible(begin_, page_size(), true);
+}
+
+ReservedMemory::~ReservedMemory() { munmap(begin_, bytes_); }
 
 } // namespace conformance

@@ -33,6 +33,8 @@ std::string run_in_child(const std::function<std::string()>&, unsigned) {
   throw Skip("Windows does not fork processes");
 }
 
+void refuse_threads_and_memory() { throw Skip("a process without threads is written for POSIX alone"); }
+
 std::optional<Resources> resources_in_use() { return std::nullopt; }
 
 RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(0), begin_(nullptr) {
@@ -40,5 +42,11 @@ RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(0), b
 }
 
 RepeatedMemory::~RepeatedMemory() = default;
+
+ReservedMemory::ReservedMemory(std::size_t bytes) : bytes_(bytes), begin_(nullptr) {
+  throw Skip("memory that ends a child process is written for POSIX alone");
+}
+
+ReservedMemory::~ReservedMemory() = default;
 
 } // namespace conformance

@@ -14,7 +14,7 @@ public:
   ~CapturedOutput();
   CapturedOutput(const CapturedOutput&) = delete;
   CapturedOutput& operator=(const CapturedOutput&) = delete;
-  /// Ends the capture. \return what was written
+  /// Ends the capture. \return what was written, its lines ended by a line feed alone
   std::string take();
 
 private:

@@ -22,6 +22,13 @@ std::vector<TestCase>& test_cases() {
   return cases;
 }
 
+const TestCase& test_case(const std::string& full_name) {
+  for (const TestCase& test : test_cases())
+    if (test.full_name() == full_name)
+      return test;
+  throw std::runtime_error("there is no case " + full_name);
+}
+
 Requirements::Requirements(const std::vector<std::string>& ids) {
   for (const std::string& id : ids)
     checks_.emplace_back(requirement(id).id);

@@ -53,10 +53,15 @@ struct TestCase {
   std::vector<std::string> requirements;
   void (*body)(Requirements&);
   std::vector<int> thread_counts; ///< it runs once with each of them in the environment
+
+  std::string full_name() const { return std::string(suite) + "." + name; } ///< `Memory.ShortLengths`
 };
 
-/// All tests; each registers itself before main starts.
+/// All tests; each registers itself before main starts. Only the runner sorts them: to a worker a test is its name.
 std::vector<TestCase>& test_cases();
+
+/// Throws std::runtime_error where there is none of that name.
+const TestCase& test_case(const std::string& full_name);
 
 /// What thread counts cases on long tensors run with; all others have one thread.
 inline const std::vector<int> many_thread_counts = {1, 2, 3, 8};

@@ -51,6 +51,8 @@ void EnvironmentGuard::before(Function function, unsigned count, unsigned bits, 
   thread_environment.save();
 }
 
+void EnvironmentGuard::abandon_call() { channel_.activity().threads_inside.fetch_sub(1, std::memory_order_relaxed); }
+
 void EnvironmentGuard::after() {
   if (process_ != nullptr && !process_->is_same_process()) { // the library has forked, and both came back
     channel_.activity().returned_in_child.fetch_add(1);

@@ -67,6 +67,8 @@ public:
   void start();
   /// Calls come back in this process too, which a case has forked.
   void adopt_process() { process_->adopt(); }
+  /// The call in progress does not come back: its process, which a case has forked, ends in it.
+  void abandon_call();
   /// Looks after what output goes through.
   void check_output();
   /// Looks after the rest. \return what was found since `start` or the last time, on every part and on calls that

@@ -2,6 +2,7 @@
 #include <io.h>
 #include <windows.h>
 
+#include <algorithm>
 #include <clocale>
 #include <cstring>
 #include <memory>
@@ -168,6 +169,7 @@ std::string CapturedOutput::take() {
   SetFilePointerEx(file, state_->begin, nullptr, FILE_BEGIN);
   SetEndOfFile(file);
   state_.reset();
+  text.erase(std::remove(text.begin(), text.end(), '\r'), text.end()); // the C runtime ends lines so in text mode
   return text;
 }
 

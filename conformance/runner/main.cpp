@@ -29,7 +29,7 @@ constexpr int exit_unexpected = 1, exit_usage = 2, exit_crashed = 3, exit_skippe
 
 struct Options {
   SupervisorOptions supervisor;
-  std::string known, json, details;
+  std::string known, json, details, title;
   std::vector<std::string> profiles;
   bool coverage = false;
 };
@@ -43,8 +43,8 @@ public:
   void TestBody() override {
     const TestCase& test = test_cases()[index_];
     if (is_terminal())
-      std::cerr << "\r" << ++facts_.cases_run << " of " << facts_.cases << "  " << test.suite << "." << test.name
-                << "\033[K" << std::flush;
+      std::cerr << "\r" << ++facts_.cases_run << " of " << facts_.cases << "  " << test.full_name() << "\033[K"
+                << std::flush;
     else
       ++facts_.cases_run;
     if (!facts_.survey.unavailable.empty())
@@ -68,7 +68,7 @@ private:
     const TestCase& test = test_cases()[index_];
     for (const std::string& id : test.requirements) {
       Finding finding;
-      finding.test = std::string(test.suite) + "." + test.name;
+      finding.test = test.full_name();
       finding.requirement = id;
       finding.skipped = reason;
       results_.add(finding);
@@ -187,6 +187,7 @@ Options parse_options(int argc, char** argv) {
   app.add_flag("--thorough", supervisor.thorough, "more of everything; takes minutes");
   app.add_option("--golden", supervisor.golden, "the folder of the golden data");
   app.add_option("--json", options.json, "write the results to this file, for scripts/conformance_report.py");
+  app.add_option("--title", options.title, "what the library is called in results that are published");
   app.add_option("--details", options.details, "write every requirement and every failure to this file; - is here");
   app.add_flag("--check-coverage", options.coverage, "only check that every requirement has a case");
   try {
@@ -239,6 +240,7 @@ int run(int argc, char** argv) {
   Supervisor supervisor(options.supervisor);
   RunFacts facts;
   facts.library = options.supervisor.library;
+  facts.title = options.title;
   facts.library_sha256 = sha256_of_file(facts.library);
   facts.survey = supervisor.survey(options.profiles.empty() ? std::function<void(Survey&)>() : [&](Survey& survey) {
     keep_asked_kinds(survey, options.profiles);

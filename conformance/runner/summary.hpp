@@ -17,6 +17,7 @@ namespace conformance {
 /// What was run, on what.
 struct RunFacts {
   std::string library; ///< the file
+  std::string title;   ///< empty where the file's name will do
   std::string library_sha256;
   Survey survey;
   std::string fatal; ///< why no process that loads the library goes on

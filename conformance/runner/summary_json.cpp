@@ -31,6 +31,7 @@ nlohmann::json to_json(const RunFacts& facts, const std::vector<RequirementResul
                          {"library",
                           {{"path", facts.library},
                            {"name", std::filesystem::path(facts.library).filename().string()},
+                           {"title", facts.title},
                            {"sha256", facts.library_sha256},
                            {"version", version_of(facts.survey.info)},
                            {"revision", facts.survey.info.u32ComRevision},

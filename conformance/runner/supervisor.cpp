@@ -36,6 +36,14 @@ std::string step_of(const Activity& activity) {
   return "";
 }
 
+bool tells_of_all(const CaseReport& report, const TestCase& test) {
+  return std::all_of(test.requirements.begin(), test.requirements.end(), [&](const std::string& id) {
+    return std::any_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+      return finding.test == test.full_name() && finding.requirement == id;
+    });
+  });
+}
+
 } // namespace
 
 double Supervisor::limit() const {
@@ -158,15 +166,19 @@ const Survey& Supervisor::survey(const std::function<void(Survey&)>& select) {
 
 CaseReport Supervisor::run(std::size_t index, int threads) {
   const TestCase& test = test_cases().at(index);
-  const std::string name = std::string(test.suite) + "." + test.name;
+  const std::string name = test.full_name();
   std::string reply;
   if (worker(threads) != nullptr) {
-    reply = ask(CaseRequest{index, survey_.offered});
+    reply = ask(CaseRequest{name, survey_.offered});
     if (!reply.empty()) {
       const nlohmann::json json = nlohmann::json::parse(reply);
-      if (!json.contains("failed"))
-        return json.get<CaseReport>();
-      loss_ = json.at("failed").get<std::string>();
+      CaseReport report;
+      if (json.contains("failed"))
+        loss_ = json.at("failed").get<std::string>();
+      else if (tells_of_all(report = json.get<CaseReport>(), test))
+        return report;
+      else
+        loss_ = "the worker's report does not tell of all that " + name + " names";
     } else {
       process_.reset();
     }

@@ -102,10 +102,10 @@ private:
   }
 
   CaseReport run_case(const CaseRequest& request) {
-    const TestCase& test = test_cases().at(request.index);
+    const TestCase& test = test_case(request.name);
     test_run().offered = request.offered;
     activity_.stage = Activity::in_case;
-    const std::string name = std::string(test.suite) + "." + test.name;
+    const std::string name = test.full_name();
     Requirements requirements(test.requirements);
     CaseReport report;
     std::string interrupted, output;
@@ -249,11 +249,11 @@ void from_json(const nlohmann::json& json, Survey& survey) {
 }
 
 void to_json(nlohmann::json& json, const CaseRequest& request) {
-  json = {{"case", request.index}, {"offered", request.offered}};
+  json = {{"case", request.name}, {"offered", request.offered}};
 }
 
 void from_json(const nlohmann::json& json, CaseRequest& request) {
-  json.at("case").get_to(request.index);
+  json.at("case").get_to(request.name);
   json.at("offered").get_to(request.offered);
 }
 

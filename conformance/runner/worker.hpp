@@ -31,7 +31,7 @@ struct Survey {
 };
 
 struct CaseRequest {
-  std::size_t index = 0; ///< in test_cases()
+  std::string name; ///< of a test_case()
   std::vector<Kind> offered{};
 };
 

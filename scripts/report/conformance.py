@@ -44,6 +44,13 @@ class Requirement:
         return f"{share:.0f} %" if share >= 9.5 else f"{share:.1f} %" if share >= 0.05 else "<0.1 %"
 
     @property
+    def told(self):
+        """What there is to say beyond that it holds."""
+        if self.result == "expected pass":
+            return ""
+        return self.result + (f": {self.reason}" if self.reason else "") + f"; {self.checks:,} checks"
+
+    @property
     def area(self):
         """The middle of the id: LADDER of GFPQ-LADDER-01."""
         return self.id.split("-", 1)[1].rsplit("-", 1)[0]
@@ -66,9 +73,11 @@ class Profile:
 
     @property
     def outcome(self):
+        if not self.offered:
+            return OUTCOMES["not run"]
         if self.failing:
             return OUTCOMES["unexpected failure"]
-        if not self.offered or self.holding + self.known == 0:
+        if self.holding + self.known == 0:
             return OUTCOMES["not run"]
         return OUTCOMES["expected failure" if self.known else "expected pass"]
 
@@ -108,6 +117,7 @@ class Run:
     file: str
     path: str
     name: str
+    title: str
     version: str
     sha256: str
     build: str  # revision and build time, empty where the library does not tell
@@ -122,6 +132,10 @@ class Run:
     requirements: list
     tests: list
     label: str = ""
+
+    @property
+    def short_file(self):
+        return os.path.basename(self.file)
 
     def with_result(self, *results):
         return [r for r in self.requirements if r.result in results]
@@ -230,6 +244,7 @@ def load(file):
         file=str(file),
         path=library["path"].text(),
         name=library["name"].text(),
+        title=library.optional_text("title"),
         version=library["version"].text(),
         sha256=library["sha256"].text(),
         build=_build(library),
@@ -252,9 +267,9 @@ def load_all(files):
     label_apart(
         runs,
         (
-            lambda run: f"{run.name}, {run.device}",
-            lambda run: f"{run.name} {run.version}, {run.device}",
-            lambda run: f"{run.name}, {run.device} ({os.path.basename(run.file)})",
+            lambda run: run.title or f"{run.name}, {run.device}",
+            lambda run: f"{run.title or run.name} {run.version}, {run.device}",
+            lambda run: f"{run.name}, {run.device} ({run.short_file})",
             lambda run: f"{run.name}, {run.device} ({run.file})",
         ),
     )

@@ -72,6 +72,17 @@ class ConformanceReport(unittest.TestCase):
         del run["library"]["revision"], run["library"]["build_time"]
         self.assertIn("not told", conformance.load(fixtures.write(self.folder, "run.json", run)).build)
 
+    def test_a_kind_that_is_not_offered_does_not_fail(self):
+        run = fixtures.conformance_run()
+        run["profiles"][1]["failing"] = ["GFPQ-BLOCK-01"]
+        double = conformance.load(fixtures.write(self.folder, "a.json", run)).profiles[1]
+        self.assertEqual((double.words, double.outcome.css), ("not offered", "skipped"))
+
+    def test_a_title_heads_the_column(self):
+        run = fixtures.conformance_run()
+        run["library"]["title"] = "this library, AVX2"
+        self.assertEqual(conformance.load_all([fixtures.write(self.folder, "a.json", run)])[0].label, "this library, AVX2")
+
     def test_same_library_twice_gets_two_labels(self):
         paths = [fixtures.write(self.folder, name, fixtures.conformance_run()) for name in ("a.json", "b.json")]
         self.assertEqual(len({run.label for run in conformance.load_all(paths)}), 2)

@@ -150,7 +150,7 @@ class Report(unittest.TestCase):
         self.assertIn("Not measured here. Source: the vendor&#39;s user guide of 2019", self.page)
 
     def test_conformance_verdict_is_on_the_page(self):
-        self.assertIn("computes GFPQ\n", self.page)
+        self.assertIn("computes GFPQ</summary>", self.page)
         self.assertIn(": computes GFPQ (", self.markdown)
 
 

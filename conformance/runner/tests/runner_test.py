@@ -143,13 +143,14 @@ class RunnerTest(unittest.TestCase):
 
     def test_results_can_be_published(self):
         file = self.folder / "results.json"
-        self.run_runner(QUICK, f"--json={file}", f"--library={FAULTY_LIBRARY}")
+        self.run_runner(QUICK, f"--json={file}", f"--library={FAULTY_LIBRARY}", "--title=a faulty one")
         results = json.loads(file.read_text())
         self.assertEqual(results["schema"], "gfpq-conformance/2")
         for digest in (results["suite"]["specification_sha256"], results["suite"]["golden_sha256"],
                        results["library"]["sha256"]):
             self.assertRegex(digest, "^[0-9a-f]{64}$")
         self.assertEqual(results["machine"]["platform"], PLATFORM)
+        self.assertEqual(results["library"]["title"], "a faulty one")
         self.assertIn("--gtest_filter", results["suite"]["filter"])
         finding = next(entry for entry in results["findings"] if entry["requirement"] == "GFPQ-SPECIAL-02")
         self.assertLessEqual({"call", "input", "got", "want"}, finding["examples"][0].keys())
