@@ -1,6 +1,6 @@
 // The guide's sample: quantizes ten numbers without parameter and in the three modes, then times ten runs of 50 MiB.
 //
-//     sample [bit width, 8 or 16]
+//     sample [bit width, 8 or 16] [numbers of a timed run; 13107200 if left out]
 //
 // Compiled with SAMPLE_GPU it does the same in device memory, with the library's GPU interface.
 #include <chrono>
@@ -90,8 +90,7 @@ bool quant_and_dequant(unsigned int bit_width, GFPQ_PARAM_ST* param) {
 }
 
 /// Times one call on the guide's data. \return whether it succeeded.
-bool measure(unsigned int bit_width) {
-  const unsigned int count = 13107200;
+bool measure(unsigned int bit_width, unsigned int count) {
   std::vector<float> data(count);
   for (float& number : data)
     number = static_cast<float>(std::rand() % (1 << 20) - (1 << 19)) / static_cast<float>(1 << 18);
@@ -110,6 +109,7 @@ bool measure(unsigned int bit_width) {
 
 int main(int argc, char** argv) {
   const auto bit_width = static_cast<unsigned int>(argc > 1 ? std::atoi(argv[1]) : GFPQ_BIT_WIDTH_8BIT);
+  const auto count = static_cast<unsigned int>(argc > 2 ? std::atoi(argv[2]) : 13107200);
 
   GFPQ_INFO_ST info;
   if (HI_GFPQ_GetInfo(&info) != GFPQ_SUCCESS)
@@ -127,6 +127,6 @@ int main(int argc, char** argv) {
   good = good && quant_and_dequant(bit_width, &param);
 
   for (int run = 0; run < 10 && good; ++run)
-    good = measure(bit_width);
+    good = measure(bit_width, count);
   return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -23,12 +23,12 @@ def quantized(bits):
                            for number in range(1, 10)]
 
 
-def sample_output(bits=8, function="HI_GFPQ_QuantAndDeQuant", version=r"\d+\.\d+\.\d+"):
+def sample_output(bits=8, function="HI_GFPQ_QuantAndDeQuant", version=r"\d+\.\d+\.\d+", count=13107200):
     """A pattern of all that the sample prints: the guide's lines, with this machine's figures."""
     origin = " ".join(f"{number:f}" for number in range(10))
     call = (rf"\[quant_and_dequant\]\[\d+\] Data_ori : {re.escape(origin)}\n"
             rf"\[quant_and_dequant\]\[\d+\] Data_dequant : {re.escape(' '.join(quantized(bits)))}\n")
-    run = (rf"{function} bit_width\[{bits:2}\] cnt\[ 13107200\] memory\[ 51200\]KB time\[\d+\]us "
+    run = (rf"{function} bit_width\[{bits:2}\] cnt\[{count:9}\] memory\[{count / 256:6.0f}\]KB time\[\d+\]us "
            r"rate\[\d+\.\d{6}\]GB/s\n")
     return re.compile(rf"GFPQ version\[{version}\] Compiler revision\[\d+\] Build at\[[^\]]+\]\n"
                       rf"Quant and dequant bit_width\[{bits}\]\n(?:{call}){{4}}(?:{run}){{10}}")
