@@ -1,0 +1,71 @@
+"""python -m gfpq nnie: export, check, compare."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import files
+
+
+def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[str, Any]]) -> None:
+    """Adds the commands to `python -m gfpq nnie`."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str, *examples: str) -> Any:
+        shown = [f"nnie {example}" for example in examples]
+        added = commands.add_parser(name, help=text, **described(f"{text[0].upper()}{text[1:]}.", *shown))
+        added.set_defaults(run=run)
+        return added
+
+    export = command(
+        "export", _export, "write the files for nnie_mapper of a prepared model that torch.save wrote",
+        "export prepared.pt deployed --mean 123.7 116.3 103.5 --scale 0.0171 --order RGB --pictures photos",
+        "export prepared.pt deployed --order BGR --cut head.0 head.1",
+    )  # fmt: skip
+    export.add_argument("model", type=Path, metavar="MODEL.pt", help="torch.save(model, FILE) after gfpq.torch.prepare "
+                        "and training or calibrate; run this where its classes can be imported")  # fmt: skip
+    export.add_argument("folder", type=Path, metavar="FOLDER")
+    export.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
+                        "channel in the network's order; subtracted first")  # fmt: skip
+    export.add_argument("--scale", type=float, help="what is multiplied then")
+    export.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
+    export.add_argument("--pictures", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+    export.add_argument("--cut", nargs="+", default=(), metavar="NAME", help="end the network with these operations")
+    export.add_argument("--depthwise", action="store_true", help="DepthwiseConv layers instead of groups")
+
+    check = command(
+        "check", _check, "hold the mapper's known rules against a prototxt; 1 where a rule is not kept",
+        "check model.prototxt",
+    )  # fmt: skip
+    check.add_argument("prototxt", type=Path, metavar="FILE.prototxt")
+
+
+def _export(options: argparse.Namespace) -> int:
+    import torch
+
+    from .nnie import Options
+    from .torch import export
+    from .torch.placed import is_prepared
+
+    with files.naming(options.model):
+        newer: dict[str, Any] = {"weights_only": False} if "weights_only" in torch.load.__code__.co_varnames else {}
+        model = torch.load(options.model, map_location="cpu", **newer)
+        if not isinstance(model, torch.nn.Module) or not is_prepared(model):
+            raise ValueError("holds no prepared model: write it with torch.save(model, FILE), not its state_dict")
+    given = Options(options.mean, options.scale, options.order, options.pictures, None, options.cut, options.depthwise)
+    try:
+        print(export(model, options.folder, nnie=given).deployed)
+    except ValueError as error:
+        raise files.FileError(options.model, error) from error
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .nnie import check
+
+    findings = check(options.prototxt)
+    print(findings)
+    return 1 if findings.broken else 0
