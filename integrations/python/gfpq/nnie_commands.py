@@ -42,6 +42,16 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     )  # fmt: skip
     check.add_argument("prototxt", type=Path, metavar="FILE.prototxt")
 
+    compare = command(
+        "compare", _compare, "compare the mapper's dumps (log_level 3) with an exported network; 1 where they depart",
+        "compare deployed mapper_quant --input photos/last.png --html page.html",
+    )  # fmt: skip
+    compare.add_argument("deployed", type=Path, metavar="DEPLOYED", help="the folder that an export wrote")
+    compare.add_argument("dumps", type=Path, metavar="MAPPER_QUANT", help="the folder with the dumps")
+    compare.add_argument("--input", type=Path, required=True, metavar="FILE",
+                         help="the last picture of image_list, in the network's size; or a tensor")  # fmt: skip
+    compare.add_argument("--html", type=Path, metavar="PAGE.html", help="write the table and pictures of the maps")
+
 
 def _export(options: argparse.Namespace) -> int:
     import torch
@@ -69,3 +79,13 @@ def _check(options: argparse.Namespace) -> int:
     findings = check(options.prototxt)
     print(findings)
     return 1 if findings.broken else 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .nnie import compare
+
+    found = compare(options.deployed, options.dumps, options.input)
+    if options.html:
+        files.write({options.html: found.html().encode()})
+    print(found)
+    return 1 if found.departures else 0

@@ -30,7 +30,8 @@ if torch is not None:
     from gfpq.nnie.run import params_of, run
     from gfpq.torch.values import values_of
 
-needs_opencv = unittest.skipIf(cv2 is None, "OpenCV is not installed (Debian: python3-opencv)")
+needs_opencv = unittest.skipUnless(hasattr(getattr(cv2, "dnn", None), "readNetFromCaffe"),
+                                  "there is no OpenCV that reads Caffe's files (Debian: python3-opencv)")
 MEAN, SCALE = (104.0, 117.0, 123.0), 1 / 128
 
 

@@ -53,8 +53,8 @@ class Built:
             shown = "\n".join(f"- {problem}" for problem in self.problems[:_SHOWN])
             more = f"\nand {len(self.problems) - _SHOWN} more" if len(self.problems) > _SHOWN else ""
             raise NotSupportedError(
-                f"no Caffe network for the mapper, for {len(self.problems)} operations are no layers of it:\n{shown}"
-                f"{more}\nOr end the network before them: cut=[names of the last operations to keep]"
+                f"no Caffe network for the mapper: {len(self.problems)} of the model's operations can't be its layers:\n"
+                f"{shown}{more}\nOr end the network before them: cut=[names of the last operations to keep]"
             )
 
 
@@ -218,13 +218,20 @@ class _Builder:
         self.built.inputs[name] = self.shape(value)
 
     def _name(self, operation: Operation, suffix: str) -> str:
-        base = re.sub(r":(\d+)$", r"_call\1", operation.name) or "layer"
+        base = self._path(operation) or re.sub(r":(\d+)$", r"_call\1", operation.name) or "layer"
         end = suffix + (HIGH_PRECISION if operation.place in self.high_precision else "")
         name, number = base + end, 1
         while name in self.names:
             name, number = f"{base}_{number}{end}", number + 1
         self.names.add(name)
         return name
+
+    def _path(self, operation: Operation) -> str | None:
+        """Of a module that hangs in several places, such as an activation, the path by which it was called."""
+        module = self.record.modules.get(operation.module or "")
+        inside = f"{operation.caller}." if operation.caller else ""
+        paths = [path for path in (module.name, *module.aliases) if path.startswith(inside)] if module else []
+        return paths[0] if module and module.aliases and len(paths) == 1 else None
 
     def _outputs(self, cut: Sequence[str]) -> list[int]:
         """The values that the network returns."""

@@ -28,8 +28,11 @@ Params = dict[tuple[str, int], list[Param]]  # of a layer's input: one a group
 
 @dataclass
 class Pass:
-    """What each layer of a network read and made in a pass: its inputs, quantized where it has a range, and outputs."""
+    """What each layer of a network read and made in a pass: the inputs that it was given, the same quantized where it
+    has a range, and its outputs.
+    """
 
+    given: dict[str, list[Array]] = field(default_factory=dict)
     inputs: dict[str, list[Array]] = field(default_factory=dict)
     outputs: dict[str, list[Array]] = field(default_factory=dict)
     blobs: dict[str, Array] = field(default_factory=dict)
@@ -62,16 +65,15 @@ def run(net: Any, inputs: Mapping[str, Array], params: Params | None = None) -> 
             function = _FUNCTIONS.get(layer.type)
             if function is None:
                 raise NotSupportedError(f"{layer.name}: a layer of the type {layer.type} can't be run here")
-            given = [
-                _quantized(blobs[bottom], params.get((layer.name, number)))
-                for number, bottom in enumerate(layer.bottom)
-            ]
+            raw = [blobs[bottom] for bottom in layer.bottom]
+            given = [_quantized(x, params.get((layer.name, number))) for number, x in enumerate(raw)]
             weights = [torch.from_numpy(proto.array_of(blob)) for blob in layer.blobs]
             if layer.type in _WITH_BLOBS and not weights:
                 raise NotSupportedError(f"{layer.name}: the caffemodel has no weights for it")
             made = function(layer, given, weights)
             outputs = made if isinstance(made, list) else [made]
             blobs.update(zip(layer.top, outputs))
+            done.given[layer.name] = [x.numpy() for x in raw]
             done.inputs[layer.name] = [x.numpy() for x in given]
             done.outputs[layer.name] = [x.numpy() for x in outputs]
     done.blobs = {name: tensor.numpy() for name, tensor in blobs.items()}
