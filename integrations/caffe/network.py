@@ -12,22 +12,26 @@ import gfpq
 import numpy as np
 from caffe.proto import caffe_pb2
 
-CONVOLUTIONS = ("Convolution", "Deconvolution", "DepthwiseConv", "DepthwiseConvolution", "ConvolutionDepthwise")
-WEIGHTED = (*CONVOLUTIONS, "InnerProduct")
-QUANTIZED = (*WEIGHTED, "Pooling")
-# What quantized numbers pass without leaving the ladder.
-_PASSING = ("Dropout", "Flatten", "ReLU", "Reshape")
+from prototxt import CONVOLUTIONS, JOINING, PASSING, QUANTIZED, WEIGHTED
 
 
 @dataclass(frozen=True)
 class QuantizedLayer:
-    """A layer whose input comes from a Quant layer. Its weights, if any, are quantized to the same bit width."""
+    """A layer whose input comes from a Quant layer. Its weights, if any, are quantized to the same bit width.
+
+    Of Concat and Eltwise each input that does is one.
+    """
 
     name: str
     kind: str
     quant: str  # the Quant layer's name
     bits: int
     groups: int  # of the weights, each with a range of its own
+    input: int = 0
+
+    @property
+    def has_weights(self) -> bool:
+        return self.kind not in ("Pooling", *JOINING)
 
 
 def layers_of(net: caffe.Net) -> list[Any]:
@@ -59,14 +63,16 @@ def quantized_layers(layers: list[Any]) -> list[QuantizedLayer]:
     sources = _sources(layers)
     found = []
     for index, layer in enumerate(layers):
-        if layer.type in QUANTIZED:
-            source = sources[index][0]
-            while source is not None and layers[source].type in _PASSING:
+        if layer.type not in (*QUANTIZED, *JOINING):
+            continue
+        for number, source in enumerate(sources[index] if layer.type in JOINING else sources[index][:1]):
+            while source is not None and layers[source].type in PASSING:
                 source = sources[source][0]
             if source is not None and layers[source].type == "Quant" and layers[source].quant_param.quant_en:
                 kind, groups = _kind_and_groups(layer)
                 quant = layers[source]
-                found.append(QuantizedLayer(layer.name, kind, quant.name, quant.quant_param.quant_bits, groups))
+                bits = quant.quant_param.quant_bits
+                found.append(QuantizedLayer(layer.name, kind, quant.name, bits, groups, number))
     return found
 
 

@@ -1,4 +1,4 @@
-"""python -m gfpq nnie: export, check, compare."""
+"""python -m gfpq nnie: export, config, check, compare."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     export.add_argument("model", type=Path, metavar="MODEL.pt", help="torch.save(model, FILE) after gfpq.torch.prepare "
                         "and training or calibrate; run this where its classes can be imported")  # fmt: skip
     export.add_argument("folder", type=Path, metavar="FOLDER")
-    export.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
-                        "channel in the network's order; subtracted first")  # fmt: skip
-    export.add_argument("--scale", type=float, help="what is multiplied then")
-    export.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
-    export.add_argument("--pictures", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+    _add_normalization(export)
     export.add_argument("--cut", nargs="+", default=(), metavar="NAME", help="end the network with these operations")
     export.add_argument("--depthwise", action="store_true", help="DepthwiseConv layers instead of groups")
+
+    config = command(
+        "config", _config, "write mapper.cfg, image list and means beside a Caffe network",
+        "config deployed --mean 104 117 123 --scale 0.017 --order BGR --pictures photos",
+    )  # fmt: skip
+    config.add_argument("folder", type=Path, metavar="FOLDER", help="with model.prototxt, model.caffemodel and "
+                        "parameters.json, as integrations/caffe exports them")  # fmt: skip
+    _add_normalization(config)
 
     check = command(
         "check", _check, "hold the mapper's known rules against a prototxt; 1 where a rule is not kept",
@@ -51,6 +55,26 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     compare.add_argument("--input", type=Path, required=True, metavar="FILE",
                          help="the last picture of image_list, in the network's size; or a tensor")  # fmt: skip
     compare.add_argument("--html", type=Path, metavar="PAGE.html", help="write the table and pictures of the maps")
+
+
+def _add_normalization(parser: Any) -> None:
+    parser.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
+                        "channel in the network's order; subtracted first")  # fmt: skip
+    parser.add_argument("--scale", type=float, help="what is multiplied then")
+    parser.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
+    parser.add_argument("--pictures", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+
+
+def _config(options: argparse.Namespace) -> int:
+    from .nnie import Options
+    from .nnie.configure import configure
+
+    try:
+        done = configure(options.folder, Options(options.mean, options.scale, options.order, options.pictures))
+    except ValueError as error:
+        raise files.FileError(options.folder, error) from error
+    print(done)
+    return 0
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -23,6 +23,23 @@ def layer(kind, content="", bottom="data", name="x"):
     return f'layer {{ name: "{name}" type: "{kind}" bottom: "{bottom}" top: "{name}" {content} }}\n'
 
 
+CONVOLUTION = "convolution_param { num_output: 2 kernel_size: 3 }"
+
+
+def text_format_net(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(text)
+        file.flush()
+        return proto.read_prototxt(Path(file.name))
+
+
+def run(*arguments):
+    """`python -m gfpq nnie config`: the exit status and all output."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        return cli.main(["nnie", "config", *map(str, arguments)]), out.getvalue() + err.getvalue()
+
+
 class CheckTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -116,6 +133,35 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(status, 0, out)
         self.assertIn("output 0: 1x2x6x6", out)
         self.assertIn("model.prototxt", [file.name for file in folder.iterdir()])
+
+
+class ConfigTest(unittest.TestCase):
+    def test_a_network_of_caffes(self):
+        from gfpq import Param, parameters
+
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            net = text_format_net(INPUT.replace("dim: 4", "dim: 3") + layer("Convolution", CONVOLUTION, name="a")
+                                  + layer("Convolution", CONVOLUTION, "a", "b"))  # fmt: skip
+            (folder / "model.prototxt").write_text(proto.text_of(net))
+            (folder / "model.caffemodel").write_bytes(proto.bytes_of(net))
+
+            def config(bits, *arguments):
+                parameters.save([parameters.row_of(layer, "data", 0, Param.from_delta(-100, width))
+                                 for layer, width in bits.items()], folder)  # fmt: skip
+                return run(folder, *arguments)
+
+            status, out = config({"a": 8, "b": 8}, "--mean", "1", "2", "3", "--order", "BGR")
+            self.assertEqual(status, 0, out)
+            self.assertIn("[compile_mode] 0\n", (folder / "mapper.cfg").read_text())
+            self.assertIn("[RGB_order] BGR\n", (folder / "mapper.cfg").read_text())
+            self.assertEqual((folder / "mean.txt").read_text(), "1\n2\n3\n")
+            for bits, arguments, words in (({"a": 8, "b": 16}, ["--order", "RGB"], "rename b"),
+                                           ({"a": 16}, [], "order=")):  # fmt: skip
+                before = (folder / "mapper.cfg").read_text()
+                status, out = config(bits, *arguments)
+                self.assertEqual((status, words in out), (3, True), out)
+                self.assertEqual((folder / "mapper.cfg").read_text(), before)
 
 
 @needs_torch
