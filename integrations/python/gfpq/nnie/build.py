@@ -74,10 +74,10 @@ def build(
 
     Raises ValueError for names in `cut` that the record lacks.
     """
-    return _Builder(record, model, depthwise, set(high_precision)).build(cut, name)
+    return Builder(record, model, depthwise, set(high_precision)).build(cut, name)
 
 
-class _Builder:
+class Builder:
     """The network so far. `layers` adds to it."""
 
     def __init__(self, record: Record, model: nn.Module, depthwise: bool, high_precision: set[str]) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import parameters
-from ..arrays import quantize
 from ..files import FileError, load_rows, naming
-from ..param import Mode, Param
+from ..param import Param
 from ..parameters import WEIGHT
 from ..similarity import Similarity
 from ..torch.recorded import aligned
@@ -22,6 +21,7 @@ from . import dumps, facts, mapper, network, pictures, proto
 from .dumps import Codes, Dump
 from .mapper import Normalization
 from .run import Params, Pass, params_of, run
+from .tensors import check_size, cosine_of, mapped, share_of_equal, split, with_deltas
 
 Array = NDArray[Any]
 EQUAL_SHARE = 0.98  # of the codes: below it a tensor departs; some numbers lie where rounding decides
@@ -111,6 +111,7 @@ def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path)
     if not comparison.tensors:
         raise FileError(dumped, f"holds no file of a layer of {folder / mapper.MODEL}: names are like "
                                 f"LAYER_input0_C_H_W{facts.INPUT_HEX}")  # fmt: skip
+    comparison.remarks.append(f"how sure {facts.DUMPS.text} are: {facts.DUMPS.certainty}")
     if others:
         comparison.remarks.append(f"files that are no dumps: {_some(others)}")
     return comparison
@@ -151,6 +152,9 @@ class _Comparing:
             self.remarks.append(f"layers without a file: {_some(without)}")
         strange = sorted({dump.file.name for forms in self.files.values() for dump in forms.values()
                           if dump.layer not in keys})  # fmt: skip
+        own = tuple(f"{key}_permute_" for layer, key in zip(layers, keys) if layer.type == "Upsample")
+        if own and any(name.startswith(own) for name in strange):
+            self.remarks.append(f"{facts.UPSAMPLE_PERMUTES.text} ({facts.UPSAMPLE_PERMUTES.certainty})")
         if strange:
             self.remarks.append(f"files without a layer: {_some(strange)}")
         if any(form == "unknown" for forms in self.files.values() for form in forms):
@@ -182,13 +186,13 @@ class _Comparing:
         floats = dumps.read_floats(forms["float"]) if "float" in forms else None
         for form, numbers in (("code", None if codes is None else codes.codes), ("float", floats)):
             if numbers is not None:
-                _check_size(forms[form], numbers.size, ours)
+                check_size(forms[form], numbers.size, ours)
         bits = codes.bits if codes else params[0].bits if params else 8
         groups = max(1, len(params))
-        theirs, deltas = _mapped(codes, floats, params, bits, ours.shape, groups, axis)
+        theirs, deltas = mapped(codes, floats, params, bits, ours.shape, groups, axis)
         if codes and floats is not None:
             self._check_agreement(layer, tensor, codes, theirs, deltas, axis)
-        share = _share_of_equal(ours, theirs, bits)
+        share = share_of_equal(ours, theirs, bits)
         compared = _compared(layer.name, tensor, ours, theirs, share)
         off = [delta is not None and abs(delta - p.delta) > RANGE_STEPS for delta, p in zip(deltas, params)]
         if params and params[0].bits != bits:
@@ -201,7 +205,7 @@ class _Comparing:
         self, layer: Any, tensor: str, codes: Codes, theirs: Array, deltas: list[int | None], axis: int
     ) -> None:
         """Tells where the codes and the dequantized numbers are not those of one tensor."""
-        tensors = [_split(x, theirs.shape, len(deltas), axis) for x in (codes.codes, codes.zeros, theirs)]
+        tensors = [split(x, theirs.shape, len(deltas), axis) for x in (codes.codes, codes.zeros, theirs)]
         for k, zeros, numbers, delta in zip(*tensors, deltas):
             wanted = np.where(zeros, dumps.ZERO, k + (delta or 0))
             if (wanted != dumps.exponents_of(numbers, codes.bits)).any():
@@ -216,7 +220,7 @@ class _Comparing:
         """Why a tensor of codes departs: what, done to our numbers, makes the mapper's."""
         used = [p.delta if d is None else d for d, p in zip(deltas, params)] or [d for d in deltas if d is not None]
         ranges = [(p, d) for p, d in zip(params, deltas) if d is not None and abs(d - p.delta) > RANGE_STEPS]
-        if ranges and _share_of_equal(_with_deltas(raw, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
+        if ranges and share_of_equal(with_deltas(raw, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
             param, delta = ranges[0]
             largest = 2.0 ** ((delta + WIDTHS[bits].largest_code) / WIDTHS[bits].steps)
             advice = "" if tensor == "weight" else ": did the mapper get nnie.json ([gfpq_param_file])?"
@@ -225,7 +229,7 @@ class _Comparing:
             return "weights differ: is the caffemodel the one of this export?"
         if layer.bottom[int(tensor.split()[1])] == self.input_name:
             for name, x in self._other_inputs():
-                if _share_of_equal(_with_deltas(x, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
+                if share_of_equal(with_deltas(x, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
                     return name
             return "the picture or its normalization differs in a way that is not known here"
         if ranges:
@@ -257,13 +261,13 @@ class _Comparing:
 
     def _output(self, layer: Any, number: int, dump: Dump) -> Compared:
         theirs, ours = dumps.read_linear(dump), self.done.outputs[layer.name][number]
-        _check_size(dump, theirs.size, ours)
+        check_size(dump, theirs.size, ours)
         compared = _compared(layer.name, f"output {number}", ours, theirs.reshape(ours.shape), None)
         if compared.cosine < LOW_COSINE:
             compared.cause = "the numbers differ, and the layer's inputs and weights do not"
             for later in self._in_place_after(layer, layer.top[number]):
                 other = self.done.outputs[later][0]
-                if other.shape == ours.shape and _cosine(other, theirs.reshape(ours.shape)) >= LOW_COSINE:
+                if other.shape == ours.shape and cosine_of(other, theirs.reshape(ours.shape)) >= LOW_COSINE:
                     compared.cause = (f"in-place sharing: the file holds the output of {later}, which works in place "
                                       "on it or was joined with the layer")  # fmt: skip
         return compared
@@ -277,52 +281,6 @@ class _Comparing:
                 blobs.update(other.top)
                 yield other.name
             after = after or other.name == layer.name
-
-
-def _check_size(dump: Dump, count: int, ours: Array) -> None:
-    if count != ours.size or (dump.shape and int(np.prod(dump.shape)) != ours.size):
-        raise FileError(dump.file, f"holds {count} numbers, and the layer has {'x'.join(map(str, ours.shape))}")
-
-
-def _mapped(
-    codes: Codes | None, floats: Array | None, params: list[Param], bits: int, shape: tuple[int, ...], groups: int,
-    axis: int,
-) -> tuple[Array, list[int | None]]:  # fmt: skip
-    """The mapper's numbers in our shape, and the delta of each group, None where it can't be found."""
-    deltas: list[int | None] = [None] * groups
-    if codes is not None and floats is not None:
-        parts = zip(*(_split(x, shape, groups, axis) for x in (codes.signs, codes.codes, codes.zeros, floats)))
-        deltas = [dumps.delta_of(Codes(s, c, z, bits), f) for s, c, z, f in parts]
-    if floats is not None:
-        return floats.reshape(shape), deltas
-    assert codes is not None
-    known = [p.delta for p in params] or [0] * groups
-    parts = zip(*(_split(x, shape, groups, axis) for x in (codes.signs, codes.codes, codes.zeros)), known)
-    made = [np.where(z, 0.0, s * np.exp2((delta + c) / WIDTHS[bits].steps)) for s, c, z, delta in parts]
-    return np.concatenate(made, axis=axis if len(shape) > axis else 0), deltas
-
-
-def _split(x: Array, shape: tuple[int, ...], groups: int, axis: int) -> list[Array]:
-    return np.split(x.reshape(shape), groups, axis=axis if len(shape) > axis else 0)
-
-
-def _with_deltas(raw: Array, deltas: list[int], bits: int, axis: int) -> Array:
-    """Our numbers, fake-quantized with the mapper's ranges."""
-    parts = _split(np.asarray(raw, "f4"), raw.shape, len(deltas), axis) if deltas else [raw]
-    made = [quantize(part, param=Param.from_delta(d, bits), mode=Mode.APPLY) for part, d in zip(parts, deltas)]
-    return np.concatenate(made, axis=axis) if made else raw
-
-
-def _share_of_equal(ours: Array, theirs: Array, bits: int) -> float:
-    """How many of two tensors' numbers have the same sign and exponent."""
-    equal = dumps.exponents_of(ours, bits) == dumps.exponents_of(theirs, bits)
-    return float((equal & (np.sign(ours) == np.sign(theirs))).mean()) if ours.size else 1.0
-
-
-def _cosine(ours: Array, theirs: Array) -> float:
-    similarity = Similarity()
-    similarity.add(ours, theirs)
-    return similarity.cosine
 
 
 def _compared(layer: str, tensor: str, ours: Array, theirs: Array, share: float | None) -> Compared:

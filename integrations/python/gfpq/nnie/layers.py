@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..torch.recorded import Operation
+from .arithmetic import ARITHMETIC, affine, eltwise, negative, power, raised, vector_of
 from .facts import UPSAMPLE_SCALE
+from .forms import axis_of, part, parts, permute, reshape
 from .network import pooled_length, text_of
 from .problems import Refusal
 
 if TYPE_CHECKING:
-    from .build import _Builder as Builder
+    from .build import Builder
 
 _ReLU = "ReLU, put in its place before training"
 _ACTIVATION = "it is an activation that Caffe 1.0 lacks", _ReLU
@@ -46,8 +47,8 @@ def convert(builder: Builder, operation: Operation) -> None:
     """Adds the layers for an operation. Raises Refusal."""
     name = operation.function.rpartition(":")[2]
     constants = {role: value for role, value in operation.parameters.items() if role in ("input", "other")}
-    if name in _ARITHMETIC and len(operation.inputs) == 1 and (constants or "other" in operation.attributes):
-        return _affine(builder, operation, name)
+    if name in ARITHMETIC and len(operation.inputs) == 1 and (constants or "other" in operation.attributes):
+        return affine(builder, operation, name)
     convert_kind = _KINDS.get(operation.kind or "") or _FUNCTIONS.get(name)
     if convert_kind is None:
         raise _refused(operation, name)
@@ -62,11 +63,6 @@ def _refused(operation: Operation, name: str) -> Refusal:
     default = "it is no layer of Caffe's that is exported", "other layers; or cut the network before it"
     reason, instead = _REFUSED.get(name, default)
     return Refusal(reason, instead)
-
-
-def _vector(array: NDArray[Any]) -> NDArray[Any]:
-    """An array with one axis."""
-    return np.ascontiguousarray(array).reshape(-1)
 
 
 def _numbers(operation: Operation, *names: str) -> list[tuple[int, int]]:
@@ -230,7 +226,7 @@ def _prelu(builder: Builder, operation: Operation) -> None:
     weight = builder.parameter(operation, "weight")
     if weight is None:
         raise Refusal("its slopes are computed while it runs", "a parameter for them")
-    layer = builder.add(operation, "PReLU", builder.bottoms(operation), blobs=[_vector(weight)])
+    layer = builder.add(operation, "PReLU", builder.bottoms(operation), blobs=[vector_of(weight)])
     layer.prelu_param.channel_shared = weight.size == 1
 
 
@@ -246,168 +242,16 @@ def _same(kind: str) -> Callable[[Builder, Operation], None]:
     return add
 
 
-def _axis(axis: Any, shape: Any, what: str) -> int:
-    """An axis as Caffe counts it. Raises Refusal for that of the batch."""
-    if axis is None:
-        axis = 0 if len(shape) in (0, 1, 3) else 1  # as torch.nn.functional.softmax chooses
-    axis = int(int(axis) % len(shape))
-    if axis == 0:
-        raise Refusal(f"it {what} along the axis of the batch", "another axis; or cut the network before it")
-    return axis
-
-
 def _softmax(builder: Builder, operation: Operation) -> None:
-    axis = _axis(operation.attributes["axis"], builder.shape(operation.inputs[0]), "normalizes")
+    axis = axis_of(operation.attributes["axis"], builder.shape(operation.inputs[0]), "normalizes")
     builder.add(operation, "Softmax", builder.bottoms(operation)).softmax_param.axis = axis
 
 
 def _concat(builder: Builder, operation: Operation) -> None:
     if operation.parameters:
         raise Refusal("it joins data and a parameter", "data alone")
-    axis = _axis(operation.attributes["axis"], builder.shape(operation.inputs[0]), "joins")
+    axis = axis_of(operation.attributes["axis"], builder.shape(operation.inputs[0]), "joins")
     builder.add(operation, "Concat", builder.bottoms(operation)).concat_param.axis = axis
-
-
-def _eltwise(builder: Builder, operation: Operation) -> None:
-    a = operation.attributes
-    if operation.parameters:
-        raise Refusal("one of the two is a parameter with a number for each place", "one a channel, or a number")
-    operations = {"product": 0, "sum": 1, "maximum": 2}
-    layer = builder.add(operation, "Eltwise", builder.bottoms(operation))
-    layer.eltwise_param.operation = operations[a["operation"]]
-    if a.get("coefficients", (1.0, 1.0)) != (1.0, 1.0):
-        layer.eltwise_param.coeff.extend(a["coefficients"])
-
-
-def _power(builder: Builder, operation: Operation) -> None:
-    a = operation.attributes
-    _add_power(builder, operation, a["power"], a["scale"], a["shift"])
-
-
-def _add_power(builder: Builder, operation: Operation, power: float, scale: float, shift: float) -> None:
-    layer = builder.add(operation, "Power", builder.bottoms(operation))
-    layer.power_param.power, layer.power_param.scale, layer.power_param.shift = power, scale, shift
-
-
-_ARITHMETIC = ("add", "sub", "rsub", "mul", "div")
-
-
-def _affine(builder: Builder, operation: Operation, name: str) -> None:
-    """Data with a number, or with a constant of one number a channel."""
-    role = next((role for role in ("other", "input") if role in operation.parameters), None)
-    given = builder.parameter(operation, role) if role else None
-    constant: NDArray[Any] = np.asarray(operation.attributes["other"] if given is None else given, "f8")
-    coefficients = operation.attributes.get("coefficients", (1.0, 1.0))
-    if operation.attributes.get("alpha", 1) != 1 or (name == "div" and operation.attributes.get("rounding_mode")):
-        raise Refusal("it has an alpha or a rounding_mode", "plain arithmetic")
-    if name == "mul":
-        scale, shift = constant, np.zeros_like(constant)
-    elif name == "div":
-        if role == "input":
-            raise Refusal("it divides a constant by the data", "a multiplication")
-        scale, shift = 1 / constant, np.zeros_like(constant)
-    else:
-        if "coefficients" not in operation.attributes:
-            coefficients = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "rsub": (-1.0, 1.0)}[name]
-        of_data, of_constant = coefficients if role != "input" else coefficients[::-1]
-        scale, shift = np.full_like(constant, of_data), of_constant * constant
-    return _scale(builder, operation, scale, shift)
-
-
-def _scale(builder: Builder, operation: Operation, scale: NDArray[Any], shift: NDArray[Any]) -> None:
-    x, out = builder.shape(operation.inputs[0]), builder.shape(operation.outputs[0])
-    if scale.size == 1:
-        return _add_power(builder, operation, 1.0, scale.item(), shift.item())
-    shape = (1,) * (len(x) - scale.ndim) + scale.shape
-    if x != out or len(shape) != len(x) or any(length != 1 for i, length in enumerate(shape) if i != 1):
-        raise Refusal(f"it joins {text_of(x)} and a constant of {text_of(scale.shape)}",
-                            "a constant of one number a channel (1xCx1x1), or one number")  # fmt: skip
-    blobs = [_vector(scale), _vector(shift)]
-    layer = builder.add(operation, "Scale", builder.bottoms(operation), blobs=blobs)
-    layer.scale_param.bias_term = True
-    return None
-
-
-def _pow(builder: Builder, operation: Operation) -> None:
-    name = operation.function.rpartition(":")[2]
-    exponent = {"square": 2.0, "sqrt": 0.5, "reciprocal": -1.0, "rsqrt": -0.5}.get(name)
-    exponent = operation.attributes.get("exponent") if exponent is None else exponent
-    if not isinstance(exponent, (int, float)):
-        raise Refusal("its exponent is no number", "a number")
-    _add_power(builder, operation, float(exponent), 1.0, 0.0)
-
-
-def _negative(builder: Builder, operation: Operation) -> None:
-    _add_power(builder, operation, 1.0, -1.0, 0.0)
-
-
-def _reshape(builder: Builder, operation: Operation) -> None:
-    """Whatever gives the same numbers in the same order another shape."""
-    x, out = builder.shape(operation.inputs[0]), builder.shape(operation.outputs[0])
-    if x == out:
-        builder.alias(operation)
-    elif not out or x[0] != out[0]:
-        raise Refusal(f"it makes {text_of(out) or 'a number'} of {text_of(x)}: that touches the axis of the batch",
-                            "a shape that begins with the batch's length; or cut the network before it")  # fmt: skip
-    elif len(out) == 2:
-        builder.add(operation, "Flatten", builder.bottoms(operation))
-    else:
-        layer = builder.add(operation, "Reshape", builder.bottoms(operation))
-        layer.reshape_param.shape.dim.extend([0, *out[1:]])
-
-
-def _permute(builder: Builder, operation: Operation) -> None:
-    a, dims = operation.attributes, len(builder.shape(operation.inputs[0]))
-    if operation.kind == "Permute":
-        order = [axis % dims for axis in a["order"]]
-    else:  # transpose, swapaxes
-        order = list(range(dims))
-        first, second = (int(a.get(f"dim{i}", a.get(str(i), 0))) % dims for i in (0, 1))
-        order[first], order[second] = order[second], order[first]
-    if order[0] != 0:
-        raise Refusal(f"the order {order} moves the axis of the batch", "an order that begins with 0")
-    builder.add(operation, "Permute", builder.bottoms(operation)).permute_param.order.extend(order)
-
-
-def _parts(builder: Builder, operation: Operation) -> None:
-    """chunk and split."""
-    shape = builder.shape(operation.inputs[0])
-    axis = _axis(operation.attributes.get("dim", 0), shape, "cuts")
-    lengths = [builder.shape(value)[axis] for value in operation.outputs]
-    layer = builder.add(operation, "Slice", builder.bottoms(operation), operation.outputs)
-    layer.slice_param.axis = axis
-    layer.slice_param.slice_point.extend(int(point) for point in np.cumsum(lengths)[:-1])
-
-
-def _getitem(builder: Builder, operation: Operation) -> None:
-    """One range of one axis."""
-    shape, index = builder.shape(operation.inputs[0]), operation.attributes.get("index")
-    items = index if isinstance(index, tuple) and index[:1] != ("slice",) else (index,)
-    if "..." in items:
-        place = items.index("...")
-        missing = len(shape) - len(items) + 1
-        items = (*items[:place], *[("slice", None, None, None)] * missing, *items[place + 1 :])
-    cuts = []
-    for axis, item in enumerate(items):
-        if not isinstance(item, tuple) or item[:1] != ("slice",) or item[3] not in (None, 1):
-            raise Refusal(f"the index {item} is no range without steps", "slices of one axis, such as x[:, 8:16]; "
-                                "for every other pixel a convolution with stride 2")  # fmt: skip
-        start, stop, _ = slice(*item[1:]).indices(shape[axis])
-        if (start, stop) != (0, shape[axis]):
-            cuts.append((axis, start, stop))
-    if not cuts:
-        return builder.alias(operation)
-    if len(cuts) > 1:
-        raise Refusal("it cuts several axes at once", "one axis after the other")
-    axis, start, stop = cuts[0]
-    _axis(axis, shape, "cuts")
-    points = [point for point in (start, stop) if 0 < point < shape[axis]]
-    outputs: list[int | None] = [None] * (len(points) + 1)
-    outputs[1 if start else 0] = operation.outputs[0]
-    layer = builder.add(operation, "Slice", builder.bottoms(operation), outputs)
-    layer.slice_param.axis = axis
-    layer.slice_param.slice_point.extend(points)
-    return None
 
 
 def _upsample(builder: Builder, operation: Operation) -> None:
@@ -436,14 +280,14 @@ _KINDS: dict[str, Callable[[Any, Operation], None]] = {
     **dict.fromkeys(["Convolution", "DepthwiseConv", "Deconvolution"], _convolution),
     "InnerProduct": _inner_product, "Pooling": _pooling, "BatchNorm": _batch_norm, "ReLU": _relu, "Clip": _clip,
     "PReLU": _prelu, "ELU": _elu, "Sigmoid": _same("Sigmoid"), "TanH": _same("TanH"), "Softmax": _softmax,
-    "Concat": _concat, "Eltwise": _eltwise, "Power": _power, "Flatten": _reshape, "Reshape": _reshape,
-    "Permute": _permute, "Upsample": _upsample, "Dropout": _passing, "Identity": _passing,
+    "Concat": _concat, "Eltwise": eltwise, "Power": power, "Flatten": reshape, "Reshape": reshape,
+    "Permute": permute, "Upsample": _upsample, "Dropout": _passing, "Identity": _passing,
 }  # fmt: skip
 _FUNCTIONS: dict[str, Callable[[Any, Operation], None]] = {
     **dict.fromkeys(["view", "reshape", "flatten", "squeeze", "unsqueeze", "unflatten", "Unflatten", "view_as",
-                     "reshape_as"], _reshape),
-    **dict.fromkeys(["transpose", "swapaxes", "swapdims"], _permute), **dict.fromkeys(["chunk", "split"], _parts),
-    "getitem": _getitem, **dict.fromkeys(["pow", "square", "sqrt", "reciprocal", "rsqrt"], _pow),
-    **dict.fromkeys(["neg", "negative"], _negative),
+                     "reshape_as"], reshape),
+    **dict.fromkeys(["transpose", "swapaxes", "swapdims"], permute), **dict.fromkeys(["chunk", "split"], parts),
+    "getitem": part, **dict.fromkeys(["pow", "square", "sqrt", "reciprocal", "rsqrt"], raised),
+    **dict.fromkeys(["neg", "negative"], negative),
     **dict.fromkeys(["contiguous", "clone", "detach", "to", "float", "alias", "type"], _passing),
 }  # fmt: skip
