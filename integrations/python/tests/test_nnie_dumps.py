@@ -18,6 +18,7 @@ from gfpq.param import Param
 
 try:
     from gfpq.nnie import Options, compare, mapper, proto
+    from gfpq.nnie.configure import configure
 except ImportError as error:
     raise unittest.SkipTest(str(error)) from None
 if torch is not None:
@@ -207,6 +208,35 @@ class CompareTest(unittest.TestCase):
         words = "^first departure: first.0 output 0: in-place sharing: the file holds the output of first.1,"
         self.assertRegex(self.first_line(simulator, x), words)
 
+    def test_in_place_sharing_of_a_network_with_layers_in_place(self):
+        lines = [
+            'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 16 dim: 16 } } }',
+            'layer { name: "a" type: "Convolution" bottom: "data" top: "a"',
+            "convolution_param { num_output: 4 kernel_size: 3 bias_term: false } }",
+            'layer { name: "r" type: "ReLU" bottom: "a" top: "a" }',
+            'layer { name: "t" type: "TanH" bottom: "a" top: "a" }',
+            'layer { name: "b" type: "Pooling" bottom: "a" top: "b" pooling_param { kernel_size: 2 stride: 2 } }',
+        ]
+        self.folder.mkdir()
+        (self.folder / "model.prototxt").write_text("\n".join(lines))
+        net = proto.read_prototxt(self.folder / "model.prototxt")
+        weights, params = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype("f4"), [Param(8) for _ in range(3)]
+        proto.add_blob(net.layer[1], quantize(weights, param=params[0]))
+        (self.folder / "model.caffemodel").write_bytes(proto.bytes_of(net))
+        x = self.in_order("RGB").astype("f4")[None]
+        quantize(x, param=params[1])
+        quantize([1.0], param=params[2])
+        rows = [parameters.row_of("a", "weight", 0, params[0]), parameters.row_of("a", "data", 0, params[1]),
+                parameters.row_of("b", "data", 0, params[2])]  # fmt: skip
+        parameters.save(rows, self.folder)
+        configure(self.folder, Options(order="RGB"))
+        self.assertRegex(self.first_line(Simulator(net, rows), x), "^no departure in 7 tensors")
+        for holder in ("r", "t"):
+            simulator = Simulator(net, rows)
+            simulator.shared = (("a", holder),)
+            words = f"^first departure: a output 0: in-place sharing: the file holds the output of {holder},"
+            self.assertRegex(self.first_line(simulator, x), words)
+
     def test_a_layer_that_computes_something_else(self):
         simulator, x = self.deploy()
         layer = simulator.layer("last")
@@ -289,7 +319,9 @@ class CompareTest(unittest.TestCase):
         self.assertIn("resize it first", out)
         np.save(self.picture, self.pixels)
         file = min(self.dumps.glob("*nonlinear.hex"))
-        for content, words in (("00\nzz\n", "zz"), ("00\n", "1 numbers"), ("000\n", "3 hexadecimal digits"),
+        for content, words in (("00\nzz\n", "non-hexadecimal"), ("00\n", "1 numbers"),
+                               ("000\n", "3 hexadecimal digits"),
+                               ("0\n00\n", "1, 2 hexadecimal digits"), ("", "no hexadecimal digits"),
                                ("7000\n", "beyond 0x57f"), ("0600\n8001\n", "beyond 0x57f")):  # fmt: skip
             file.write_text(content)
             status, out = self.run_command(self.folder, self.dumps, "--input", self.picture)

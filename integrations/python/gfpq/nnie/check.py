@@ -27,7 +27,7 @@ class Finding:
 
 
 class Findings(list[Finding]):
-    """What a check found, in the order of the layers; prints as a table."""
+    """What a check found, in the order of the layers; prints as a table, each piece of advice in one row."""
 
     @property
     def broken(self) -> list[Finding]:
@@ -38,7 +38,11 @@ class Findings(list[Finding]):
         if not self:
             return "nothing against the rules that are publicly known"
         rows = [("rule", "layer", "value", "how sure the rule is")]
-        rows += [(("advice: " if f.advice else "") + f.rule, f.layer, f.value, f.certainty) for f in self]
+        rows += [(f.rule, f.layer, f.value, f.certainty) for f in self.broken]
+        for rule in dict.fromkeys(f.rule for f in self if f.advice):
+            alike = [f for f in self if f.rule == rule]
+            more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
+            rows.append((f"advice: {rule}", alike[0].layer + more, alike[0].value, alike[0].certainty))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 

@@ -84,24 +84,37 @@ def read_floats(dump: Dump) -> Array:
 def read_linear(dump: Dump) -> Array:
     """Outputs: hexadecimal, 32 bit, two's complement, 20.12."""
     with naming(dump.file):
-        words = np.array([int(word, 16) for word in dump.file.read_text().split()], np.uint32)
+        digits, words = _read_hex(dump.file)
+        if digits != 8:
+            raise FileError(dump.file, f"has words of {digits} hexadecimal digits, and outputs have 32 bit")
         return words.astype(np.int32) / facts.OUTPUT_STEPS
 
 
 def read_codes(dump: Dump) -> Codes:
     """Quantized numbers: 2 hexadecimal digits of 8 bit, 4 of 16."""
     with naming(dump.file):
-        words = [word.lower().removeprefix("0x") for word in dump.file.read_text().split()]
-        bits = 4 * max(map(len, words), default=2)
+        digits, words = _read_hex(dump.file)
+        bits = 4 * digits
         if bits not in WIDTHS:
-            raise FileError(dump.file, f"has words of {bits // 4} hexadecimal digits: 2 for 8 bit, 4 for 16")
-        values = np.array([int(word, 16) for word in words], np.int64)
+            raise FileError(dump.file, f"has words of {digits} hexadecimal digits: 2 for 8 bit, 4 for 16")
+        values = words.astype(np.int64)
         sign = _sign_of(values, bits)
         codes = np.where(values < 2 * sign, values & (sign - 1), values)
         if codes.max(initial=0) > WIDTHS[bits].largest_code:
             raise FileError(dump.file, f"has the code {codes.max():#x}, beyond {WIDTHS[bits].largest_code:#x}")
         negative = (values & sign) != 0
         return Codes(np.where(negative, -1, 1), codes, negative & (codes == 0), bits)
+
+
+def _read_hex(file: Path) -> tuple[int, Array]:
+    """How many digits a file's words have, and the words."""
+    words = file.read_text().lower().split()
+    words = [word[2:] for word in words] if words and words[0].startswith("0x") else words
+    digits = {len(word) for word in words}
+    if len(digits) != 1 or digits - {2, 4, 8}:
+        raise FileError(file, f"has words of {', '.join(map(str, sorted(digits))) or 'no'} hexadecimal digits")
+    (width,) = digits
+    return width, np.frombuffer(bytes.fromhex("".join(words)), f">u{width // 2}")
 
 
 def _sign_of(values: Array, bits: int) -> int:
