@@ -291,6 +291,17 @@ class CompareTest(unittest.TestCase):
                 file.unlink()
             self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), "^no departure in 1[5-9]")
 
+    def test_codes_without_a_range_are_left_out(self):
+        simulator, x = self.deploy(skip=["pool"])
+        simulator.params["pool", 0] = [Param.from_delta(-100, 8)]
+        self.first_line(simulator, x)
+        self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), "pool +input 0")
+        for file in self.dumps.glob("*.float"):
+            file.unlink()
+        out = str(compare(self.folder, self.dumps, self.picture))
+        self.assertIn("pool input 0: left out, for there are codes alone", out)
+        self.assertRegex(out, "^no departure")
+
     def run_command(self, *arguments):
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

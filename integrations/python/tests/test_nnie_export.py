@@ -282,6 +282,9 @@ class ExportTest(unittest.TestCase):
         self.assertEqual([(o.blob, o.shape) for o in deployed.outputs],
                          [("a", (1, 6, 6, 6)), ("b", (1, 2, 6, 6)), ("stem_report", (1, 4, 6, 6))])  # fmt: skip
         self.assertIn("output a: 1x6x6x6", str(deployed))
+        mixed = exported(Heads(), x, Options(order="RGB", cut=["a"]), layer_bits={"b": 16}).deployed
+        self.assertIn(b"[compile_mode] 0\n", mixed.files["mapper.cfg"])
+        self.assertIn("without parameters: b", str(mixed))
         with self.assertRaisesRegex(ValueError, "name c; there are stem, a"):
             exported(Heads(), x, Options(order="RGB", cut=["c"]))
 

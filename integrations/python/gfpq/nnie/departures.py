@@ -145,7 +145,7 @@ class _Comparing:
         for layer, key in zip(layers, keys):
             if key not in twice:
                 before = len(tensors)
-                tensors += self._layer(layer, key)
+                tensors += [compared for compared in self._layer(layer, key) if compared is not None]
                 if len(tensors) == before:
                     without.append(layer.name)
         if without:
@@ -161,7 +161,7 @@ class _Comparing:
             self.remarks.append("biases are not compared: by what they are scaled is not told")
         return DumpComparison(tensors, self.remarks)
 
-    def _layer(self, layer: Any, key: str) -> Iterator[Compared]:
+    def _layer(self, layer: Any, key: str) -> Iterator[Compared | None]:
         forms = self.files.get((key, "weight", 0))
         if forms and layer.blobs:
             ours = proto.array_of(layer.blobs[0])
@@ -180,10 +180,13 @@ class _Comparing:
 
     def _quantized(
         self, layer: Any, tensor: str, ours: Array, raw: Array, params: list[Param], forms: dict[str, Dump], axis: int
-    ) -> Compared:
+    ) -> Compared | None:
         """A tensor of codes, of dequantized numbers, or of both."""
         codes = dumps.read_codes(forms["code"]) if "code" in forms else None
         floats = dumps.read_floats(forms["float"]) if "float" in forms else None
+        if floats is None and not params:
+            self.remarks.append(f"{layer.name} {tensor}: left out, for there are codes alone, and here no range")
+            return None
         for form, numbers in (("code", None if codes is None else codes.codes), ("float", floats)):
             if numbers is not None:
                 check_size(forms[form], numbers.size, ours)

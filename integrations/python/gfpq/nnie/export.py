@@ -72,9 +72,8 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     bits = {row["layer"]: row["bits"] for row in rows}
     recorded = record(plain, example)
     name = type(plain).__name__.lower()
-    places = {operation.place for operation in recorded.operations}
-    mode = mapper.compile_mode([width for place, width in bits.items() if place in places] or list(bits.values()))
-    high = {place for place, width in bits.items() if width == 16} if mode == COMPILE_MIXED else set()
+    mixed = mapper.compile_mode(list(bits.values())) == COMPILE_MIXED
+    high = {place for place, width in bits.items() if width == 16} if mixed else set()
     built = build(
         recorded, plain, cut=options.cut, depthwise=options.depthwise, high_precision=high, name=name
     )  # fmt: skip
@@ -82,8 +81,9 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     if not built.outputs:
         raise ValueError("the network has no outputs that depend on its input")
     norm = mapper.normalization_of(options, next(iter(built.inputs.values())))
-    text = mapper.text_files(options, norm, mode, name)
-    renamed, remarks = _renamed(rows, built.first_layers), [*built.remarks, *text.remarks]
+    renamed = _renamed(rows, built.first_layers)
+    text = mapper.text_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
+    remarks = [*built.remarks, *text.remarks]
     left = sorted({row["layer"] for row in rows} - set(built.first_layers))
     if left:
         remarks.append(f"no layer of the network, and without parameters: {some(left)}")

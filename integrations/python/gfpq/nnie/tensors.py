@@ -34,7 +34,7 @@ def mapped(
     if floats is not None:
         return floats.reshape(shape), deltas
     assert codes is not None
-    known = [p.delta for p in params] or [0] * groups
+    known = [p.delta for p in params]
     parts = zip(*(split(x, shape, groups, axis) for x in (codes.signs, codes.codes, codes.zeros)), known)
     made = [np.where(z, 0.0, s * np.exp2((delta + c) / WIDTHS[bits].steps)) for s, c, z, delta in parts]
     return np.concatenate(made, axis=axis if len(shape) > axis else 0), deltas
