@@ -165,12 +165,11 @@ def read_network(model: Path, weights: Path | None = None) -> Any:
 def array_of(blob: Any) -> NDArray[Any]:
     """A blob's numbers, in its shape: the old one, of four numbers, too."""
     double = len(blob.double_data) > 0
-    bare = BlobProto()
-    bare.MergeFrom(blob)
-    for name in ("shape", "num", "channels", "height", "width", "data" if double else "double_data"):
-        bare.ClearField(name)
-    content = bare.SerializeToString()  # one packed field: its tag, its length, its numbers
-    size = len(blob.double_data) * 8 if double else len(blob.data) * 4
+    field = "double_data" if double else "data"
+    bare = type(blob)()  # with this one packed field: its tag, its length, its numbers
+    getattr(bare, field).MergeFrom(getattr(blob, field))
+    content = bare.SerializeToString()
+    size = len(getattr(blob, field)) * (8 if double else 4)
     numbers = np.frombuffer(content[len(content) - size :], "<f8" if double else "<f4")
     shape = tuple(blob.shape.dim) if blob.HasField("shape") else (blob.num, blob.channels, blob.height, blob.width)
     return numbers.reshape(shape).copy()
