@@ -1,4 +1,4 @@
-"""python -m gfpq nnie: export, config, check, compare."""
+"""python -m gfpq nnie: export, calibrate, config, check, compare."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files
+from .widths import DEFAULT_BITS, WIDTHS
 
 
 def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[str, Any]]) -> None:
@@ -31,6 +32,18 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     _add_normalization(export)
     export.add_argument("--cut", nargs="+", default=(), metavar="NAME", help="end the network with these operations")
     export.add_argument("--depthwise", action="store_true", help="DepthwiseConv layers instead of groups")
+
+    calibrate = command(
+        "calibrate", _calibrate, "find a Caffe network's ranges on pictures, without Caffe, and write the files",
+        "calibrate deploy.prototxt float.caffemodel deployed --order BGR --mean 104 117 123 --pictures photos",
+        "calibrate deploy.prototxt float.caffemodel deployed --order BGR --pictures photos --layer-bits conv1=16",
+    )  # fmt: skip
+    calibrate.add_argument("model", type=Path, metavar="MODEL.prototxt", help="a deploy file")
+    calibrate.add_argument("weights", type=Path, metavar="WEIGHTS.caffemodel")
+    calibrate.add_argument("folder", type=Path, metavar="FOLDER")
+    _add_normalization(calibrate)
+    calibrate.add_argument("--bits", type=int, choices=tuple(WIDTHS), default=DEFAULT_BITS)
+    calibrate.add_argument("--layer-bits", nargs="+", default=(), metavar="LAYER=BITS", help="other widths for some")
 
     config = command(
         "config", _config, "write mapper.cfg, image list and means beside a Caffe network",
@@ -63,6 +76,22 @@ def _add_normalization(parser: Any) -> None:
     parser.add_argument("--scale", type=float, help="what is multiplied then")
     parser.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
     parser.add_argument("--pictures", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from .nnie import Options
+    from .nnie.calibrate import calibrate
+
+    given = Options(options.mean, options.scale, options.order, options.pictures)
+    try:
+        layer_bits = {name: int(bits) for name, _, bits in (item.rpartition("=") for item in options.layer_bits)}
+        done = calibrate(
+            options.model, options.weights, options.folder, given, bits=options.bits, layer_bits=layer_bits
+        )
+    except ValueError as error:
+        raise files.FileError(options.model, error) from error
+    print(done)
+    return 0
 
 
 def _config(options: argparse.Namespace) -> int:

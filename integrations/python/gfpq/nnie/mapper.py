@@ -175,8 +175,14 @@ def read_normalization(folder: Path) -> Normalization:
 def _image_list(options: Options, norm: Normalization, remarks: list[str]) -> str | None:
     if options.tensors is not None:
         return "".join(" ".join(f"{x:.9g}" for x in np.ravel(sample)) + "\n" for sample in np.asarray(options.tensors))
+    found = listed_pictures(options, norm, remarks)
+    return "".join(f"{file.resolve()}\n" for file in found) if found else None
+
+
+def listed_pictures(options: Options, norm: Normalization, remarks: list[str]) -> list[Path]:
+    """The pictures that a user gives, as many as the mapper is to see. Raises ValueError where there are none there."""
     if options.pictures is None or not norm.picture:
-        return None
+        return []
     if isinstance(options.pictures, (str, Path)):
         found = sorted(file for file in Path(options.pictures).iterdir() if file.suffix.lower() in _PICTURES)
     else:
@@ -191,4 +197,4 @@ def _image_list(options: Options, norm: Normalization, remarks: list[str]) -> st
     if len(found) > facts.MOST_PICTURES:
         remarks.append(f"of {len(found)} pictures {facts.MOST_PICTURES} are listed")
         found = [found[len(found) * i // facts.MOST_PICTURES] for i in range(facts.MOST_PICTURES)]
-    return "".join(f"{file.resolve()}\n" for file in found)
+    return found

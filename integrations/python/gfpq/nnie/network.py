@@ -81,6 +81,14 @@ def geometry(layer: Any) -> dict[str, tuple[int, int]]:
     }
 
 
+def groups_of(layer: Any, x: Shape) -> int:
+    """How many ranges a layer's data and weights have each: a depthwise convolution is one layer with one."""
+    if layer.type not in CONVOLUTIONS or layer.type == "DepthwiseConv":
+        return 1
+    group = int(layer.convolution_param.group)
+    return 1 if group == x[1] else group
+
+
 def pooled_length(length: int, kernel: int, stride: int, pad: int, floor: bool = False) -> int:
     """Caffe's length of a pooled axis: rounded up, unless the last window would begin in the padding."""
     out = (math.floor if floor else math.ceil)((length + 2 * pad - kernel) / stride) + 1
