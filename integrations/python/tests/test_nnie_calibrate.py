@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from support import needs_torch
+from support import needs_protobuf, needs_torch, protobuf
 
 import gfpq
 from gfpq import __main__ as cli
@@ -16,10 +16,10 @@ from gfpq import parameters
 
 try:
     from PIL import Image
-
+except ImportError:
+    Image = None
+if protobuf is not None:
     from gfpq.nnie import proto
-except ImportError as error:
-    raise unittest.SkipTest(str(error)) from None
 
 NETWORK = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }
@@ -35,6 +35,8 @@ layer { name: "p" type: "Pooling" bottom: "e" top: "p" pooling_param { pool: AVE
 """
 
 
+@unittest.skipIf(Image is None, "PIL is not installed (Debian: python3-pil)")
+@needs_protobuf
 @needs_torch
 class CalibrateTest(unittest.TestCase):
     def setUp(self):

@@ -6,15 +6,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import needs_torch, torch
+from support import needs_protobuf, needs_torch, protobuf, torch
 
 from gfpq import __main__ as cli
 
-try:
+if protobuf is not None:
     from gfpq.nnie import check, facts, proto
     from gfpq.nnie.network import outputs_of, shapes_of
-except ImportError as error:
-    raise unittest.SkipTest(str(error)) from None
 
 INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 4 dim: 8 dim: 8 } } }\n'
 
@@ -40,6 +38,7 @@ def run(*arguments):
         return cli.main(["nnie", "config", *map(str, arguments)]), out.getvalue() + err.getvalue()
 
 
+@needs_protobuf
 class CheckTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -135,6 +134,7 @@ class CheckTest(unittest.TestCase):
         self.assertIn("model.prototxt", [file.name for file in folder.iterdir()])
 
 
+@needs_protobuf
 class ConfigTest(unittest.TestCase):
     def test_a_network_of_caffes(self):
         from gfpq import Param, parameters
@@ -164,6 +164,7 @@ class ConfigTest(unittest.TestCase):
                 self.assertEqual((folder / "mapper.cfg").read_text(), before)
 
 
+@needs_protobuf
 @needs_torch
 class ModelTest(unittest.TestCase):
     def test_a_model_before_training(self):

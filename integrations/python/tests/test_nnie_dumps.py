@@ -10,21 +10,21 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from support import needs_torch, torch
+from support import needs_protobuf, needs_torch, protobuf, torch
 
 from gfpq import Mode, parameters, quantize
 from gfpq import __main__ as cli
 from gfpq.param import Param
 
-try:
+if protobuf is not None:
     from gfpq.nnie import Options, compare, mapper, proto
     from gfpq.nnie.configure import configure
-except ImportError as error:
-    raise unittest.SkipTest(str(error)) from None
 if torch is not None:
     from torch import nn
 
     import gfpq.torch as gq
+
+if protobuf is not None and torch is not None:
     from gfpq.nnie.run import params_of, run
 
 MEAN, SCALE = (104.0, 117.0, 123.0), 1 / 64
@@ -100,6 +100,7 @@ class Simulator:
         Path(float_file).write_text("".join(f"{value:.7g}\n" for value in values.ravel()))
 
 
+@needs_protobuf
 @needs_torch
 class CompareTest(unittest.TestCase):
     def setUp(self):

@@ -6,14 +6,10 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from support import needs_torch, torch
+from support import needs_protobuf, needs_torch, protobuf, torch
 
 import gfpq
 
-try:
-    import google.protobuf  # noqa: F401
-except ImportError:
-    raise unittest.SkipTest("protobuf is not installed (Debian: python3-protobuf)") from None
 try:
     import cv2
 except ImportError:
@@ -24,11 +20,12 @@ if torch is not None:
     from torch import nn
 
     import gfpq.torch as gq
+    from gfpq.torch.values import values_of
+if protobuf is not None and torch is not None:
     from gfpq.nnie import Options, facts, proto
     from gfpq.nnie.build import build
     from gfpq.nnie.mapper import read_normalization
     from gfpq.nnie.run import params_of, run
-    from gfpq.torch.values import values_of
 
 needs_opencv = unittest.skipUnless(hasattr(getattr(cv2, "dnn", None), "readNetFromCaffe"),
                                   "there is no OpenCV that reads Caffe's files (Debian: python3-opencv)")
@@ -136,6 +133,7 @@ def run_opencv(net, **inputs):
         cv2.dnn_unregisterLayer("Upsample")
 
 
+@needs_protobuf
 @needs_torch
 class ExportTest(unittest.TestCase):
     def setUp(self):

@@ -3,13 +3,11 @@
 import unittest
 
 import numpy as np
-from support import needs_torch
+from support import needs_protobuf, needs_torch, protobuf
 
-try:
+if protobuf is not None:
     from gfpq.nnie import proto
     from gfpq.nnie.folding import fold, remove
-except ImportError as error:
-    raise unittest.SkipTest(str(error)) from None
 
 
 def network(*layers):
@@ -23,6 +21,7 @@ def network(*layers):
     return net
 
 
+@needs_protobuf
 class BlobTest(unittest.TestCase):
     def test_numbers_of_all_kinds(self):
         values = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("f4")
@@ -41,6 +40,7 @@ class BlobTest(unittest.TestCase):
         self.assertEqual(proto.array_of(double).tolist(), [0.1, 0.2])
 
 
+@needs_protobuf
 @needs_torch
 class FoldTest(unittest.TestCase):
     def test_the_network_computes_what_it_did(self):
