@@ -20,7 +20,7 @@ import tempfile
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "README.zh-CN.md", "docs/install.md", "docs/zh/quick-start.md", "docs/migration.md",
-         "docs/zh/migration.md"]
+         "docs/zh/migration.md", "docs/nnie.md", "docs/zh/nnie.md"]
 BLOCK = re.compile(r"(?:<!-- needs: ([\w ]+) -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

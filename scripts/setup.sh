@@ -18,8 +18,8 @@ run=(
 test=(
   binutils clang-14 clang-format-14 clang-tidy-14 dpkg-dev file g++-aarch64-linux-gnu g++-mingw-w64-x86-64-posix googletest
   libclang-rt-14-dev libfuzzer-14-dev libomp-14-dev libopenmpi-dev lld-14 llvm-14 openmpi-bin pkgconf
-  python3-hypothesis python3-mpmath python3-pip python3-pyelftools python3-scipy python3-setuptools python3-sklearn
-  python3-torch python3-wheel qemu-user valgrind wine wine64
+  python3-hypothesis python3-mpmath python3-opencv python3-pip python3-protobuf python3-pyelftools python3-scipy
+  python3-setuptools python3-sklearn python3-torch python3-wheel qemu-user valgrind wine wine64
 )
 portable=(
   binutils debootstrap dpkg-dev file googletest llvm-14 pkgconf python3-pip python3-pyelftools python3-setuptools

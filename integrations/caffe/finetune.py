@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Fine-tunes Caffe networks for HiSilicon's NNIE with their weights quantized, finds what costs accuracy, exports.
 
+    finetune.py prepare MODEL OUTPUT
     finetune.py train SOLVER --weights FLOAT.caffemodel
     finetune.py test MODEL WEIGHTS --batches N
     finetune.py compare MODEL WEIGHTS --batches N
@@ -26,6 +27,7 @@ from gfpq.comparison import Comparison, Layer
 from gfpq.similarity import Similarity
 
 import network
+import prototxt
 from network import QuantizedLayer
 
 
@@ -38,7 +40,7 @@ class QuantizedWeights:
     def __init__(self, net: caffe.Net, layers: list[QuantizedLayer]) -> None:
         found = {}  # layers may share a blob
         for layer in layers:
-            if layer.kind != "Pooling":
+            if layer.has_weights:
                 blob = net.params[layer.name][0]
                 found[blob.data.ctypes.data] = (blob, layer)
         self._weights = list(found.values())
@@ -78,7 +80,7 @@ def train(options: argparse.Namespace) -> None:
         solver.restore(str(options.snapshot))
     layers = _quantized(solver.net)
     for layer in layers:
-        tensors = "data" if options.data_only or layer.kind == "Pooling" else "data and weights"
+        tensors = "data and weights" if layer.has_weights and not options.data_only else "data"
         print(f"{layer.name} ({layer.kind}): {tensors} in {layer.bits} bit")
     sys.stdout.flush()
     if not options.data_only:
@@ -165,8 +167,8 @@ def export(options: argparse.Namespace) -> None:
         param = gfpq.Param.from_bytes(block, layer.bits)
         if not param.initialized:
             raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first")
-        rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param))
-        if layer.kind != "Pooling":
+        rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param, layer.input))
+        if layer.has_weights:
             weights = network.array_of(by_name[layer.name].blobs[0])
             for group, param in enumerate(network.quantize_weights(weights, layer)):
                 rows.append(parameters.row_of(layer.name, parameters.WEIGHT, group, param))
@@ -189,6 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", type=int, metavar="ID", help="run on this GPU; default: on the CPU")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    prototxt.add_arguments(commands.add_parser("prepare", help="put Quant layers into a prototxt"))
 
     command = commands.add_parser("train", help="run a solver with the weights quantized in every pass")
     command.set_defaults(run=train)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 import run_docs  # noqa: E402
 
 PAIRS = {"README.md": "README.zh-CN.md", "docs/install.md": "docs/zh/quick-start.md", "docs/errors.md": "docs/zh/errors.md",
-         "docs/migration.md": "docs/zh/migration.md"}
+         "docs/migration.md": "docs/zh/migration.md", "docs/nnie.md": "docs/zh/nnie.md"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

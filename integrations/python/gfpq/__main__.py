@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gfpq
-from gfpq import doctor, files, parameters
+from gfpq import doctor, files, nnie_commands, parameters
 from gfpq.similarity import Similarity
 from gfpq.widths import DEFAULT_BITS, WIDTHS
 
@@ -23,8 +23,8 @@ _PART = 1 << 24  # numbers read at a time: 128 MiB as float64
 
 _STATUS = """\
 exit status:
-  0 success, 1 where `compare` finds a difference, 2 for wrong arguments or an error of the library, 3 for a file that
-  can't be read, written or used
+  0 success, 1 where `compare` or `check` finds something, 2 for wrong arguments or an error of the library, 3 for a
+  file that can't be read, written or used
 """
 
 
@@ -115,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     compare.add_argument("a", type=Path, metavar="A.npy")
     compare.add_argument("b", type=Path, metavar="B.npy")
+
+    text = "files for HiSilicon's nnie_mapper, its rules, and what it dumps"
+    examples = "nnie export prepared.pt deployed", "nnie check model.prototxt", "nnie compare --help"
+    nnie = commands.add_parser("nnie", help=text, **described(f"{text[0].upper()}{text[1:]}.", *examples))
+    nnie_commands.add_commands(nnie, described)
     return parser
 
 

@@ -37,7 +37,7 @@ class NotSupportedError(GfpqError, NotImplementedError):
 
 
 class LibraryNotFoundError(GfpqError, ImportError):
-    """There is no shared library that can be loaded; the text says where it was looked for."""
+    """There is no shared library that can be loaded, and the text says where it was looked for; or no protobuf."""
 
 
 class NotInitializedError(GfpqError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,7 @@ from .parameters import Row
 from .widths import WIDTHS
 
 
-class FileError(Exception):
+class FileError(OSError):
     """A file that can't be read, written or used. The text is one line."""
 
     def __init__(self, path: Path, reason: object) -> None:
@@ -121,6 +121,14 @@ def replacing(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
         for path, beside, target in moves:
             with naming(path):
                 beside.replace(target)
+
+
+def write(contents: Mapping[Path, bytes]) -> None:
+    """Writes files, all of them or none."""
+    with replacing(list(contents)) as opened:
+        for (path, content), file in zip(contents.items(), opened):
+            with naming(path):
+                file.write(content)
 
 
 def write_header(file: BinaryIO, like: NDArray[Any], dtype: np.dtype[Any]) -> None:

@@ -60,10 +60,15 @@ def text_of(content: Any) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
+def contents_of(rows: list[Row]) -> dict[str, bytes]:
+    """What is written to parameters.json and nnie.json."""
+    return {"parameters.json": text_of(rows).encode(), "nnie.json": text_of(nnie_of(rows)).encode()}
+
+
 def save(rows: list[Row], folder: Path) -> None:
     """Writes parameters.json and nnie.json. Raises OSError."""
-    (folder / "parameters.json").write_text(text_of(rows))
-    (folder / "nnie.json").write_text(text_of(nnie_of(rows)))
+    for name, content in contents_of(rows).items():
+        (folder / name).write_bytes(content)
 
 
 def load(file: Path) -> list[tuple[Row, Param]]:

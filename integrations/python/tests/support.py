@@ -22,6 +22,12 @@ try:
 except ImportError:
     torch = None  # type: ignore[assignment]
 
+try:
+    import google.protobuf as protobuf
+except ImportError:
+    protobuf = None  # type: ignore[assignment]
+
+needs_protobuf = unittest.skipIf(protobuf is None, "protobuf is not installed (Debian: python3-protobuf)")
 needs_torch = unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch)")
 
 

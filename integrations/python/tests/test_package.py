@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
 from support import FOLDER, run_python
@@ -18,6 +19,7 @@ class WheelTest(unittest.TestCase):
             self.pip("wheel", "--no-build-isolation", "-w", folder, FOLDER, TMPDIR=folder)
             (wheel,) = Path(folder).glob("gfpq-*-py3-none-*.whl")
             self.assertFalse(wheel.stem.endswith("any"))
+            self.assertIn("gfpq/nnie/caffe.proto", zipfile.ZipFile(wheel).namelist())
             site = Path(folder) / "site"
             self.pip("install", "--target", site, wheel)
             script = (

@@ -4,6 +4,7 @@ import copy
 import pickle
 import random
 import unittest
+from pathlib import Path
 
 import numpy as np
 from support import needs_torch, torch
@@ -76,6 +77,13 @@ class OperationsTest(unittest.TestCase):
         self.assertEqual(names(recorded), ["neck.cat", "neck.cat_1", "neck.cat:1", "neck.cat_1:1", "cat"])
         self.assertEqual([op.place for op in recorded.operations][2:4], ["neck.cat", "neck.cat_1"])
         self.assertEqual([op.caller_call for op in recorded.operations], [0, 0, 1, 1, 0])
+
+    def test_code_in_a_folder_beside_pytorch_is_the_models(self):
+        file = str(Path(torch.__file__).parent) + "vision/models.py"
+        space = {}
+        exec(compile("def forward(self, x):\n    return self.relu(x)\n", file, "exec"), space)
+        recorded = record(Of(space["forward"], relu=nn.ReLU()), images())
+        self.assertEqual(recorded.operations[0].site, f"{file}:2")
 
     def test_a_function_with_the_name_of_a_child_gets_another(self):
         recorded = record(Of(lambda self, x: torch.cat([self.cat(x), x]), cat=nn.ReLU()), images())

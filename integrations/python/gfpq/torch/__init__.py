@@ -19,6 +19,7 @@ from .onnx import export_onnx
 from .placed import float_state, only, quantizers, remove
 from .prepare import Placed, Preparation, prepare
 from .record import record
+from .sensitivity import Sensitivity, sensitivity
 from .tensors import quantize, quantize_
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Placed",
     "Policy",
     "Preparation",
+    "Sensitivity",
     "calibrate",
     "compare_layers",
     "evaluate",
@@ -43,4 +45,5 @@ __all__ = [
     "quantizers",
     "record",
     "remove",
+    "sensitivity",
 ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from .. import parameters
+from .. import files, parameters
 from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
@@ -25,6 +26,10 @@ from .recorded import Record
 from .report import NOT_QUANTIZED, Report, add_unprepared, report_of
 from .running import call, tensors_in, untouched
 
+if TYPE_CHECKING:
+    from ..nnie.export import Deployed
+    from ..nnie.mapper import Options
+
 Result = TypeVar("Result")
 
 
@@ -36,7 +41,8 @@ class Export:
     network as it is deployed: weights folded and quantized, and data quantized, in float arithmetic, in evaluation; it
     can be switched with `only`. `parameters` has the rows of gfpq.parameters, one a Param. `folded` are the pairs
     (layer, BatchNorm) that were folded, by prepare or here. `report` says what was not quantized or not folded, and
-    why. `without_ranges` are layers that saw no data. `record` is the pass that this was taken from.
+    why. `without_ranges` are layers that saw no data. `record` is the pass that this was taken from. `deployed` is what
+    was made for nnie_mapper: see gfpq.nnie.
     """
 
     model: nn.Module
@@ -46,6 +52,7 @@ class Export:
     report: Report = field(default_factory=Report)
     without_ranges: list[str] = field(default_factory=list)
     record: Record | None = None
+    deployed: Deployed | None = None
 
     @property
     def nnie(self) -> dict[str, Any]:
@@ -53,14 +60,21 @@ class Export:
         return parameters.nnie_of(self.parameters)
 
     def save(self, folder: str | Path) -> None:
-        """Writes model.pt (the model's state_dict), parameters.json and nnie.json, and makes the folder."""
-        folder = Path(folder)
+        """Writes model.pt (the model's state_dict), parameters.json and nnie.json, and makes the folder; with the files
+        for nnie_mapper, where they were made, and then the parameters have the names of its prototxt. All or none.
+        """
+        folder, state = Path(folder), io.BytesIO()
+        torch.save(self.model.state_dict(), state)
+        contents = {"model.pt": state.getvalue()}
+        contents |= parameters.contents_of(self.parameters if self.deployed is None else self.deployed.rows)
+        contents |= {} if self.deployed is None else self.deployed.files
         folder.mkdir(parents=True, exist_ok=True)
-        torch.save(self.model.state_dict(), folder / "model.pt")
-        parameters.save(self.parameters, folder)
+        files.write({folder / name: content for name, content in contents.items()})
 
 
-def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = True) -> Export:
+def export(
+    model: nn.Module, folder: str | Path | None = None, *, fold: bool = True, nnie: Options | bool = False
+) -> Export:
     """Exports a prepared model, which stays as it is; of PyTorch's wrappers (AveragedModel, DataParallel,
     DistributedDataParallel), the model that they hold.
 
@@ -68,10 +82,14 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     stays in float. Which BatchNorms can be folded is taken from the pass that prepare recorded, or from a pass on
     random inputs like those of the model's first pass, or, where it had none, from the modules alone.
 
+    With `nnie`, a gfpq.nnie.Options, the network is made into one of Caffe's too, for nnie_mapper: see gfpq.nnie. True
+    stands for Options() and is for networks that take feature maps or pictures of one channel as they are.
+
     Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
     evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
     NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, and within
-    `only`; OSError where `folder` can't be written.
+    `only`; OSError where `folder` can't be written; with `nnie` also what gfpq.nnie.export.deploy raises. Nothing is
+    written then.
     """
     model = unwrapped(model)
     check_prepared(model)
@@ -114,6 +132,11 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     remove(plain, keep_quantized=True)
     _drop_placed_by_hand(plain)
     exported = Export(plain, rows, twin, folded, remarks, without, recorded)
+    if nnie:
+        from ..nnie.export import deploy
+        from ..nnie.mapper import Options
+
+        exported.deployed = deploy(plain, twin, rows, Options() if isinstance(nnie, bool) else nnie)
     if folder is not None:
         exported.save(folder)
     return exported

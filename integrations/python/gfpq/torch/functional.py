@@ -352,6 +352,8 @@ class _Calls(TorchFunctionMode):
         frame = calling_frame(sys._getframe(1))
         code, end = stack_of(frame)
         module = None if end is None else end.f_locals["self"]
+        if not isinstance(module, nn.Module):  # while it is recorded
+            module = getattr(module, "module", None)
         call = _thread.calls[-1] if _thread.calls else None
         if call is None or call.module is not module:
             if module is not None and own_forward(module):

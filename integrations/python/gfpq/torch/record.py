@@ -9,6 +9,7 @@ TorchDispatchMode beneath them sees what those miss (scripted code, extensions) 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import weakref
 from collections import Counter
@@ -27,8 +28,8 @@ from .operations import arguments, describe_function, describe_module, function_
 from .recorded import Module, Operation, Record, Value
 from .running import assigned_forward, call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
-_TORCH_FOLDER = str(Path(torch.__file__).parent)
-_FOLDER = str(Path(__file__).parent)
+_TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep  # not torchvision's beside it
+_FOLDER = str(Path(__file__).parents[1]) + os.sep
 # They tell a tensor's form, not its numbers.
 _FORM = """size dim ndimension numel nelement stride storage_offset element_size is_contiguous is_floating_point
 is_complex is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook

@@ -1,0 +1,51 @@
+"""mapper.cfg and what goes with it for a network that is there already, such as integrations/caffe's export writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import files
+from . import mapper, network, proto
+from .check import Findings, check_net
+from .facts import COMPILE_MIXED, HIGH_PRECISION
+from .mapper import Options
+
+
+@dataclass
+class Configured:
+    """What was written; prints as lines. `findings` are the mapper's rules that the network does not keep."""
+
+    files: list[str]
+    remarks: list[str]
+    findings: Findings
+
+    def __str__(self) -> str:
+        notes = [f"note: {remark}" for remark in self.remarks]
+        return "\n".join([", ".join(self.files), *notes, str(self.findings)])
+
+
+def configure(folder: str | Path, options: Options) -> Configured:
+    """Writes mapper.cfg, and image_list.txt and mean.txt where there is something for them, beside a network's
+    model.prototxt, model.caffemodel and parameters.json. `cut` and `depthwise` do not count.
+
+    Raises FileError for files that can't be read or written; ValueError for options that do not fit the network, and
+    where layers are of 8 and 16 bit and the names of the latter do not end in `_hp`.
+    """
+    folder = Path(folder)
+    net = proto.read_prototxt(folder / mapper.MODEL)
+    proto.read_caffemodel(folder / mapper.WEIGHTS)
+    bits = {row["layer"]: row["bits"] for row, _ in files.load_rows(folder / "parameters.json")}
+    mode = mapper.compile_mode(list(bits.values()))
+    if mode == COMPILE_MIXED:
+        wrong = [name for name, width in bits.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
+        if wrong:
+            raise ValueError(f"layers of 16 bit, and no others, have names that end in {HIGH_PRECISION} where a "
+                             f"network has both widths: rename {', '.join(wrong)} in the prototxts and in the weights")
+    inputs = list(network.inputs_of(net).values())
+    if len(inputs) != 1:
+        raise ValueError(f"the network has {len(inputs)} inputs, and the mapper takes one")
+    norm = mapper.normalization_of(options, inputs[0])
+    text = mapper.text_files(options, norm, mode, net.name or "network")
+    files.write({folder / name: content.encode() for name, content in text.contents.items()})
+    return Configured(list(text.contents), text.remarks, check_net(net))

@@ -1,0 +1,144 @@
+"""python -m gfpq nnie: export, calibrate, config, check, compare."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import files
+from .widths import DEFAULT_BITS, WIDTHS
+
+
+def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[str, Any]]) -> None:
+    """Adds the commands to `python -m gfpq nnie`."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str, *examples: str) -> Any:
+        shown = [f"nnie {example}" for example in examples]
+        added = commands.add_parser(name, help=text, **described(f"{text[0].upper()}{text[1:]}.", *shown))
+        added.set_defaults(run=run)
+        return added
+
+    export = command(
+        "export", _export, "write the files for nnie_mapper of a prepared model that torch.save wrote",
+        "export prepared.pt deployed --mean 123.7 116.3 103.5 --scale 0.0171 --order RGB --pictures photos",
+        "export prepared.pt deployed --order BGR --cut head.0 head.1",
+    )  # fmt: skip
+    export.add_argument("model", type=Path, metavar="MODEL.pt", help="torch.save(model, FILE) after gfpq.torch.prepare "
+                        "and training or calibrate; run this where its classes can be imported")  # fmt: skip
+    export.add_argument("folder", type=Path, metavar="FOLDER")
+    _add_normalization(export)
+    export.add_argument("--cut", nargs="+", default=(), metavar="NAME", help="end the network with these operations")
+    export.add_argument("--depthwise", action="store_true", help="DepthwiseConv layers instead of groups")
+
+    calibrate = command(
+        "calibrate", _calibrate, "find a Caffe network's ranges on pictures, without Caffe, and write the files",
+        "calibrate deploy.prototxt float.caffemodel deployed --order BGR --mean 104 117 123 --pictures photos",
+        "calibrate deploy.prototxt float.caffemodel deployed --order BGR --pictures photos --layer-bits conv1=16",
+    )  # fmt: skip
+    calibrate.add_argument("model", type=Path, metavar="MODEL.prototxt", help="a deploy file")
+    calibrate.add_argument("weights", type=Path, metavar="WEIGHTS.caffemodel")
+    calibrate.add_argument("folder", type=Path, metavar="FOLDER")
+    _add_normalization(calibrate)
+    calibrate.add_argument("--bits", type=int, choices=tuple(WIDTHS), default=DEFAULT_BITS)
+    calibrate.add_argument("--layer-bits", nargs="+", default=(), metavar="LAYER=BITS", help="other widths for some")
+
+    config = command(
+        "config", _config, "write mapper.cfg, image list and means beside a Caffe network",
+        "config deployed --mean 104 117 123 --scale 0.017 --order BGR --pictures photos",
+    )  # fmt: skip
+    config.add_argument("folder", type=Path, metavar="FOLDER", help="with model.prototxt, model.caffemodel and "
+                        "parameters.json, as integrations/caffe exports them")  # fmt: skip
+    _add_normalization(config)
+
+    check = command(
+        "check", _check, "hold the mapper's known rules against a prototxt; 1 where a rule is not kept",
+        "check model.prototxt",
+    )  # fmt: skip
+    check.add_argument("prototxt", type=Path, metavar="FILE.prototxt")
+
+    compare = command(
+        "compare", _compare, "compare the mapper's dumps (log_level 3) with an exported network; 1 where they depart",
+        "compare deployed mapper_quant --input photos/last.png --html page.html",
+    )  # fmt: skip
+    compare.add_argument("deployed", type=Path, metavar="DEPLOYED", help="the folder that an export wrote")
+    compare.add_argument("dumps", type=Path, metavar="MAPPER_QUANT", help="the folder with the dumps")
+    compare.add_argument("--input", type=Path, required=True, metavar="FILE",
+                         help="the last picture of image_list, in the network's size; or a tensor")  # fmt: skip
+    compare.add_argument("--html", type=Path, metavar="PAGE.html", help="write the table and pictures of the maps")
+
+
+def _add_normalization(parser: Any) -> None:
+    parser.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
+                        "channel in the network's order; subtracted first")  # fmt: skip
+    parser.add_argument("--scale", type=float, help="what is multiplied then")
+    parser.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
+    parser.add_argument("--pictures", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from .nnie import Options
+    from .nnie.calibrate import calibrate
+
+    given = Options(options.mean, options.scale, options.order, options.pictures)
+    try:
+        layer_bits = {name: int(bits) for name, _, bits in (item.rpartition("=") for item in options.layer_bits)}
+        done = calibrate(
+            options.model, options.weights, options.folder, given, bits=options.bits, layer_bits=layer_bits
+        )
+    except ValueError as error:
+        raise files.FileError(options.model, error) from error
+    print(done)
+    return 0
+
+
+def _config(options: argparse.Namespace) -> int:
+    from .nnie import Options
+    from .nnie.configure import configure
+
+    try:
+        done = configure(options.folder, Options(options.mean, options.scale, options.order, options.pictures))
+    except ValueError as error:
+        raise files.FileError(options.folder, error) from error
+    print(done)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    import torch
+
+    from .nnie import Options
+    from .torch import export
+    from .torch.placed import is_prepared
+
+    with files.naming(options.model):
+        newer: dict[str, Any] = {"weights_only": False} if "weights_only" in torch.load.__code__.co_varnames else {}
+        model = torch.load(options.model, map_location="cpu", **newer)
+        if not isinstance(model, torch.nn.Module) or not is_prepared(model):
+            raise ValueError("holds no prepared model: write it with torch.save(model, FILE), not its state_dict")
+    given = Options(options.mean, options.scale, options.order, options.pictures, None, options.cut, options.depthwise)
+    try:
+        print(export(model, options.folder, nnie=given).deployed)
+    except ValueError as error:
+        raise files.FileError(options.model, error) from error
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .nnie import check
+
+    findings = check(options.prototxt)
+    print(findings)
+    return 1 if findings.broken else 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .nnie import compare
+
+    found = compare(options.deployed, options.dumps, options.input)
+    if options.html:
+        files.write({options.html: found.html().encode()})
+    print(found)
+    return 1 if found.departures else 0
