@@ -88,8 +88,8 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
         report = fold_batchnorm(twin, None if compared else example, record=recorded)
         state.record, state.compared = recorded, True
         folded += report.folded
-        calls = CallSites() if recorded is None else call_sites(recorded, twin)
         names = {name for name, _, _ in quantizers(twin)}
+        calls = CallSites() if recorded is None else call_sites(recorded, twin, names)
         remarks = report_of(recorded, calls, Pairs(reasons=report.unfolded), names, state.skipped)
         if not state.functions:
             _warn_of_functions(remarks, calls)

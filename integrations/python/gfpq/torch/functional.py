@@ -2,13 +2,14 @@
 
 A recorded pass tells where such functions are called. The calling module gets the quantizers and another class, whose
 `forward` opens a TorchFunctionMode: that finds the quantizers of a call by the function, by all places in the code that
-lead to it from the module's `forward`, and by how often it came from there before in this call of the module. A call
-that the recorded pass does not have is warned of, and stays in float. Where as many calls as in the recorded pass come
-from a place, they are taken for the same ones in the same order; where more or fewer come, ranges that they changed are
-put back, with a warning: which of the calls these were, nothing proves.
+lead to it from the module's `forward`, in a loop by the layer that its newest input was made from (of all inputs, where
+that alone does not tell the rounds apart), and by how often such a call came before in this call of the module. A call
+that the recorded pass does not have is warned of, and stays in float. Where as many calls that are alike in all this
+come as in the recorded pass, they are taken for the same ones in the same order; where more or fewer come, ranges that
+they changed are put back, with a warning: which of the calls these were, nothing proves.
 
-Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass and 10 us for each quantized call (on one
-x86-64 core, PyTorch 1.13 and 2.11).
+Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass, 1 us more in modules with such loops, and
+10 us for each quantized call (on one x86-64 core, PyTorch 1.13).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import sys
 import threading
 import warnings
 from collections import Counter, OrderedDict
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, ItemsView, Iterator, KeysView, ValuesView
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from inspect import isfunction
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
+from . import origins
 from .callers import Stack, calling_frame, ends_stack, stack_of
 from .context import is_jit_tracing
 from .fake_quantize import FakeQuantize
@@ -39,7 +41,8 @@ from .running import assigned_forward, own_forward, tensors_in
 _PACKAGE = __name__.partition(".")[0]
 _QUANTIZERS = "call_quantizers"
 _Line = tuple[str, Stack]  # function, code: see CallSite
-_Key = tuple[str, Stack, int]  # function, code, passes
+_Alike = tuple[str, Stack, tuple[str, ...]]  # function, code, origins
+_Key = tuple[str, Stack, tuple[str, ...], int]  # function, code, origins, passes
 # The functions that can be of these kinds.
 _NAMES = frozenset(
     ["cat", "add", "sub", "rsub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
@@ -56,14 +59,15 @@ class CallSite:
     module: str  # the calling module's path
     function: str  # "cat"
     code: Stack  # the places in the code that lead to it
-    passes: int  # how often it was called from there before, in one call of the module
+    origins: tuple[str, ...]  # in a loop: the layers that its input was made from; see gfpq.torch.origins
+    passes: int  # how often such a call came before, in one call of the module
     positions: tuple[int, ...]  # of the tensors that get a quantizer, among all tensors of the call
     tensors: int  # how many these are
     site: str  # file:line
 
     @property
     def key(self) -> _Key:
-        return self.function, self.code, self.passes
+        return self.function, self.code, self.origins, self.passes
 
     def quantizer_key(self, number: int) -> str:
         """The name of an input's quantizer in the calling module."""
@@ -88,11 +92,15 @@ class CallTable:
     floating: set[_Key] = field(default_factory=set)  # calls that the pass had, and that stay in float
     passed: list[set[_Key]] = field(default_factory=list)  # the sites that each of its calls came by
     methods: set[str] = field(default_factory=set)  # functions between its `forward` and the sites
-    counts: dict[_Line, set[int]] = field(default_factory=dict)  # how many calls came from there in a call of it
+    counts: dict[_Alike, set[int]] = field(default_factory=dict)  # how many such calls came in a call of it
+    loops: dict[_Line, bool] = field(default_factory=dict)  # what comes more than once: do all inputs' origins count?
+
+    def known_by(self, line: _Line, found: list[origins.Origin]) -> tuple[str, ...]:
+        return origins.names(found, self.loops[line]) if line in self.loops else ()
 
 
-def call_sites(record: Record, model: nn.Module) -> CallSites:
-    """The calls of functions in a recorded pass whose inputs NNIE quantizes.
+def call_sites(record: Record, model: nn.Module, layers: Collection[str] = ()) -> CallSites:
+    """The calls of functions in a recorded pass whose inputs NNIE quantizes. `layers`: the layers that it quantizes.
 
     These are Concat, Eltwise, Upsample and Pooling (a mean over the spatial axes too) of feature maps, which have 4
     axes, and of vectors, with 2 axes, the first of them that of the network's input.
@@ -100,18 +108,30 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
     sites, passes, data = CallSites(), Counter[Any](), record.data
     batches = {record.values[value].shape[:1] for value in record.inputs}
     by_place: dict[str, CallSite] = {}
+    recorded_origins = origins.RecordedOrigins(record, layers)
+    found_origins = {
+        operation.index: recorded_origins.of(
+            operation.inputs, record.starts.get((operation.caller, operation.caller_call), 0)
+        )
+        for operation in record.operations
+        if operation.module is None and operation.function in _NAMES
+    }
+    for caller in dict.fromkeys(record.operations[index].caller for index in found_origins):
+        sites.tables[caller] = CallTable(caller)
+    _find_loops(record, sites.tables, found_origins)
     for operation in record.operations:
         if operation.module is not None or operation.function not in _NAMES:
             if operation.module is None and operation.kind in QUANTIZED_FUNCTIONS:
                 sites.reasons.setdefault(operation.place, "it is called from compiled code")
             continue
-        line = operation.caller, operation.caller_call, operation.function, operation.code
+        table = sites.tables[operation.caller]
+        known_by = table.known_by((operation.function, operation.code), found_origins[operation.index])
+        line = operation.caller, operation.caller_call, operation.function, operation.code, known_by
         site = CallSite(
-            operation.place, str(operation.kind), operation.caller, operation.function, operation.code, passes[line],
-            operation.positions, len(operation.positions) + len(operation.parameters), operation.site,
+            operation.place, str(operation.kind), operation.caller, operation.function, operation.code, known_by,
+            passes[line], operation.positions, len(operation.positions) + len(operation.parameters), operation.site,
         )  # fmt: skip
         passes[line] += 1
-        table = sites.tables.setdefault(operation.caller, CallTable(operation.caller))
         table.passed += [set() for _ in range(record.modules[operation.caller].calls - len(table.passed))]
         if operation.kind in (*QUANTIZED_FUNCTIONS, "Scale", "Bias"):
             reason = _reason_against(record, model, operation, batches)
@@ -131,10 +151,27 @@ def call_sites(record: Record, model: nn.Module) -> CallSites:
             table.floating.discard(site.key)
             sites.found.append(site)
     for (caller, _, *line), count in passes.items():
-        sites.tables[caller].counts.setdefault((line[0], line[1]), set()).add(count)
+        sites.tables[caller].counts.setdefault((line[0], line[1], line[2]), set()).add(count)
     for table in sites.tables.values():
         table.passed = [keys & set(table.sites) for keys in table.passed]
     return sites
+
+
+def _find_loops(record: Record, tables: dict[str, CallTable], found: dict[int, list[origins.Origin]]) -> None:
+    """Which lines are in loops, or come more than once otherwise, and whether the newest input tells their calls apart.
+    """
+    lines, alike = Counter[Any](), Counter[Any]()
+    for index, inputs in found.items():
+        operation = record.operations[index]
+        line = operation.caller, operation.caller_call, operation.function, operation.code
+        lines[line] += 1
+        alike[(*line, origins.names(inputs, False))] += 1
+    for (caller, _, function, code), count in lines.items():
+        if count > 1 or any(place.in_loop for place in code):
+            tables[caller].loops.setdefault((function, code), False)
+    for (caller, _, function, code, _), count in alike.items():
+        if count > 1:
+            tables[caller].loops[function, code] = True
 
 
 def _reason_against(record: Record, model: nn.Module, operation: Operation, batches: set[Any]) -> str | None:
@@ -253,6 +290,7 @@ class _Running:
         self.module, self.table = module, module._gfpq_calls
         self.passes: Counter[Any] = Counter()
         self.seen: set[_Key] = set()
+        self.start = 0  # for the origins of tensors
         self.before: dict[_Key, list[tuple[FakeQuantize, Any]]] = {}  # ranges before the call, where it may change them
 
     def use(self, site: CallSite) -> None:
@@ -270,7 +308,7 @@ class _Running:
                 continue
             for quantizer, rows in (pair for key in keys for pair in self.before[key]):
                 quantizer.rows = rows
-            names = ", ".join(site.name for key, site in self.table.sites.items() if key[:2] == line)
+            names = ", ".join(site.name for key, site in self.table.sites.items() if key[:3] == line)
             recorded = " or ".join(map(str, sorted(counts)))
             warnings.warn(
                 f"gfpq.torch: {names}: {count} calls came from one place in the code, and {recorded} in the recorded "
@@ -315,7 +353,10 @@ class _Modules(OrderedDict[str, Union[nn.Module, None]]):
 @contextmanager
 def _running(module: QuantizedCalls) -> Iterator[None]:
     call = _Running(module)
-    with watched():
+    with ExitStack() as stack:
+        stack.enter_context(watched())
+        if call.table.loops:
+            call.start = stack.enter_context(origins.following())
         _thread.calls.append(call)
         try:
             yield
@@ -347,23 +388,29 @@ class _Calls(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = _name_of(func)
-        if name not in _NAMES:
-            return func(*args, **kwargs)
+        result = self._call(name, func, args, kwargs) if name in _NAMES else func(*args, **kwargs)
+        if type(result) not in origins.NO_TENSORS and origins.is_following():
+            rewritten = args[0] if args and _is_in_place(func, kwargs) and isinstance(args[0], Tensor) else None
+            origins.note_made(result, rewritten)
+        return result
+
+    def _call(self, name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         frame = calling_frame(sys._getframe(1))
         code, end = stack_of(frame)
         module = None if end is None else end.f_locals["self"]
         call = _thread.calls[-1] if _thread.calls else None
         if call is None or call.module is not module:
             if module is not None and own_forward(module):
-                _warn_unknown(name, module, type(module).__name__, args, kwargs, frame)
+                _warn_unknown(name, module, type(module).__name__, args, kwargs, frame, ())
             return func(*args, **kwargs)
-        line = name, code
+        known_by = call.table.known_by((name, code), origins.origins_of((args, kwargs), call.start))
+        line = name, code, known_by
         key = (*line, call.passes[line])
         call.passes[line] += 1
         site = call.table.sites.get(key)
         if site is None:
             if key not in call.table.floating:
-                _warn_unknown(name, module, call.table.module or "the model", args, kwargs, frame)
+                _warn_unknown(name, module, call.table.module or "the model", args, kwargs, frame, known_by)
             return func(*args, **kwargs)
         if _checkpointed(frame, end):
             raise NotSupportedError(
@@ -376,6 +423,11 @@ class _Calls(TorchFunctionMode):
 
 
 _name_of = lru_cache(maxsize=None)(function_name)
+_in_place_by_name = lru_cache(maxsize=None)(lambda function: is_in_place(function, {}))
+
+
+def _is_in_place(function: Any, kwargs: dict[str, Any]) -> bool:
+    return _in_place_by_name(function) or (bool(kwargs) and is_in_place(function, kwargs))
 
 
 def _checkpointed(frame: Any, end: Any) -> bool:
@@ -421,7 +473,9 @@ def _with_tensors(item: Any, tensors: Iterator[Tensor]) -> Any:
     return item
 
 
-def _warn_unknown(name: str, module: nn.Module, where: str, args: Any, kwargs: dict[str, Any], frame: Any) -> None:
+def _warn_unknown(
+    name: str, module: nn.Module, where: str, args: Any, kwargs: dict[str, Any], frame: Any, known_by: tuple[str, ...]
+) -> None:
     """Warns of a call that the recorded pass does not have, if its inputs would be quantized."""
     given = arguments(name, args, kwargs)
     tensors = [tensor for _, tensor in tensors_in(given) if not isinstance(tensor, nn.Parameter)]
@@ -430,7 +484,8 @@ def _warn_unknown(name: str, module: nn.Module, where: str, args: Any, kwargs: d
         advice = "prepare the model with example_inputs that lead there"
         if module.training:
             advice = f"where evaluation never calls it, there is nothing to do; else {advice} in evaluation"
+        after = f", on what was made from {' and '.join(filter(None, known_by))}" if any(known_by) else ""
         warnings.warn(
-            f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}, was not called in the "
-            f"recorded pass, or from elsewhere, and is not quantized: {advice}", stacklevel=3,
+            f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}{after}, was not called in the "
+            f"recorded pass, or from elsewhere, and is not quantized: {advice}", stacklevel=4,
         )  # fmt: skip

@@ -96,7 +96,9 @@ def prepare(
     for width in {bits, *wanted_bits.values()}:
         width_of(width)
     recorded = None if example_inputs is None else record(model, example_inputs)
-    calls = CallSites() if recorded is None or not data else call_sites(recorded, model)
+    left = {name for name in layers if recorded is not None and _is_bypassed(recorded, name)}
+    left |= {name for key in skip for name in _under(key, layers)}
+    calls = CallSites() if recorded is None or not data else call_sites(recorded, model, layers.keys() - left)
     names = [*layers, *(site.name for site in calls.found)]
     unknown = sorted(key for key in skip | set(wanted_bits) if not _under(key, names))
     if unknown:
@@ -113,7 +115,7 @@ def prepare(
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     placed: dict[str, dict[str, FakeQuantize]] = {}
     for name, layer in layers.items():
-        if name in skip or (recorded is not None and _is_bypassed(recorded, name)):
+        if name in left:
             continue
         _check(name, layer)
         kind, width = str(layer_kind(layer)), layer_bits.get(name, bits)
