@@ -56,7 +56,7 @@ class QuantizedLayer(Swapped):
     def quantized_input(self, x: Tensor) -> Tensor:
         if self.input_quantizer is None:
             return x
-        layer_begins(self.input_quantizer.name.rpartition(" ")[0])
+        layer_begins(getattr(self.input_quantizer, "name", "").rpartition(" ")[0])  # others may have been put there
         return self.input_quantizer(x)
 
     def quantized_weight(self) -> Tensor:
