@@ -4,7 +4,6 @@ import importlib.util
 import tempfile
 import unittest
 import warnings
-import warnings
 from pathlib import Path
 
 import numpy as np

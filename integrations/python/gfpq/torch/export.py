@@ -16,7 +16,6 @@ from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
-from .functional import CallSites, call_sites
 from .model import QuantizedModel, State, check_all, example_of, mapped, may_call_functions, some, unprepared_layers
 from .pairs import Pairs
 from .placed import check_not_switched, check_prepared, only, quantizers, remove, unwrapped
@@ -24,6 +23,7 @@ from .record import record
 from .recorded import Record
 from .report import NOT_QUANTIZED, Report, add_unprepared, report_of
 from .running import call, tensors_in, untouched
+from .sites import CallSites, call_sites
 
 Result = TypeVar("Result")
 

@@ -18,178 +18,28 @@ import sys
 import threading
 import warnings
 from collections import Counter, OrderedDict
-from collections.abc import Collection, ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from inspect import isfunction
 from typing import Any, Callable, Union
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
 from . import origins
-from .callers import Stack, calling_frame, ends_stack, stack_of
+from .callers import calling_frame, ends_stack, stack_of
 from .context import is_jit_tracing
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, made_of, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
-from .recorded import Operation, Record
-from .running import assigned_forward, own_forward, tensors_in
+from .running import own_forward, tensors_in
+from .sites import NAMES, CallSite, CallSites, CallTable, Key
 
 _PACKAGE = __name__.partition(".")[0]
 _QUANTIZERS = "call_quantizers"
-_Line = tuple[str, Stack]  # function, code: see CallSite
-_Alike = tuple[str, Stack, tuple[str, ...]]  # function, code, origins
-_Key = tuple[str, Stack, tuple[str, ...], int]  # function, code, origins, passes
-# The functions that can be of these kinds.
-_NAMES = frozenset(
-    ["cat", "add", "sub", "rsub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
-    + [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
-)
-
-
-@dataclass(frozen=True)
-class CallSite:
-    """A place in a module's code that calls such a function."""
-
-    name: str  # the record's place: "neck.cat_1"
-    kind: str
-    module: str  # the calling module's path
-    function: str  # "cat"
-    code: Stack  # the places in the code that lead to it
-    origins: tuple[str, ...]  # in a loop: the layers that its input was made from; see gfpq.torch.origins
-    passes: int  # how often such a call came before, in one call of the module
-    positions: tuple[int, ...]  # of the tensors that get a quantizer, among all tensors of the call
-    tensors: int  # how many these are
-    site: str  # file:line
-
-    @property
-    def key(self) -> _Key:
-        return self.function, self.code, self.origins, self.passes
-
-    def quantizer_key(self, number: int) -> str:
-        """The name of an input's quantizer in the calling module."""
-        return f"{self.name[len(self.module):].lstrip('.')}:{number}"
-
-
-@dataclass
-class CallSites:
-    """What of a recorded pass can be quantized, and for other calls of these kinds the reason why not, by place."""
-
-    found: list[CallSite] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-    tables: dict[str, CallTable] = field(default_factory=dict)  # of the calling modules
-
-
-@dataclass
-class CallTable:
-    """What a calling module knows of its calls; without tensors."""
-
-    module: str
-    sites: dict[_Key, CallSite] = field(default_factory=dict)
-    floating: set[_Key] = field(default_factory=set)  # calls that the pass had, and that stay in float
-    passed: list[set[_Key]] = field(default_factory=list)  # the sites that each of its calls came by
-    methods: set[str] = field(default_factory=set)  # functions between its `forward` and the sites
-    counts: dict[_Alike, set[int]] = field(default_factory=dict)  # how many such calls came in a call of it
-    loops: dict[_Line, bool] = field(default_factory=dict)  # what comes more than once: do all inputs' origins count?
-
-    def known_by(self, line: _Line, found: list[origins.Origin]) -> tuple[str, ...]:
-        return origins.names(found, self.loops[line]) if line in self.loops else ()
-
-
-def call_sites(record: Record, model: nn.Module, layers: Collection[str] = ()) -> CallSites:
-    """The calls of functions in a recorded pass whose inputs NNIE quantizes. `layers`: the layers that it quantizes.
-
-    These are Concat, Eltwise, Upsample and Pooling (a mean over the spatial axes too) of feature maps, which have 4
-    axes, and of vectors, with 2 axes, the first of them that of the network's input.
-    """
-    sites, passes, data = CallSites(), Counter[Any](), record.data
-    batches = {record.values[value].shape[:1] for value in record.inputs}
-    by_place: dict[str, CallSite] = {}
-    recorded_origins = origins.RecordedOrigins(record, layers)
-    found_origins = {
-        operation.index: recorded_origins.of(
-            operation.inputs, record.starts.get((operation.caller, operation.caller_call), 0)
-        )
-        for operation in record.operations
-        if operation.module is None and operation.function in _NAMES
-    }
-    for caller in dict.fromkeys(record.operations[index].caller for index in found_origins):
-        sites.tables[caller] = CallTable(caller)
-    _find_loops(record, sites.tables, found_origins)
-    for operation in record.operations:
-        if operation.module is not None or operation.function not in _NAMES:
-            if operation.module is None and operation.kind in QUANTIZED_FUNCTIONS:
-                sites.reasons.setdefault(operation.place, "it is called from compiled code")
-            continue
-        table = sites.tables[operation.caller]
-        known_by = table.known_by((operation.function, operation.code), found_origins[operation.index])
-        line = operation.caller, operation.caller_call, operation.function, operation.code, known_by
-        site = CallSite(
-            operation.place, str(operation.kind), operation.caller, operation.function, operation.code, known_by,
-            passes[line], operation.positions, len(operation.positions) + len(operation.parameters), operation.site,
-        )  # fmt: skip
-        passes[line] += 1
-        table.passed += [set() for _ in range(record.modules[operation.caller].calls - len(table.passed))]
-        if operation.kind in (*QUANTIZED_FUNCTIONS, "Scale", "Bias"):
-            reason = _reason_against(record, model, operation, batches)
-            if not data.intersection(operation.inputs):
-                reason = "its tensors do not depend on the network's inputs"
-            if by_place.setdefault(operation.place, site) != site:
-                reason = "its calls in the recorded pass come from different places in the code"
-            if reason is not None:
-                sites.reasons.setdefault(operation.place, reason)
-            table.passed[operation.caller_call].add(site.key)
-        table.floating.add(site.key)
-    for place, site in by_place.items():
-        if place not in sites.reasons:
-            table = sites.tables[site.module]
-            table.sites[site.key] = site
-            table.methods.update(place.function for place in site.code[:-1])
-            table.floating.discard(site.key)
-            sites.found.append(site)
-    for (caller, _, *line), count in passes.items():
-        sites.tables[caller].counts.setdefault((line[0], line[1], line[2]), set()).add(count)
-    for table in sites.tables.values():
-        table.passed = [keys & set(table.sites) for keys in table.passed]
-    return sites
-
-
-def _find_loops(record: Record, tables: dict[str, CallTable], found: dict[int, list[origins.Origin]]) -> None:
-    """Which lines are in loops, or come more than once otherwise, and whether the newest input tells their calls apart.
-    """
-    lines, alike = Counter[Any](), Counter[Any]()
-    for index, inputs in found.items():
-        operation = record.operations[index]
-        line = operation.caller, operation.caller_call, operation.function, operation.code
-        lines[line] += 1
-        alike[(*line, origins.names(inputs, False))] += 1
-    for (caller, _, function, code), count in lines.items():
-        if count > 1 or any(place.in_loop for place in code):
-            tables[caller].loops.setdefault((function, code), False)
-    for (caller, _, function, code, _), count in alike.items():
-        if count > 1:
-            tables[caller].loops[function, code] = True
-
-
-def _reason_against(record: Record, model: nn.Module, operation: Operation, batches: set[Any]) -> str | None:
-    inputs = [record.values[value] for value in operation.inputs]
-    if operation.kind in ("Scale", "Bias"):
-        return f"its tensors have different shapes: a {operation.kind} to NNIE"
-    if "out" in operation.roles:
-        return "it writes to a given tensor (out=)"
-    if not inputs or not all(value.dtype.startswith(("float", "bfloat")) for value in inputs):
-        return "it has no tensors of floating-point numbers, or others among them"
-    if assigned_forward(model.get_submodule(operation.caller)):
-        return f"the forward of {operation.caller or 'the model'} was replaced by assignment"
-    for value in inputs:
-        if len(value.shape) != 4 and not (len(value.shape) == 2 and value.shape[:1] in batches):
-            return f"{'x'.join(map(str, value.shape)) or 'a number'}: neither feature maps nor a vector for each input"
-    if operation.kind == "Concat" and operation.attributes["axis"] in (0, -len(inputs[0].shape)):
-        return "it joins along the axis of the batch"
-    return None
 
 
 def place_calls(
@@ -214,9 +64,11 @@ def place_calls(
             if quantizer is not None:
                 placed.append((site, number, quantizer))
     for name, module in callers.items():
-        own = {site.quantizer_key(number): quantizer for site, number, quantizer in placed if site.module == name}
+        here = [item for item in placed if item[0].module == name]
+        own = {site.quantizer_key(number): quantizer for site, number, quantizer in here}
+        numbers = {site.place: site.signature for site, _, _ in here}
         vars(module)["_modules"] = _Modules(module._modules)
-        module.add_module(_QUANTIZERS, CallQuantizers(own))
+        module.add_module(_QUANTIZERS, CallQuantizers(own, numbers))
         module._gfpq_calls = sites.tables[name]
         module.__class__ = made_class(QuantizedCalls, type(module))
     return placed
@@ -243,7 +95,59 @@ def call_quantizers(model: nn.Module) -> Iterator[tuple[str, int, FakeQuantize]]
 
 
 class CallQuantizers(nn.ModuleDict):
-    """The quantizers of the functions that a module calls, by the function and the input's number: `cat_1:0`."""
+    """The quantizers of the functions that a module calls, by the function and the input's number: `cat_1:0`.
+
+    The buffer `calls` has the signatures of these calls, in the order of their names. A state_dict whose signatures are
+    others is refused: its ranges were found for other calls. In float64 the weighted average of equal ones is the same.
+    """
+
+    calls: Tensor | None
+
+    def __init__(self, quantizers: dict[str, FakeQuantize], numbers: dict[str, int]) -> None:
+        super().__init__(quantizers)
+        self.numbers = numbers
+        calls = torch.tensor([numbers[place] for place in sorted(numbers)], dtype=torch.float64)
+        ranges = [quantizer.range for quantizer in quantizers.values() if quantizer.range is not None]
+        self.register_buffer("calls", calls.to(ranges[0].device) if ranges else None)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> CallQuantizers:
+        before = self.calls
+        super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
+        if before is not None and self.calls is not None and self.calls.dtype != before.dtype:  # half, float
+            self.calls = before.to(self.calls.device)
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool, missing: list[str],
+        unexpected: list[str], errors: list[str],
+    ) -> None:
+        keys = [key[len(prefix) :] for key in state_dict if key.startswith(prefix) and key.endswith(".range")]
+        places = sorted({key.rpartition(":")[0] for key in keys})
+        loaded = state_dict.get(f"{prefix}calls")
+        if loaded is None and places:
+            errors.append(f"{prefix[:-1]} has ranges and no `calls`, which tells what they are of")
+        elif loaded is not None and loaded.numel() != len(places):
+            errors.append(f"{prefix}calls has {loaded.numel()} entries for {len(places)} calls")
+        elif loaded is not None:
+            self._check_calls(prefix.removesuffix(f"{_QUANTIZERS}."), dict(zip(places, loaded.tolist())), errors)
+        if self.calls is not None:  # which is the truth of this model
+            state_dict[f"{prefix}calls"] = self.calls
+        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
+            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+        )
+
+    def _check_calls(self, prefix: str, loaded: dict[str, float], errors: list[str]) -> None:
+        wrong = []
+        for place in sorted(set(loaded) & set(self.numbers)):
+            if abs(loaded[place] - self.numbers[place]) >= 0.5:
+                here = next((own for own, number in self.numbers.items() if abs(number - loaded[place]) < 0.5), None)
+                call = f"the call that is {here} here" if here else "another call, with other inputs"
+                wrong.append(f"{prefix}{place} was saved for {call}")
+        if wrong:
+            errors.append(
+                f"{'; '.join(wrong)}: the code has changed since. Load the state_dict into the code that it was saved "
+                "from, or gfpq.torch.float_state(state_dict) into this one, and calibrate"
+            )
 
 
 class QuantizedCalls(Swapped):
@@ -289,9 +193,9 @@ class _Running:
     def __init__(self, module: QuantizedCalls) -> None:
         self.module, self.table = module, module._gfpq_calls
         self.passes: Counter[Any] = Counter()
-        self.seen: set[_Key] = set()
+        self.seen: set[Key] = set()
         self.start = 0  # for the origins of tensors
-        self.before: dict[_Key, list[tuple[FakeQuantize, Any]]] = {}  # ranges before the call, where it may change them
+        self.before: dict[Key, list[tuple[FakeQuantize, Any]]] = {}  # ranges before the call, where it may change them
 
     def use(self, site: CallSite) -> None:
         """Notes that a site's quantizers are going to be used."""
@@ -388,7 +292,7 @@ class _Calls(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = _name_of(func)
-        result = self._call(name, func, args, kwargs) if name in _NAMES else func(*args, **kwargs)
+        result = self._call(name, func, args, kwargs) if name in NAMES else func(*args, **kwargs)
         if type(result) not in origins.NO_TENSORS and origins.is_following():
             rewritten = args[0] if args and _is_in_place(func, kwargs) and isinstance(args[0], Tensor) else None
             origins.note_made(result, rewritten)

@@ -16,7 +16,7 @@ from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
-from .functional import CallSite, CallSites, call_sites, place_calls
+from .functional import place_calls
 from .layers import OWN, WEIGHT_IN_HOOK, WEIGHT_NOT_PASSED, QuantizedByCall, QuantizedLayer, class_for, not_supported
 from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, spec_of
 from .operations import WITH_WEIGHTS, layer_kind
@@ -27,6 +27,7 @@ from .record import record
 from .recorded import Record, aligned
 from .report import Report, report_of
 from .running import assigned_forward
+from .sites import CallSite, CallSites, call_sites
 
 
 @dataclass(frozen=True)
