@@ -16,6 +16,7 @@ from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
 from .fold import fold_batchnorm
+from .layers import QuantizedLayer
 from .model import QuantizedModel, State, check_all, example_of, mapped, may_call_functions, some, unprepared_layers
 from .pairs import Pairs
 from .placed import check_not_switched, check_prepared, only, quantizers, remove, unwrapped
@@ -23,6 +24,7 @@ from .record import record
 from .recorded import Record
 from .report import NOT_QUANTIZED, Report, add_unprepared, report_of
 from .running import call, tensors_in, untouched
+from .shared import check_shared
 from .sites import CallSites, call_sites
 
 Result = TypeVar("Result")
@@ -80,6 +82,9 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     twin = copy.deepcopy(model).eval()
     example = example_like_the_first(twin) if fold else None
     recorded = recorded_pass(twin, example) if fold else None
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, QuantizedLayer)}
+    weights = {name: layer.weight_quantizer for name, layer in layers.items() if layer.weight_quantizer is not None}
+    check_shared(model, weights, recorded)
     state = model._gfpq if isinstance(model, QuantizedModel) else State([], [])
     folded, remarks = list(state.folded), Report()
     if fold:

@@ -27,6 +27,7 @@ from .record import record
 from .recorded import Record, aligned
 from .report import Report, report_of
 from .running import assigned_forward
+from .shared import check_shared
 from .sites import CallSite, CallSites, call_sites
 
 
@@ -136,6 +137,8 @@ def prepare(
             quantizer = FakeQuantize(width, Policy.ALWAYS_INIT, groups=groups, dim=0, clip_gradient=clip_gradient)
             placed[name][OWN[1]] = _named(quantizer, name, WEIGHT, layer, layer.weight.device)
             done.append(Placed(name, kind, WEIGHT, width, groups))
+
+    check_shared(model, {name: own[OWN[1]] for name, own in placed.items() if OWN[1] in own}, recorded)
 
     def make(site: CallSite, number: int) -> FakeQuantize | None:
         if site.name in skip or site.module in placed:  # a layer with a `forward` of its own quantizes its input itself
