@@ -15,7 +15,7 @@ from ..comparison import Comparison, Layer
 from ..similarity import Similarity
 from .calibrate import call_with, evaluating, first
 from .export import Export, export
-from .fold import fold_batchnorm
+from .fold import fold_pairs
 from .layers import QuantizedLayer
 from .operations import layer_kind
 from .placed import check_not_switched, check_prepared, is_prepared, only, unwrapped
@@ -90,7 +90,7 @@ def aligned_models(
     if not exported.folded or not _norms(float_model):
         return float_model, exported.twin
     folded = copy.deepcopy(float_model).eval()
-    fold_batchnorm(folded, record=exported.record)
+    fold_pairs(folded, None, exported.record)
     different = sorted(_norms(folded) ^ _norms(exported.twin))
     if different:
         raise ValueError(f"in the float model BatchNorm is not folded as in the quantized one: {', '.join(different)}."

@@ -15,7 +15,7 @@ from .. import parameters
 from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
-from .fold import fold_batchnorm
+from .fold import fold_pairs
 from .layers import QuantizedLayer
 from .model import QuantizedModel, State, check_all, example_of, mapped, may_call_functions, some, unprepared_layers
 from .pairs import Pairs
@@ -90,7 +90,7 @@ def export(model: nn.Module, folder: str | Path | None = None, *, fold: bool = T
     if fold:
         # The network's outputs are compared in the first export, each layer's in all of them.
         compared = state.compared and state.record is recorded
-        report = fold_batchnorm(twin, None if compared else example, record=recorded)
+        report = fold_pairs(twin, None if compared else example, recorded)
         state.record, state.compared = recorded, True
         folded += report.folded
         names = {name for name, _, _ in quantizers(twin)}

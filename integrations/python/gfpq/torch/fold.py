@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from ..errors import GfpqError
+from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .record import record as record_pass
 from .recorded import Record, aligned
@@ -40,6 +41,7 @@ class FoldReport:
     folded: list[tuple[str, str]]  # (layer, BatchNorm), by their paths
     unfolded: dict[str, str]  # BatchNorm's path: the reason
     unknown: list[str] = field(default_factory=list)  # what could not be found out
+    new_parameters: list[str] = field(default_factory=list)  # biases of layers that had none
     precision: str = ""  # "float64" or "float32": in which the network's outputs were compared; "" where they were not
     inputs: int = 0  # on how many inputs, the example's among them
     largest_difference: float = 0.0  # as a part of the largest number in the output
@@ -79,9 +81,19 @@ def fold_batchnorm(model: nn.Module, example_inputs: Any = None, *, record: Reco
             tell who follows whom, and the network's outputs are not compared.
         record: of a pass on this model, where there is one already.
 
+    A layer without bias gets one, which optimizers that were made before do not update: make them after (where one is
+    found in the process, it is warned of). `new_parameters` of the report has their names.
+
     Returns what was folded, and for every other BatchNorm the reason. Raises FoldError, which names the pairs, where
     the outputs differ: the model is then as it was.
     """
+    report = fold_pairs(model, example_inputs, record)
+    warn_of_optimizers(model, report.new_parameters, stacklevel=2)
+    return report
+
+
+def fold_pairs(model: nn.Module, example_inputs: Any, record: Record | None) -> FoldReport:
+    """`fold_batchnorm` without a look at optimizers."""
     if record is None and example_inputs is not None:
         record = record_pass(model, example_inputs)
     pairs = module_pairs(model) if record is None else recorded_pairs(model, record)
@@ -92,6 +104,10 @@ def fold_batchnorm(model: nn.Module, example_inputs: Any = None, *, record: Reco
     if example_inputs is not None and report.folded:
         _check_network(model, example_inputs, report)
     # All is computed before anything is changed.
+    layers = [layer for layer, _ in report.folded]
+    report.new_parameters = [
+        f"{layer}.bias" if layer else "bias" for layer in layers if model.get_submodule(layer).bias is None
+    ]
     for arguments in [(pair, *_rounded(model, pair)) for pair in report.folded]:
         _put(model, *arguments)
     return report

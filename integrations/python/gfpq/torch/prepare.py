@@ -15,11 +15,12 @@ from torch.nn.utils import parametrize
 from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
-from .fold import fold_batchnorm
+from .fold import fold_pairs
 from .functional import place_calls
 from .layers import OWN, WEIGHT_IN_HOOK, WEIGHT_NOT_PASSED, QuantizedByCall, QuantizedLayer, class_for, not_supported
-from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, spec_of
+from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, some, spec_of
 from .operations import WITH_WEIGHTS, layer_kind
+from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .placed import remove
 from .ranges import Range, range_of
@@ -43,16 +44,21 @@ class Placed:
 
 
 class Preparation(list[Placed]):
-    """What `prepare` did, one Placed a quantizer; prints as a table. `report` has what it could not do, or not know."""
+    """What `prepare` did, one Placed a quantizer; prints as a table. `report` has what it could not do, or not know.
+
+    `new_parameters` are the biases that layers got from folding: an optimizer that was made before lacks them.
+    """
 
     def __init__(self, placed: Iterable[Placed] = (), report: Report | None = None) -> None:
         super().__init__(placed)
         self.report = report or Report()
+        self.new_parameters: list[str] = []
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("layer", "kind", "tensor", "bits", "Params")]
         rows += [(row.layer or "(model)", row.kind, row.tensor, str(row.bits), str(row.groups)) for row in self]
-        return "\n".join(filter(None, [aligned(rows), self.report.summary]))
+        new = f"new parameters: {some(self.new_parameters)}" if self.new_parameters else ""
+        return "\n".join(filter(None, [aligned(rows), new, self.report.summary]))
 
 
 def prepare(
@@ -83,6 +89,8 @@ def prepare(
         data, weights: quantize them.
         skip: names of layers and calls to leave as they are, or of modules, with all in them.
         fold: fold BatchNorm now, and train the folded weights; else BatchNorm stays in float and `export` folds it.
+            Layers without bias get one: make the optimizer after, since one that was made before does not update these
+            (it is warned of where it is found in the process; see `new_parameters` of what is returned).
         range, clip_gradient, process_group: see FakeQuantize.
 
     Raises ValueError for a model that is prepared already, and for names that it has no layer for; NotSupportedError
@@ -161,7 +169,8 @@ def prepare(
             _place(layers[name], classes[name], own)
         place_calls(model, calls, make)
         if fold:
-            state.folded = fold_batchnorm(model, example_inputs, record=recorded).folded
+            folded = fold_pairs(model, example_inputs, recorded)
+            state.folded, done.new_parameters = folded.folded, folded.new_parameters
     except BaseException:
         remove(model)
         raise
@@ -172,6 +181,7 @@ def prepare(
             module.name = f"{name} {DATA}"
     if not train_batchnorm:
         state.frozen = freeze_batchnorm(model)
+    warn_of_optimizers(model, done.new_parameters, stacklevel=2)
     return done
 
 
