@@ -103,14 +103,19 @@ def fold_pairs(model: nn.Module, example_inputs: Any, record: Record | None) -> 
     _check_alone(model, report.folded)
     if example_inputs is not None and report.folded:
         _check_network(model, example_inputs, report)
-    # All is computed before anything is changed.
     layers = [layer for layer, _ in report.folded]
     report.new_parameters = [
         f"{layer}.bias" if layer else "bias" for layer in layers if model.get_submodule(layer).bias is None
     ]
-    for arguments in [(pair, *_rounded(model, pair)) for pair in report.folded]:
-        _put(model, *arguments)
+    put_pairs(model, report.folded)
     return report
+
+
+def put_pairs(model: nn.Module, pairs: list[tuple[str, str]]) -> None:
+    """Folds these (layer, BatchNorm), which are known to follow each other."""
+    # All is computed before anything is changed.
+    for arguments in [(pair, *_rounded(model, pair)) for pair in pairs]:
+        _put(model, *arguments)
 
 
 def _leave_own_forwards(model: nn.Module, report: FoldReport) -> None:

@@ -37,6 +37,11 @@ def quantizers(model: nn.Module) -> Iterator[tuple[str, str, FakeQuantize]]:
             yield module.name.rpartition(" ")[0] or name, DATA, module
 
 
+def weight_quantizers(model: nn.Module) -> dict[str, FakeQuantize]:
+    """The quantizers of weights, by the layers' names."""
+    return {name: quantizer for name, tensor, quantizer in quantizers(model) if tensor == WEIGHT}
+
+
 def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:
     """Takes the quantizers out again, in place. Leaves float weights, or with `keep_quantized` the quantized ones.
 
