@@ -181,7 +181,7 @@ class RangeTest(unittest.TestCase):
 
     def test_fixed_does_not_follow_training(self):
         quantizer = FakeQuantize(range="fixed")
-        with self.assertRaisesRegex(gfpq.NotInitializedError, "range='fixed', which does not learn.*calibrate.*set_params"):
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "'fixed', which does not learn.*calibrate.*set_params"):
             quantizer(torch.ones(3))
         with self.assertRaisesRegex(gfpq.NotInitializedError, "policy FIXED.*set_params"):
             FakeQuantize(policy="fixed")(torch.ones(3))
