@@ -34,6 +34,7 @@ class NewParametersTest(unittest.TestCase):
             optimizer = torch.optim.SGD(model.parameters(), 0.1)
             result, texts = self.warned(function, model, **keywords)
             self.assertEqual(result.new_parameters, ["0.bias"])
+            self.assertIn("new parameters: 0.bias", str(result))
             self.assertEqual(len(texts), 1, texts)
             self.assertRegex(texts[0][0], r"SGD.*made before.*0\.bias.*optimizer after")
             self.assertEqual(texts[0][1], __file__)

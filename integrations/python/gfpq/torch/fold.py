@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from ..errors import GfpqError
+from .model import some
 from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .record import record as record_pass
@@ -58,6 +59,8 @@ class FoldReport:
         rows += [(norm, layer or "(model)", "") for layer, norm in self.folded]
         rows += [(norm, "-", reason) for norm, reason in self.unfolded.items()]
         lines = [aligned(rows), *self.unknown]
+        if self.new_parameters:
+            lines.append(f"new parameters: {some(self.new_parameters)}")
         if self.precision:
             lines.append(f"outputs before and after compared in {self.precision} on {self.inputs} inputs: largest "
                          f"difference {self.largest_difference:.1e} of the largest output")  # fmt: skip
