@@ -160,7 +160,7 @@ class CallsTest(unittest.TestCase):
         for name, _, quantizer in gq.quantizers(model):
             if name == "add":
                 quantizer.forget()
-        with self.assertRaisesRegex(gfpq.NotInitializedError, "data of add: run batches"):
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "data of add: run a batch"):
             gq.export(model)
 
     def test_a_failed_prepare_leaves_the_model_as_it_was(self):
