@@ -181,5 +181,15 @@ class NotCalledTest(unittest.TestCase):
             gq.export(model)
 
 
+@needs_torch
+class FixedTest(unittest.TestCase):
+    def test_a_fixed_range_that_was_not_found_is_explained(self):
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1))
+        gq.prepare(model, range="fixed")
+        for use, given in ((model.train(), torch.ones(1, 3, 4, 4)), (gq.export, model)):
+            with self.assertRaisesRegex(gfpq.NotInitializedError, "0.*does not learn.*gfpq.torch.calibrate"):
+                use(given)
+
+
 if __name__ == "__main__":
     unittest.main()

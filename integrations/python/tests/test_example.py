@@ -67,11 +67,12 @@ class TorchvisionTest(unittest.TestCase):
         quantized, _, folded, unfolded = map(int, cells[1:5])
         self.assertGreater(quantized, 53)  # its layers: Concat, Eltwise and pooling come on top
         self.assertEqual((folded, unfolded), (34, 0))
-        difference, noise, eight, sixteen = map(float, cells[5:])
+        difference, noise, eight, sixteen, alone = map(float, cells[5:])
         self.assertLess(difference, 1e-4)
         self.assertGreater(noise, 0.9)
         self.assertGreater(eight, 0.9)
         self.assertGreater(sixteen, 0.99)
+        self.assertGreater(alone, 0.9)
 
     def test_a_network_that_fails_is_a_row_and_a_status(self):
         result = run_python(FOLDER / "examples" / "torchvision_table.py", "no_such_network")

@@ -181,8 +181,10 @@ class RangeTest(unittest.TestCase):
 
     def test_fixed_does_not_follow_training(self):
         quantizer = FakeQuantize(range="fixed")
-        with self.assertRaises(gfpq.NotInitializedError):
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "'fixed', which does not learn.*calibrate.*set_params"):
             quantizer(torch.ones(3))
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "policy FIXED.*set_params"):
+            FakeQuantize(policy="fixed")(torch.ones(3))
         quantizer.set_params([gfpq.Param.from_delta(-77)])
         quantizer(torch.full((3,), 1e6))
         self.assertEqual(quantizer.params[0].delta, -77)

@@ -385,6 +385,33 @@ class VerifiedTest(unittest.TestCase):
         report = fold_batchnorm(trained(model), images())
         self.assertEqual((report.precision, report.folded), ("float32", [("c", "n")]))
 
+    def test_random_inputs_on_which_the_network_magnifies_rounding_are_left_out(self):
+        """As networks with random weights do: there a change in the last bit is as large in the outputs as folding."""
+
+        def chaos(self, x):
+            y = torch.sigmoid(self.n(self.c(x)))
+            if x.max() > 1:
+                for _ in range(self.rounds):
+                    y = 4 * y * (1 - y)
+            return y
+
+        def branch(self, x):
+            y = self.c(x)
+            return chaos(self, x) + (y if x.max() > 1 else self.n(y))
+
+        def made(forward, rounds):
+            torch.manual_seed(0)
+            model = Of(forward, c=nn.Conv2d(3, 4, 1), n=nn.BatchNorm2d(4)).eval()
+            model.n.running_var.fill_(3.0)
+            model.rounds = rounds
+            return model
+
+        x = torch.rand(2, 3, 8, 8)
+        report = fold_batchnorm(made(chaos, 45), x)
+        self.assertEqual((len(report), report.inputs), (1, 1))
+        with self.assertRaisesRegex(FoldError, "changes the network's outputs"):
+            fold_batchnorm(made(lambda self, x: branch(self, x) if x.max() > 1 else chaos(self, x), 30), x)
+
     def test_random_inputs_that_the_model_refuses_are_left_out(self):
         def forward(self, x):
             if x.max() > 1:

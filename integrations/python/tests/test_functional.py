@@ -19,8 +19,9 @@ if torch is not None:
     from torch.utils.checkpoint import checkpoint
 
     from gfpq.torch.fake_quantize import FakeQuantize
-    from gfpq.torch.functional import QuantizedCalls, call_quantizers, call_sites, place_calls, remove_calls, watched
+    from gfpq.torch.functional import QuantizedCalls, call_quantizers, place_calls, remove_calls, watched
     from gfpq.torch.record import record
+    from gfpq.torch.sites import call_sites
 
     class Joins(nn.Module):
         """Concat, Eltwise, Upsample and pooling, some of them twice, in a module that is called twice."""

@@ -102,6 +102,26 @@ class FileTest(unittest.TestCase):
         data = [row for row in placed if row.tensor == "data"]
         self.assertEqual(content.count(bytes([0x22, len(operator)]) + operator), len(data))
 
+    def test_rounds_of_a_loop(self):
+        class Loop(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.ModuleList(nn.Conv2d(4, 4, 1) for _ in range(3))
+
+            def forward(self, x):
+                for layer in self.layers:
+                    x = x + layer(x)
+                return x
+
+        model = Loop().eval()
+        placed = gq.prepare(model, example_inputs=images())
+        gq.calibrate(model, [images()])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="gfpq")
+            content = written(gq.export(model), quantizers=True)
+        operator = onnx_runtime.OPERATOR.encode()
+        self.assertEqual(content.count(bytes([0x22, len(operator)]) + operator), len(placed) - 3)
+
     def test_a_prepared_model_is_exported_first(self):
         model = Joined().eval()
         gq.prepare(model, example_inputs=images())

@@ -73,7 +73,7 @@ class OtherPathsTest(unittest.TestCase):
                 texts = trained(model)
                 self.assertEqual(ranges(model)["interpolate", 0], None)
                 self.assertTrue(any("interpolate in the model" in text for text in texts), texts)
-                with self.assertRaisesRegex(gfpq.NotInitializedError, "interpolate: run batches"):
+                with self.assertRaisesRegex(gfpq.NotInitializedError, "interpolate: run a batch"):
                     gq.export(model)
 
     def test_the_same_helper_at_the_same_place_keeps_its_quantizer(self):

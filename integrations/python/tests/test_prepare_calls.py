@@ -160,7 +160,7 @@ class CallsTest(unittest.TestCase):
         for name, _, quantizer in gq.quantizers(model):
             if name == "add":
                 quantizer.forget()
-        with self.assertRaisesRegex(gfpq.NotInitializedError, "data of add: run batches"):
+        with self.assertRaisesRegex(gfpq.NotInitializedError, "data of add: run a batch"):
             gq.export(model)
 
     def test_a_failed_prepare_leaves_the_model_as_it_was(self):
@@ -178,9 +178,13 @@ class CallsTest(unittest.TestCase):
 class ReportTest(unittest.TestCase):
     def test_says_what_was_not_done(self):
         class Net(Block):
+            def __init__(self):
+                super().__init__()
+                self.matrix = nn.Parameter(torch.eye(4))
+
             def forward(self, x):
                 y = super().forward(x)
-                return F.linear(self.norm(x * 2).mean((2, 3)), self.b.weight[:, :, 0, 0]) + y[:, :4]
+                return F.linear(self.norm(x * 2).mean((2, 3)), self.matrix) + y[:, :4]
 
         model = Net()
         placed = gq.prepare(model, example_inputs=images(), skip=["max_pool2d"])

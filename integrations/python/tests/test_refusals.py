@@ -147,6 +147,47 @@ class PartTest(unittest.TestCase):
             self.assertEqual(len(texts), 1)
             self.assertRegex(texts[0], "in float: head.*functions.*gfpq.torch.remove.*prepare the whole")
 
+    def test_of_a_wrapper_of_ones_own_the_prepared_parts_are_folded(self):
+        class Block(nn.Module):
+            """What only a recorded pass can tell: its forward depends on the data."""
+
+            def __init__(self):
+                super().__init__()
+                self.conv, self.norm, self.other = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+                for norm in (self.norm, self.other):
+                    norm.running_var.fill_(4.0)
+
+            def forward(self, x):
+                y = self.norm(self.conv(x)) if x.shape[-1] > 4 else x
+                return self.other(y + x)
+
+        class Wrapper(nn.Module):
+            def __init__(self, *parts):
+                super().__init__()
+                self.parts, self.norm = nn.ModuleList(parts), nn.BatchNorm2d(3)
+
+            def forward(self, x):
+                for part in self.parts if x.sum() < 1e9 else ():
+                    x = part(x)
+                return self.norm(x)
+
+        torch.manual_seed(0)
+        model = Wrapper(Block(), Block()).eval()
+        plain_model = copy.deepcopy(model)
+        for part in model.parts:
+            gq.prepare(part, example_inputs=images())
+        gq.calibrate(model, [images()])
+        exported, texts = self.exported(model)
+        self.assertEqual(exported.folded, [(f"parts.{i}.conv", f"parts.{i}.norm") for i in (0, 1)])
+        self.assertEqual(exported.report.names("not folded"), ["parts.0.other", "parts.1.other", "norm"])
+        self.assertTrue(all("functions" in text for text in texts), texts)
+        with gq.only(exported.twin, data=False):
+            self.assertTrue(torch.equal(exported.twin(images()), exported.model(images())))
+        difference = (exported.model(images()) - plain_model(images())).abs().max()
+        self.assertLess(difference, 0.1 * plain_model(images()).abs().max())
+        names = [layer.name for layer in gq.compare_layers(plain_model, model, [images()])]
+        self.assertEqual(names, ["parts.0.conv", "parts.1.conv"])
+
     def test_of_a_wrapper_of_pytorchs_the_model_in_it_is_exported(self):
         model = prepared()
         gq.calibrate(model, [images()])

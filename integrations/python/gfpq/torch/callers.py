@@ -26,6 +26,7 @@ class Place(NamedTuple):
     line: int  # counted from the function's first
     number: int  # of the calls in this line, in the order of the code
     words: tuple[str, ...]  # the names and constants that the line uses: another line in its place has others
+    in_loop: bool
 
 
 Stack = tuple[Place, ...]  # the innermost first
@@ -63,14 +64,16 @@ def stack_of(frame: Any) -> tuple[Stack, Any]:
 def _place(code: Any, offset: int) -> Place:
     starts = list(dis.findlinestarts(code))
     line = max((start for start in starts if start[0] <= offset), default=(0, code.co_firstlineno))[1]
-    number, words, current = 0, [], None
+    number, words, current, in_loop = 0, [], None, False
     lines = dict(starts)
     for instruction in dis.get_instructions(code):
         current = lines.get(instruction.offset, current)
+        if instruction.opcode in _JUMPS:
+            in_loop |= instruction.argval <= offset <= instruction.offset
         if current == line:
             number += instruction.opname.startswith(_CALLS) and instruction.offset < offset
             if instruction.opcode in _JUMPS:  # their targets move with other lines
                 continue
             used = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
             words += [str(word) for word in used if isinstance(word, (str, int, float))]
-    return Place(code.co_name, (line or 0) - code.co_firstlineno, number, tuple(words))
+    return Place(code.co_name, (line or 0) - code.co_firstlineno, number, tuple(words), in_loop)

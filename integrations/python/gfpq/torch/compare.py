@@ -15,9 +15,9 @@ from ..comparison import Comparison, Layer
 from ..similarity import Similarity
 from .calibrate import call_with, evaluating, first
 from .export import Export, export
-from .fold import fold_batchnorm
+from .fold import put_pairs
 from .layers import QuantizedLayer
-from .operations import layer_kind
+from .operations import WITH_WEIGHTS, layer_kind
 from .placed import check_not_switched, check_prepared, is_prepared, only, unwrapped
 
 
@@ -90,12 +90,20 @@ def aligned_models(
     if not exported.folded or not _norms(float_model):
         return float_model, exported.twin
     folded = copy.deepcopy(float_model).eval()
-    fold_batchnorm(folded, record=exported.record)
+    modules = dict(folded.named_modules())
+    put_pairs(folded, [pair for pair in exported.folded if _fit(*map(modules.get, pair))])
     different = sorted(_norms(folded) ^ _norms(exported.twin))
     if different:
         raise ValueError(f"in the float model BatchNorm is not folded as in the quantized one: {', '.join(different)}."
                          " Are they the same network? fold=False compares without folding")
     return folded, exported.twin
+
+
+def _fit(layer: Any, norm: Any) -> bool:
+    """Whether two modules can be a layer and the BatchNorm behind it."""
+    fits = layer_kind(layer) in WITH_WEIGHTS and isinstance(norm, _BatchNorm) and norm.running_var is not None
+    outputs = getattr(layer, "out_channels", getattr(layer, "out_features", None))
+    return bool(fits and outputs == norm.num_features)
 
 
 def _norms(model: nn.Module) -> set[str]:

@@ -5,26 +5,38 @@ from __future__ import annotations
 import copy
 import io
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import files, parameters
 from ..errors import NotInitializedError
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
-from .fold import fold_batchnorm
-from .functional import CallSites, call_sites
-from .model import QuantizedModel, State, check_all, example_of, mapped, may_call_functions, some, unprepared_layers
+from .fold import fold_pairs
+from .model import (
+    QuantizedModel,
+    State,
+    check_all,
+    example_of,
+    mapped,
+    may_call_functions,
+    prepared_parts,
+    some,
+    unprepared_layers,
+)
 from .pairs import Pairs
-from .placed import check_not_switched, check_prepared, only, quantizers, remove, unwrapped
+from .placed import check_not_switched, check_prepared, only, quantizers, remove, unwrapped, weight_quantizers
 from .record import record
 from .recorded import Record
-from .report import NOT_QUANTIZED, Report, add_unprepared, report_of
+from .report import NOT_FOLDED, NOT_QUANTIZED, Remark, Report, add_unprepared, report_of
 from .running import call, tensors_in, untouched
+from .shared import check_shared
+from .sites import CallSites, call_sites
 
 if TYPE_CHECKING:
     from ..nnie.export import Deployed
@@ -41,8 +53,8 @@ class Export:
     network as it is deployed: weights folded and quantized, and data quantized, in float arithmetic, in evaluation; it
     can be switched with `only`. `parameters` has the rows of gfpq.parameters, one a Param. `folded` are the pairs
     (layer, BatchNorm) that were folded, by prepare or here. `report` says what was not quantized or not folded, and
-    why. `without_ranges` are layers that saw no data. `record` is the pass that this was taken from. `deployed` is what
-    was made for nnie_mapper: see gfpq.nnie.
+    why. `without_ranges` are layers that saw no data. `record` is the pass that this was taken from, where it was one.
+    `deployed` is what was made for nnie_mapper: see gfpq.nnie.
     """
 
     model: nn.Module
@@ -80,7 +92,8 @@ def export(
 
     With `fold`, BatchNorm is folded first, and the folded weights are quantized: the parameters are theirs. The bias
     stays in float. Which BatchNorms can be folded is taken from the pass that prepare recorded, or from a pass on
-    random inputs like those of the model's first pass, or, where it had none, from the modules alone.
+    random inputs like those of the model's first pass, or, where it had none, from the modules alone. Of a model with
+    prepared parts in it, that is done for each part; what is outside them stays in float.
 
     With `nnie`, a gfpq.nnie.Options, the network is made into one of Caffe's too, for nnie_mapper: see gfpq.nnie. True
     stands for Options() and is for networks that take feature maps or pictures of one channel as they are.
@@ -95,24 +108,18 @@ def export(
     check_prepared(model)
     check_not_switched(model, "an export")
     check_all(model)
+    check_shared(model, weight_quantizers(model), None)
     twin = copy.deepcopy(model).eval()
-    example = example_like_the_first(twin) if fold else None
-    recorded = recorded_pass(twin, example) if fold else None
-    state = model._gfpq if isinstance(model, QuantizedModel) else State([], [])
-    folded, remarks = list(state.folded), Report()
+    parts: dict[str, nn.Module] = {**prepared_parts(twin)} or {"": twin}
+    folded, remarks, called = [], Report(), set()
+    for name, part in parts.items():
+        done = _fold_part(part, _state_of(model.get_submodule(name)), fold)
+        folded += [(_inside(name, layer), _inside(name, norm)) for layer, norm in done.folded]
+        remarks.rows += [replace(row, name=_inside(name, row.name)) for row in done.remarks.rows]
+        operations = done.record.operations if done.record is not None else []
+        called |= {_inside(name, place) for op in operations for place in (op.place, op.layer) if place is not None}
     if fold:
-        # The network's outputs are compared in the first export, each layer's in all of them.
-        compared = state.compared and state.record is recorded
-        report = fold_batchnorm(twin, None if compared else example, record=recorded)
-        state.record, state.compared = recorded, True
-        folded += report.folded
-        calls = CallSites() if recorded is None else call_sites(recorded, twin)
-        names = {name for name, _, _ in quantizers(twin)}
-        remarks = report_of(recorded, calls, Pairs(reasons=report.unfolded), names, state.skipped)
-        if not state.functions:
-            _warn_of_functions(remarks, calls)
-        if isinstance(twin, QuantizedModel):
-            twin._gfpq.folded, twin._gfpq.record = folded, recorded
+        _add_unfolded(twin, parts, remarks)
     _tell_of_unprepared(twin, remarks)
     rows, without = [], []
     with torch.no_grad():
@@ -127,11 +134,11 @@ def export(
                 ]
             elif name not in without:
                 without.append(name)
-    _check_ranges(without, rows, recorded)
+    _check_ranges(twin, without, rows, called)
     plain = copy.deepcopy(twin)
     remove(plain, keep_quantized=True)
     _drop_placed_by_hand(plain)
-    exported = Export(plain, rows, twin, folded, remarks, without, recorded)
+    exported = Export(plain, rows, twin, folded, remarks, without, done.record if list(parts) == [""] else None)
     if nnie:
         from ..nnie.export import deploy
         from ..nnie.mapper import Options
@@ -140,6 +147,54 @@ def export(
     if folder is not None:
         exported.save(folder)
     return exported
+
+
+@dataclass
+class _Folded:
+    """What was found of a prepared part, by names in it."""
+
+    folded: list[tuple[str, str]]
+    remarks: Report = field(default_factory=Report)
+    record: Record | None = None
+
+
+def _fold_part(part: nn.Module, state: State, fold: bool) -> _Folded:
+    """Folds a part of a twin, in place. `state`: what the prepared part knows of itself."""
+    if not fold:
+        return _Folded(list(state.folded))
+    example = example_like_the_first(part)
+    recorded = recorded_pass(part, example)
+    check_shared(part, weight_quantizers(part), recorded)
+    # The network's outputs are compared in the first export, each layer's in all of them.
+    compared = state.compared and state.record is recorded
+    report = fold_pairs(part, None if compared else example, recorded)
+    state.record, state.compared = recorded, True
+    names = {name for name, _, _ in quantizers(part)}
+    calls = CallSites() if recorded is None else call_sites(recorded, part, names)
+    remarks = report_of(recorded, calls, Pairs(reasons=report.unfolded), names, state.skipped)
+    if not state.functions:
+        _warn_of_functions(remarks, calls)
+    done = _Folded([*state.folded, *report.folded], remarks, recorded)
+    if isinstance(part, QuantizedModel):
+        part._gfpq.folded, part._gfpq.record = done.folded, recorded
+    return done
+
+
+def _state_of(part: nn.Module) -> State:
+    return part._gfpq if isinstance(part, QuantizedModel) else State([], [])
+
+
+def _inside(part: str, name: str) -> str:
+    """A part's module by its name in the whole model."""
+    return ".".join(filter(None, (part, name)))
+
+
+def _add_unfolded(twin: nn.Module, parts: dict[str, Any], remarks: Report) -> None:
+    """Adds the BatchNorms that are in no prepared part."""
+    inside = {id(module) for part in parts.values() for module in part.modules()}
+    for name, module in twin.named_modules():
+        if isinstance(module, _BatchNorm) and id(module) not in inside:
+            remarks.rows.append(Remark(name, "BatchNorm", NOT_FOLDED, "it is in no prepared part"))
 
 
 def recorded_pass(model: nn.Module, example: Any) -> Record | None:
@@ -177,15 +232,15 @@ def evaluate(model: nn.Module | Export, run: Callable[[nn.Module], Result]) -> R
     return run(twin)
 
 
-def _check_ranges(without: list[str], rows: list[dict[str, Any]], recorded: Record | None) -> None:
+def _check_ranges(twin: nn.Module, without: list[str], rows: list[dict[str, Any]], called: set[str]) -> None:
     if not without:
         return
-    operations = recorded.operations if recorded is not None else []
-    called = [name for name in without if any(name in (operation.layer, operation.place) for operation in operations)]
-    if called or not any(row["tensor"] == DATA for row in rows):
+    needed = [name for name in without if name in called]
+    if needed or not any(row["tensor"] == DATA for row in rows):
+        needed = needed or without
+        ways = (quantizer.how_to_find for name, _, quantizer in quantizers(twin) if name in needed)
         raise NotInitializedError(
-            f"there is no range yet for the data of {', '.join(called or without)}: run batches in training, or "
-            "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
+            f"there is no range yet for the data of {', '.join(needed)}: {'; '.join(dict.fromkeys(ways))}"
         )
     warnings.warn(f"no data was seen by {', '.join(without)}: exported without parameters for it. If the deployed "
                   "network calls them, calibrate first; else pass skip=[...] to gfpq.torch.prepare", stacklevel=3)
@@ -197,7 +252,7 @@ def _warn_of_functions(remarks: Report, calls: CallSites) -> None:
     names = [name for name in remarks.names(NOT_QUANTIZED) if name in known]
     if names:
         warnings.warn(f"the inputs of {len(names)} functions are not quantized ({some(names)}): prepare the model with "
-                      "example_inputs", stacklevel=3)
+                      "example_inputs", stacklevel=4)
 
 
 def _tell_of_unprepared(model: nn.Module, remarks: Report) -> None:

@@ -117,6 +117,16 @@ class FakeQuantize(nn.Module):
     def rows(self, rows: list[Row]) -> None:
         self._set_rows(rows)
 
+    @property
+    def how_to_find(self) -> str:
+        """What a user can do to find the range, for messages."""
+        if self.policy is Policy.FIXED:
+            return "it has the policy FIXED: give it by set_params, or load a checkpoint first"
+        others = "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
+        if not self.range_choice.learns:
+            return f"it has range='fixed', which does not learn in training: use {others}, or give it by set_params"
+        return f"run a batch in training mode (model.train()), or {others}"
+
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
@@ -183,10 +193,7 @@ class FakeQuantize(nn.Module):
             return
         params = self._current_params()
         if not all(param.initialized for param in params):
-            raise NotInitializedError(
-                f"{self._label()} has no range yet: run a batch in training mode (model.train()), or "
-                "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
-            )
+            raise NotInitializedError(f"{self._label()} has no range yet: {self.how_to_find}")
         for part, param in zip(parts, params):
             quantize_(part, param=param, mode=Mode.APPLY)
 

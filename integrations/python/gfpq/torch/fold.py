@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from ..errors import GfpqError
+from .model import some
+from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .record import record as record_pass
 from .recorded import Record, aligned
@@ -22,6 +24,7 @@ from .running import call, copied, evaluate_in_float, mapped, own_forward, tenso
 # The largest difference that is put down to rounding, as a part of the largest number in the tensor.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
 _RANDOM_INPUTS = 2
+_LAST_BITS, _AS_LARGE = 4, 10  # differences of one size: what so many last bits in the inputs make, or 10 times that
 _AS_IT_WAS = "The model is as it was"
 
 
@@ -40,6 +43,7 @@ class FoldReport:
     folded: list[tuple[str, str]]  # (layer, BatchNorm), by their paths
     unfolded: dict[str, str]  # BatchNorm's path: the reason
     unknown: list[str] = field(default_factory=list)  # what could not be found out
+    new_parameters: list[str] = field(default_factory=list)  # biases of layers that had none
     precision: str = ""  # "float64" or "float32": in which the network's outputs were compared; "" where they were not
     inputs: int = 0  # on how many inputs, the example's among them
     largest_difference: float = 0.0  # as a part of the largest number in the output
@@ -56,6 +60,8 @@ class FoldReport:
         rows += [(norm, layer or "(model)", "") for layer, norm in self.folded]
         rows += [(norm, "-", reason) for norm, reason in self.unfolded.items()]
         lines = [aligned(rows), *self.unknown]
+        if self.new_parameters:
+            lines.append(f"new parameters: {some(self.new_parameters)}")
         if self.precision:
             lines.append(f"outputs before and after compared in {self.precision} on {self.inputs} inputs: largest "
                          f"difference {self.largest_difference:.1e} of the largest output")  # fmt: skip
@@ -71,17 +77,28 @@ def fold_batchnorm(model: nn.Module, example_inputs: Any = None, *, record: Reco
     Folded is what a recorded pass proves: all calls of the layer are followed by this BatchNorm, which reads its very
     output; nothing else reads that, nor the weight; no hook sees either; running statistics are used. Then the float
     outputs before and after are compared, on the example and on random inputs like it: in float64 (to 1e-9 of the
-    largest output), or where the model does not run in float64, in its own precision (to 1e-3). Each layer is compared
-    by itself in float64 as well, on random numbers.
+    largest output), or where the model does not run in float64, in its own precision (to 1e-3). Random inputs on which
+    the network magnifies a change in their last bits as much are left out. Each layer is compared by itself in float64
+    as well, on random numbers.
 
     Args:
         example_inputs: as for `record`. Without them BatchNorm is folded as far as torch.fx or plain nn.Sequentials
             tell who follows whom, and the network's outputs are not compared.
         record: of a pass on this model, where there is one already.
 
+    A layer without bias gets one, which optimizers that were made before do not update: make them after (where one is
+    found in the process, it is warned of). `new_parameters` of the report has their names.
+
     Returns what was folded, and for every other BatchNorm the reason. Raises FoldError, which names the pairs, where
     the outputs differ: the model is then as it was.
     """
+    report = fold_pairs(model, example_inputs, record)
+    warn_of_optimizers(model, report.new_parameters, stacklevel=2)
+    return report
+
+
+def fold_pairs(model: nn.Module, example_inputs: Any, record: Record | None) -> FoldReport:
+    """`fold_batchnorm` without a look at optimizers."""
     if record is None and example_inputs is not None:
         record = record_pass(model, example_inputs)
     pairs = module_pairs(model) if record is None else recorded_pairs(model, record)
@@ -91,10 +108,19 @@ def fold_batchnorm(model: nn.Module, example_inputs: Any = None, *, record: Reco
     _check_alone(model, report.folded)
     if example_inputs is not None and report.folded:
         _check_network(model, example_inputs, report)
-    # All is computed before anything is changed.
-    for arguments in [(pair, *_rounded(model, pair)) for pair in report.folded]:
-        _put(model, *arguments)
+    layers = [layer for layer, _ in report.folded]
+    report.new_parameters = [
+        f"{layer}.bias" if layer else "bias" for layer in layers if model.get_submodule(layer).bias is None
+    ]
+    put_pairs(model, report.folded)
     return report
+
+
+def put_pairs(model: nn.Module, pairs: list[tuple[str, str]]) -> None:
+    """Folds these (layer, BatchNorm), which are known to follow each other."""
+    # All is computed before anything is changed.
+    for arguments in [(pair, *_rounded(model, pair)) for pair in pairs]:
+        _put(model, *arguments)
 
 
 def _leave_own_forwards(model: nn.Module, report: FoldReport) -> None:
@@ -177,21 +203,36 @@ def _network_difference(
             raise
         if expected:
             try:
-                differences.append(_difference(expected, _outputs(model, inputs, pairs, double)))
+                difference = _difference(expected, _outputs(model, inputs, pairs, double))
             except Exception:  # such as code that asks for a parameter of BatchNorm
-                differences.append(float("inf"))
+                difference = math.inf
+            if number and TOLERANCES[precision] < difference < math.inf:
+                # A network may magnify rounding without bound on inputs that are not of its kind: they tell nothing.
+                nudged = _difference(expected, _outputs(model, inputs, [], double, _LAST_BITS))
+                if difference < _AS_LARGE * nudged:
+                    continue
+            differences.append(difference)
     return max(differences), len(differences) - 1
 
 
-def _outputs(model: nn.Module, inputs: Any, pairs: list[tuple[str, str]], double: bool) -> list[Tensor]:
-    """What the network returns with these pairs folded. It is left as it was."""
+def _outputs(
+    model: nn.Module, inputs: Any, pairs: list[tuple[str, str]], double: bool, last_bits: int = 0
+) -> list[Tensor]:
+    """What the network returns with these pairs folded, and the inputs changed in the last bits. It is left as it was.
+    """
+
+    def given(x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            return x
+        x = x.double() if double else x
+        return x.mul(1 + last_bits * torch.finfo(x.dtype).eps)
+
     with torch.no_grad(), untouched(model):
         evaluate_in_float(model)
         with _in_float64(model) if double else nullcontext():
             for pair in pairs:
                 _put(model, pair, *_folded(*map(model.get_submodule, pair)))
-            given = _of_tensors(lambda x: x.double() if double and x.is_floating_point() else x, copied(inputs))
-            return [tensor.clone() for _, tensor in tensors_in(call(model, given))]
+            return [tensor.clone() for _, tensor in tensors_in(call(model, _of_tensors(given, copied(inputs))))]
 
 
 def _like(inputs: Any, generator: torch.Generator) -> Any:

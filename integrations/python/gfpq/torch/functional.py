@@ -2,13 +2,14 @@
 
 A recorded pass tells where such functions are called. The calling module gets the quantizers and another class, whose
 `forward` opens a TorchFunctionMode: that finds the quantizers of a call by the function, by all places in the code that
-lead to it from the module's `forward`, and by how often it came from there before in this call of the module. A call
-that the recorded pass does not have is warned of, and stays in float. Where as many calls as in the recorded pass come
-from a place, they are taken for the same ones in the same order; where more or fewer come, ranges that they changed are
-put back, with a warning: which of the calls these were, nothing proves.
+lead to it from the module's `forward`, in a loop by the layer that its newest input was made from (of all inputs, where
+that alone does not tell the rounds apart), and by how often such a call came before in this call of the module. A call
+that the recorded pass does not have is warned of, and stays in float. Where as many calls that are alike in all this
+come as in the recorded pass, they are taken for the same ones in the same order; where more or fewer come, ranges that
+they changed are put back, with a warning: which of the calls these were, nothing proves.
 
-Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass and 10 us for each quantized call (on one
-x86-64 core, PyTorch 1.13 and 2.11).
+Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass, 1 us more in modules with such loops, and
+10 us for each quantized call (on one x86-64 core, PyTorch 1.13).
 """
 
 from __future__ import annotations
@@ -18,141 +19,27 @@ import threading
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import lru_cache, wraps
 from inspect import isfunction
 from typing import Any, Callable, Union
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
-from .callers import Stack, calling_frame, ends_stack, stack_of
+from . import origins
+from .callers import calling_frame, ends_stack, stack_of
 from .context import is_jit_tracing
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, made_of, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
-from .recorded import Operation, Record
-from .running import assigned_forward, own_forward, tensors_in
+from .running import own_forward, tensors_in
+from .sites import NAMES, CallSite, CallSites, CallTable, Key
 
 _PACKAGE = __name__.partition(".")[0]
 _QUANTIZERS = "call_quantizers"
-_Line = tuple[str, Stack]  # function, code: see CallSite
-_Key = tuple[str, Stack, int]  # function, code, passes
-# The functions that can be of these kinds.
-_NAMES = frozenset(
-    ["cat", "add", "sub", "rsub", "mul", "maximum", "max", "mean", "amax", "interpolate", "upsample"]
-    + [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
-)
-
-
-@dataclass(frozen=True)
-class CallSite:
-    """A place in a module's code that calls such a function."""
-
-    name: str  # the record's place: "neck.cat_1"
-    kind: str
-    module: str  # the calling module's path
-    function: str  # "cat"
-    code: Stack  # the places in the code that lead to it
-    passes: int  # how often it was called from there before, in one call of the module
-    positions: tuple[int, ...]  # of the tensors that get a quantizer, among all tensors of the call
-    tensors: int  # how many these are
-    site: str  # file:line
-
-    @property
-    def key(self) -> _Key:
-        return self.function, self.code, self.passes
-
-    def quantizer_key(self, number: int) -> str:
-        """The name of an input's quantizer in the calling module."""
-        return f"{self.name[len(self.module):].lstrip('.')}:{number}"
-
-
-@dataclass
-class CallSites:
-    """What of a recorded pass can be quantized, and for other calls of these kinds the reason why not, by place."""
-
-    found: list[CallSite] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-    tables: dict[str, CallTable] = field(default_factory=dict)  # of the calling modules
-
-
-@dataclass
-class CallTable:
-    """What a calling module knows of its calls; without tensors."""
-
-    module: str
-    sites: dict[_Key, CallSite] = field(default_factory=dict)
-    floating: set[_Key] = field(default_factory=set)  # calls that the pass had, and that stay in float
-    passed: list[set[_Key]] = field(default_factory=list)  # the sites that each of its calls came by
-    methods: set[str] = field(default_factory=set)  # functions between its `forward` and the sites
-    counts: dict[_Line, set[int]] = field(default_factory=dict)  # how many calls came from there in a call of it
-
-
-def call_sites(record: Record, model: nn.Module) -> CallSites:
-    """The calls of functions in a recorded pass whose inputs NNIE quantizes.
-
-    These are Concat, Eltwise, Upsample and Pooling (a mean over the spatial axes too) of feature maps, which have 4
-    axes, and of vectors, with 2 axes, the first of them that of the network's input.
-    """
-    sites, passes, data = CallSites(), Counter[Any](), record.data
-    batches = {record.values[value].shape[:1] for value in record.inputs}
-    by_place: dict[str, CallSite] = {}
-    for operation in record.operations:
-        if operation.module is not None or operation.function not in _NAMES:
-            if operation.module is None and operation.kind in QUANTIZED_FUNCTIONS:
-                sites.reasons.setdefault(operation.place, "it is called from compiled code")
-            continue
-        line = operation.caller, operation.caller_call, operation.function, operation.code
-        site = CallSite(
-            operation.place, str(operation.kind), operation.caller, operation.function, operation.code, passes[line],
-            operation.positions, len(operation.positions) + len(operation.parameters), operation.site,
-        )  # fmt: skip
-        passes[line] += 1
-        table = sites.tables.setdefault(operation.caller, CallTable(operation.caller))
-        table.passed += [set() for _ in range(record.modules[operation.caller].calls - len(table.passed))]
-        if operation.kind in (*QUANTIZED_FUNCTIONS, "Scale", "Bias"):
-            reason = _reason_against(record, model, operation, batches)
-            if not data.intersection(operation.inputs):
-                reason = "its tensors do not depend on the network's inputs"
-            if by_place.setdefault(operation.place, site) != site:
-                reason = "its calls in the recorded pass come from different places in the code"
-            if reason is not None:
-                sites.reasons.setdefault(operation.place, reason)
-            table.passed[operation.caller_call].add(site.key)
-        table.floating.add(site.key)
-    for place, site in by_place.items():
-        if place not in sites.reasons:
-            table = sites.tables[site.module]
-            table.sites[site.key] = site
-            table.methods.update(place.function for place in site.code[:-1])
-            table.floating.discard(site.key)
-            sites.found.append(site)
-    for (caller, _, *line), count in passes.items():
-        sites.tables[caller].counts.setdefault((line[0], line[1]), set()).add(count)
-    for table in sites.tables.values():
-        table.passed = [keys & set(table.sites) for keys in table.passed]
-    return sites
-
-
-def _reason_against(record: Record, model: nn.Module, operation: Operation, batches: set[Any]) -> str | None:
-    inputs = [record.values[value] for value in operation.inputs]
-    if operation.kind in ("Scale", "Bias"):
-        return f"its tensors have different shapes: a {operation.kind} to NNIE"
-    if "out" in operation.roles:
-        return "it writes to a given tensor (out=)"
-    if not inputs or not all(value.dtype.startswith(("float", "bfloat")) for value in inputs):
-        return "it has no tensors of floating-point numbers, or others among them"
-    if assigned_forward(model.get_submodule(operation.caller)):
-        return f"the forward of {operation.caller or 'the model'} was replaced by assignment"
-    for value in inputs:
-        if len(value.shape) != 4 and not (len(value.shape) == 2 and value.shape[:1] in batches):
-            return f"{'x'.join(map(str, value.shape)) or 'a number'}: neither feature maps nor a vector for each input"
-    if operation.kind == "Concat" and operation.attributes["axis"] in (0, -len(inputs[0].shape)):
-        return "it joins along the axis of the batch"
-    return None
 
 
 def place_calls(
@@ -177,9 +64,11 @@ def place_calls(
             if quantizer is not None:
                 placed.append((site, number, quantizer))
     for name, module in callers.items():
-        own = {site.quantizer_key(number): quantizer for site, number, quantizer in placed if site.module == name}
+        here = [item for item in placed if item[0].module == name]
+        own = {site.quantizer_key(number): quantizer for site, number, quantizer in here}
+        numbers = {site.place: site.signature for site, _, _ in here}
         vars(module)["_modules"] = _Modules(module._modules)
-        module.add_module(_QUANTIZERS, CallQuantizers(own))
+        module.add_module(_QUANTIZERS, CallQuantizers(own, numbers))
         module._gfpq_calls = sites.tables[name]
         module.__class__ = made_class(QuantizedCalls, type(module))
     return placed
@@ -206,7 +95,59 @@ def call_quantizers(model: nn.Module) -> Iterator[tuple[str, int, FakeQuantize]]
 
 
 class CallQuantizers(nn.ModuleDict):
-    """The quantizers of the functions that a module calls, by the function and the input's number: `cat_1:0`."""
+    """The quantizers of the functions that a module calls, by the function and the input's number: `cat_1:0`.
+
+    The buffer `calls` has the signatures of these calls, in the order of their names. A state_dict whose signatures are
+    others is refused: its ranges were found for other calls. In float64 the weighted average of equal ones is the same.
+    """
+
+    calls: Tensor | None
+
+    def __init__(self, quantizers: dict[str, FakeQuantize], numbers: dict[str, int]) -> None:
+        super().__init__(quantizers)
+        self.numbers = numbers
+        calls = torch.tensor([numbers[place] for place in sorted(numbers)], dtype=torch.float64)
+        ranges = [quantizer.range for quantizer in quantizers.values() if quantizer.range is not None]
+        self.register_buffer("calls", calls.to(ranges[0].device) if ranges else None)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> CallQuantizers:
+        before = self.calls
+        super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
+        if before is not None and self.calls is not None and self.calls.dtype != before.dtype:  # half, float
+            self.calls = before.to(self.calls.device)
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool, missing: list[str],
+        unexpected: list[str], errors: list[str],
+    ) -> None:
+        keys = [key[len(prefix) :] for key in state_dict if key.startswith(prefix) and key.endswith(".range")]
+        places = sorted({key.rpartition(":")[0] for key in keys})
+        loaded = state_dict.get(f"{prefix}calls")
+        if loaded is None and places:
+            errors.append(f"{prefix[:-1]} has ranges and no `calls`, which tells what they are of")
+        elif loaded is not None and loaded.numel() != len(places):
+            errors.append(f"{prefix}calls has {loaded.numel()} entries for {len(places)} calls")
+        elif loaded is not None:
+            self._check_calls(prefix.removesuffix(f"{_QUANTIZERS}."), dict(zip(places, loaded.tolist())), errors)
+        if self.calls is not None:  # which is the truth of this model
+            state_dict[f"{prefix}calls"] = self.calls
+        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
+            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+        )
+
+    def _check_calls(self, prefix: str, loaded: dict[str, float], errors: list[str]) -> None:
+        wrong = []
+        for place in sorted(set(loaded) & set(self.numbers)):
+            if abs(loaded[place] - self.numbers[place]) >= 0.5:
+                here = next((own for own, number in self.numbers.items() if abs(number - loaded[place]) < 0.5), None)
+                call = f"the call that is {here} here" if here else "another call, with other inputs"
+                wrong.append(f"{prefix}{place} was saved for {call}")
+        if wrong:
+            errors.append(
+                f"{'; '.join(wrong)}: the code has changed since. Load the state_dict into the code that it was saved "
+                "from, or gfpq.torch.float_state(state_dict) into this one, and calibrate"
+            )
 
 
 class QuantizedCalls(Swapped):
@@ -252,8 +193,9 @@ class _Running:
     def __init__(self, module: QuantizedCalls) -> None:
         self.module, self.table = module, module._gfpq_calls
         self.passes: Counter[Any] = Counter()
-        self.seen: set[_Key] = set()
-        self.before: dict[_Key, list[tuple[FakeQuantize, Any]]] = {}  # ranges before the call, where it may change them
+        self.seen: set[Key] = set()
+        self.start = 0  # for the origins of tensors
+        self.before: dict[Key, list[tuple[FakeQuantize, Any]]] = {}  # ranges before the call, where it may change them
 
     def use(self, site: CallSite) -> None:
         """Notes that a site's quantizers are going to be used."""
@@ -270,7 +212,7 @@ class _Running:
                 continue
             for quantizer, rows in (pair for key in keys for pair in self.before[key]):
                 quantizer.rows = rows
-            names = ", ".join(site.name for key, site in self.table.sites.items() if key[:2] == line)
+            names = ", ".join(site.name for key, site in self.table.sites.items() if key[:3] == line)
             recorded = " or ".join(map(str, sorted(counts)))
             warnings.warn(
                 f"gfpq.torch: {names}: {count} calls came from one place in the code, and {recorded} in the recorded "
@@ -315,7 +257,10 @@ class _Modules(OrderedDict[str, Union[nn.Module, None]]):
 @contextmanager
 def _running(module: QuantizedCalls) -> Iterator[None]:
     call = _Running(module)
-    with watched():
+    with ExitStack() as stack:
+        stack.enter_context(watched())
+        if call.table.loops:
+            call.start = stack.enter_context(origins.following())
         _thread.calls.append(call)
         try:
             yield
@@ -347,8 +292,13 @@ class _Calls(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = _name_of(func)
-        if name not in _NAMES:
-            return func(*args, **kwargs)
+        result = self._call(name, func, args, kwargs) if name in NAMES else func(*args, **kwargs)
+        if type(result) not in origins.NO_TENSORS and origins.is_following():
+            rewritten = args[0] if args and _is_in_place(func, kwargs) and isinstance(args[0], Tensor) else None
+            origins.note_made(result, rewritten)
+        return result
+
+    def _call(self, name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         frame = calling_frame(sys._getframe(1))
         code, end = stack_of(frame)
         module = None if end is None else end.f_locals["self"]
@@ -357,15 +307,16 @@ class _Calls(TorchFunctionMode):
         call = _thread.calls[-1] if _thread.calls else None
         if call is None or call.module is not module:
             if module is not None and own_forward(module):
-                _warn_unknown(name, module, type(module).__name__, args, kwargs, frame)
+                _warn_unknown(name, module, type(module).__name__, args, kwargs, frame, ())
             return func(*args, **kwargs)
-        line = name, code
+        known_by = call.table.known_by((name, code), origins.origins_of((args, kwargs), call.start))
+        line = name, code, known_by
         key = (*line, call.passes[line])
         call.passes[line] += 1
         site = call.table.sites.get(key)
         if site is None:
             if key not in call.table.floating:
-                _warn_unknown(name, module, call.table.module or "the model", args, kwargs, frame)
+                _warn_unknown(name, module, call.table.module or "the model", args, kwargs, frame, known_by)
             return func(*args, **kwargs)
         if _checkpointed(frame, end):
             raise NotSupportedError(
@@ -378,6 +329,11 @@ class _Calls(TorchFunctionMode):
 
 
 _name_of = lru_cache(maxsize=None)(function_name)
+_in_place_by_name = lru_cache(maxsize=None)(lambda function: is_in_place(function, {}))
+
+
+def _is_in_place(function: Any, kwargs: dict[str, Any]) -> bool:
+    return _in_place_by_name(function) or (bool(kwargs) and is_in_place(function, kwargs))
 
 
 def _checkpointed(frame: Any, end: Any) -> bool:
@@ -423,7 +379,9 @@ def _with_tensors(item: Any, tensors: Iterator[Tensor]) -> Any:
     return item
 
 
-def _warn_unknown(name: str, module: nn.Module, where: str, args: Any, kwargs: dict[str, Any], frame: Any) -> None:
+def _warn_unknown(
+    name: str, module: nn.Module, where: str, args: Any, kwargs: dict[str, Any], frame: Any, known_by: tuple[str, ...]
+) -> None:
     """Warns of a call that the recorded pass does not have, if its inputs would be quantized."""
     given = arguments(name, args, kwargs)
     tensors = [tensor for _, tensor in tensors_in(given) if not isinstance(tensor, nn.Parameter)]
@@ -432,7 +390,8 @@ def _warn_unknown(name: str, module: nn.Module, where: str, args: Any, kwargs: d
         advice = "prepare the model with example_inputs that lead there"
         if module.training:
             advice = f"where evaluation never calls it, there is nothing to do; else {advice} in evaluation"
+        after = f", on what was made from {' and '.join(filter(None, known_by))}" if any(known_by) else ""
         warnings.warn(
-            f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}, was not called in the "
-            f"recorded pass, or from elsewhere, and is not quantized: {advice}", stacklevel=3,
+            f"gfpq.torch: {name} in {where}, {frame.f_code.co_filename}:{frame.f_lineno}{after}, was not called in the "
+            f"recorded pass, or from elsewhere, and is not quantized: {advice}", stacklevel=4,
         )  # fmt: skip

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import NotSupportedError
 from .fake_quantize import FakeQuantize
 from .operations import layer_kind
+from .origins import layer_begins
 from .running import assigned_forward
 
 Quantizer = Union[FakeQuantize, None]
@@ -53,7 +54,10 @@ class QuantizedLayer(Swapped):
     weight: Tensor
 
     def quantized_input(self, x: Tensor) -> Tensor:
-        return x if self.input_quantizer is None else self.input_quantizer(x)
+        if self.input_quantizer is None:
+            return x
+        layer_begins(getattr(self.input_quantizer, "name", "").rpartition(" ")[0])  # others may have been put there
+        return self.input_quantizer(x)
 
     def quantized_weight(self) -> Tensor:
         """The weight as `forward` uses it."""

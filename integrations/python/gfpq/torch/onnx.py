@@ -57,7 +57,7 @@ class Operator(nn.Module):
 
     def __init__(self, quantizer: FakeQuantize) -> None:
         super().__init__()
-        self.bits, self.axis = quantizer.bits, quantizer.dim
+        self.bits, self.axis, self.name = quantizer.bits, quantizer.dim, quantizer.name
         self.register_buffer("deltas", torch.tensor([param.delta for param in quantizer.params]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

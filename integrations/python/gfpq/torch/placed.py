@@ -18,7 +18,7 @@ from .functional import remove_calls
 from .layers import OWN, QuantizedLayer, class_for, original_class, original_of
 from .model import QuantizedModel, leave
 
-_RANGE = re.compile(r"(^|\.)(input_quantizer|call_quantizers\.[^.]+)\.range$")
+_RANGE = re.compile(r"(^|\.)((input_quantizer|call_quantizers\.[^.]+)\.range|call_quantizers\.calls)$")
 
 
 def quantizers(model: nn.Module) -> Iterator[tuple[str, str, FakeQuantize]]:
@@ -35,6 +35,11 @@ def quantizers(model: nn.Module) -> Iterator[tuple[str, str, FakeQuantize]]:
                     yield name, tensor, quantizer
         elif isinstance(module, FakeQuantize) and module not in owned:
             yield module.name.rpartition(" ")[0] or name, DATA, module
+
+
+def weight_quantizers(model: nn.Module) -> dict[str, FakeQuantize]:
+    """The quantizers of weights, by the layers' names."""
+    return {name: quantizer for name, tensor, quantizer in quantizers(model) if tensor == WEIGHT}
 
 
 def remove(model: nn.Module, *, keep_quantized: bool = False) -> None:

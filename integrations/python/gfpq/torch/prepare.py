@@ -15,11 +15,12 @@ from torch.nn.utils import parametrize
 from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
-from .fold import fold_batchnorm
-from .functional import CallSite, CallSites, call_sites, place_calls
+from .fold import fold_pairs
+from .functional import place_calls
 from .layers import OWN, WEIGHT_IN_HOOK, WEIGHT_NOT_PASSED, QuantizedByCall, QuantizedLayer, class_for, not_supported
-from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, spec_of
+from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, some, spec_of
 from .operations import WITH_WEIGHTS, layer_kind
+from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .placed import remove
 from .ranges import Range, range_of
@@ -27,6 +28,8 @@ from .record import record
 from .recorded import Record, aligned
 from .report import Report, report_of
 from .running import assigned_forward
+from .shared import check_shared
+from .sites import CallSite, CallSites, call_sites
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,21 @@ class Placed:
 
 
 class Preparation(list[Placed]):
-    """What `prepare` did, one Placed a quantizer; prints as a table. `report` has what it could not do, or not know."""
+    """What `prepare` did, one Placed a quantizer; prints as a table. `report` has what it could not do, or not know.
+
+    `new_parameters` are the biases that layers got from folding: an optimizer that was made before lacks them.
+    """
 
     def __init__(self, placed: Iterable[Placed] = (), report: Report | None = None) -> None:
         super().__init__(placed)
         self.report = report or Report()
+        self.new_parameters: list[str] = []
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("layer", "kind", "tensor", "bits", "Params")]
         rows += [(row.layer or "(model)", row.kind, row.tensor, str(row.bits), str(row.groups)) for row in self]
-        return "\n".join(filter(None, [aligned(rows), self.report.summary]))
+        new = f"new parameters: {some(self.new_parameters)}" if self.new_parameters else ""
+        return "\n".join(filter(None, [aligned(rows), new, self.report.summary]))
 
 
 def prepare(
@@ -69,7 +77,8 @@ def prepare(
     a group. A depthwise one is a layer of its own on NNIE and has one Param, or, with `split_depthwise`, one a channel:
     that keeps numbers that lie more octaves below the tensor's largest than the width has, and nothing else becomes
     finer, for GFPQ's steps are the same in all ranges. But a channel's range is found from fewer numbers, and what
-    comes later is clipped more, so that it is often worse, most of all after calibration with few samples.
+    comes later is clipped more, so that it is often worse, most of all after calibration with few samples: of
+    EfficientNet-Lite0, calibrated with 16 pictures, the outputs' error is 0.41 instead of 0.33 of their size.
 
     Parameters of BatchNorm are frozen (requires_grad False), as the guide says, unless `train_batchnorm`.
 
@@ -81,6 +90,8 @@ def prepare(
         data, weights: quantize them.
         skip: names of layers and calls to leave as they are, or of modules, with all in them.
         fold: fold BatchNorm now, and train the folded weights; else BatchNorm stays in float and `export` folds it.
+            Layers without bias get one: make the optimizer after, since one that was made before does not update these
+            (it is warned of where it is found in the process; see `new_parameters` of what is returned).
         range, clip_gradient, process_group: see FakeQuantize.
 
     Raises ValueError for a model that is prepared already, and for names that it has no layer for; NotSupportedError
@@ -96,7 +107,9 @@ def prepare(
     for width in {bits, *wanted_bits.values()}:
         width_of(width)
     recorded = None if example_inputs is None else record(model, example_inputs)
-    calls = CallSites() if recorded is None or not data else call_sites(recorded, model)
+    left = {name for name in layers if recorded is not None and _is_bypassed(recorded, name)}
+    left |= {name for key in skip for name in _under(key, layers)}
+    calls = CallSites() if recorded is None or not data else call_sites(recorded, model, layers.keys() - left)
     names = [*layers, *(site.name for site in calls.found)]
     unknown = sorted(key for key in skip | set(wanted_bits) if not _under(key, names))
     if unknown:
@@ -113,7 +126,7 @@ def prepare(
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     placed: dict[str, dict[str, FakeQuantize]] = {}
     for name, layer in layers.items():
-        if name in skip or (recorded is not None and _is_bypassed(recorded, name)):
+        if name in left:
             continue
         _check(name, layer)
         kind, width = str(layer_kind(layer)), layer_bits.get(name, bits)
@@ -133,6 +146,8 @@ def prepare(
             quantizer = FakeQuantize(width, Policy.ALWAYS_INIT, groups=groups, dim=0, clip_gradient=clip_gradient)
             placed[name][OWN[1]] = _named(quantizer, name, WEIGHT, layer, layer.weight.device)
             done.append(Placed(name, kind, WEIGHT, width, groups))
+
+    check_shared(model, {name: own[OWN[1]] for name, own in placed.items() if OWN[1] in own}, recorded)
 
     def make(site: CallSite, number: int) -> FakeQuantize | None:
         if site.name in skip or site.module in placed:  # a layer with a `forward` of its own quantizes its input itself
@@ -155,7 +170,8 @@ def prepare(
             _place(layers[name], classes[name], own)
         place_calls(model, calls, make)
         if fold:
-            state.folded = fold_batchnorm(model, example_inputs, record=recorded).folded
+            folded = fold_pairs(model, example_inputs, recorded)
+            state.folded, done.new_parameters = folded.folded, folded.new_parameters
     except BaseException:
         remove(model)
         raise
@@ -166,6 +182,7 @@ def prepare(
             module.name = f"{name} {DATA}"
     if not train_batchnorm:
         state.frozen = freeze_batchnorm(model)
+    warn_of_optimizers(model, done.new_parameters, stacklevel=2)
     return done
 
 

@@ -181,6 +181,7 @@ class _Recorder:
         call_number = self.calls[name]
         self.calls[name] += 1
         self.contexts.append(_Context(name, call_number))
+        self.record.starts[name, call_number] = len(self.record.operations)
         try:
             return forward(*args, **kwargs)
         finally:

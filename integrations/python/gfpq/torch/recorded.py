@@ -83,7 +83,8 @@ class Record:
     """A network's operations in one pass, as plain data: it holds no tensor and no module, and can be pickled.
 
     `values` and `operations` are in the order of time, and refer to each other by index. `tied` has the groups of
-    parameters and buffers that share memory, each by its names.
+    parameters and buffers that share memory, each by its names. `starts` tells of each call of a module that calls
+    others or functions, (path, number of the call), how many operations there were before it.
     """
 
     operations: list[Operation] = field(default_factory=list)
@@ -92,6 +93,7 @@ class Record:
     inputs: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
     tied: list[tuple[str, ...]] = field(default_factory=list)
+    starts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def of_module(self, name: str) -> list[Operation]:
         """The calls of one layer, in their order: as a module, or as a function that is given its weight."""

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from .functional import CallSites
 from .operations import QUANTIZED_FUNCTIONS, WITH_WEIGHTS
 from .pairs import Pairs
 from .recorded import Record, aligned
+from .sites import CallSites
 
 NOT_QUANTIZED, NOT_FOLDED, SHARED, NEVER_CALLED = "not quantized", "not folded", "shared", "never called"
 NOT_KNOWN = "not known"
