@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runner/diagnosis.hpp"
+#include "runner/environment.hpp"
 
 namespace conformance {
 namespace {
@@ -40,7 +41,23 @@ std::uint32_t brings(std::uint32_t symptoms) {
   return all;
 }
 
-std::string area_of(const std::string& id) { return id.substr(5, id.rfind('-') - 5); }
+std::string area_of(const std::string& id) {
+  return requirement(id).profile == "messages" ? "MESSAGES" : id.substr(5, id.rfind('-') - 5);
+}
+
+/// Whether a requirement is about what becomes of each number, which whatever looks at numbers needs.
+bool is_about_numbers(const std::string& id) {
+  static const char* const areas[] = {"LADDER", "ROUND", "CLAMP", "ZERO"};
+  return std::find(std::begin(areas), std::end(areas), area_of(id)) != std::end(areas);
+}
+
+/// Whether calls have not returned where the caller's floating-point environment was not the usual one, and nowhere
+/// else.
+bool is_of_fpenv(const RequirementResult& result) {
+  return result.requirement->id == calls_return &&
+         std::all_of(result.failing_tests.begin(), result.failing_tests.end(),
+                     [](const std::string& test) { return test.rfind("Fpenv.", 0) == 0; });
+}
 
 /// The more basic of two requirements in what concerns numbers, or anything else, has the lower rank.
 std::size_t rank(const std::string& id, bool of_numbers) {
@@ -74,7 +91,10 @@ std::set<std::string> all_needs(const std::string& id) {
 }
 
 /// Whether a failing requirement may be why another, which needs it, shows a symptom.
-bool explains(const std::string& basic, std::uint32_t basic_symptoms, const std::string& id, std::uint32_t symptom) {
+bool explains(const std::string& basic, std::uint32_t basic_symptoms, const std::string& id, std::uint32_t symptom,
+              const Survey& survey) {
+  if (survey.own_blocks && (symptom & numbers) != 0)
+    basic_symptoms &= ~static_cast<std::uint32_t>(block_symptom);
   for (std::uint32_t shown = 1; shown != 0 && shown <= basic_symptoms; shown <<= 1)
     if ((basic_symptoms & shown) != 0 && (brings(shown) & symptom) != 0) {
       const bool of_numbers = (shown & numbers) != 0 && (symptom & numbers) != 0;
@@ -94,10 +114,11 @@ std::uint32_t symptoms_of(const RequirementResult& result, const std::string& ki
 
 } // namespace
 
-std::vector<Cause> find_causes(const std::vector<RequirementResult>& results) {
+std::vector<Cause> find_causes(const std::vector<RequirementResult>& results, const Survey& survey) {
+  const bool offers_something = !survey.offered.empty();
   std::vector<const RequirementResult*> failing;
   for (const RequirementResult& result : results)
-    if (result.verdict == Verdict::unexpected_failure)
+    if (result.verdict == Verdict::unexpected_failure && !(offers_something && is_of_offer(result.requirement->id)))
       failing.push_back(&result);
   std::sort(failing.begin(), failing.end(), [](const RequirementResult* a, const RequirementResult* b) {
     return rank(a->requirement->id, false) < rank(b->requirement->id, false);
@@ -110,6 +131,15 @@ std::vector<Cause> find_causes(const std::vector<RequirementResult>& results) {
     const std::set<std::string> needs = all_needs(id);
     std::string root;
     bool explained = true;
+    if (is_of_fpenv(*result)) {
+      const auto fpenv = std::find_if(failing.begin(), failing.end(), [](const RequirementResult* other) {
+        return area_of(other->requirement->id) == "FPENV" && !other->finding.interrupted.empty();
+      });
+      if (fpenv != failing.end()) {
+        followers.emplace_back(result, (*fpenv)->requirement->id);
+        continue;
+      }
+    }
     for (const auto& [kind, count] : result->finding.kinds)
       for (std::uint32_t symptom = 1; symptom != 0 && symptom <= count.symptoms; symptom <<= 1) {
         if ((count.symptoms & symptom) == 0)
@@ -117,7 +147,8 @@ std::vector<Cause> find_causes(const std::vector<RequirementResult>& results) {
         bool found = false;
         for (const RequirementResult* basic : failing) {
           const std::string& basic_id = basic->requirement->id;
-          if (needs.count(basic_id) == 0 || !explains(basic_id, symptoms_of(*basic, kind), id, symptom))
+          const bool is_needed = needs.count(basic_id) > 0 || ((symptom & numbers) != 0 && is_about_numbers(basic_id));
+          if (basic == result || !is_needed || !explains(basic_id, symptoms_of(*basic, kind), id, symptom, survey))
             continue;
           found = true;
           if (root.empty())

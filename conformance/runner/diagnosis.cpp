@@ -185,7 +185,8 @@ std::uint32_t Diagnosis::add(const Call& call, std::size_t index, std::size_t co
                              Float want) {
   const std::uint32_t of_input = traits_of_input(call, index, count, input);
   if (bits_of(got) == bits_of(want)) {
-    seen_right_ |= ~of_input;
+    if (bits_of(input) != bits_of(want)) // what stays as it is may be there as a filling alone
+      seen_right_ |= ~of_input;
     return 0;
   }
   const std::uint32_t found = of_input | traits_of_result(call, input, got, want);

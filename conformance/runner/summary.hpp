@@ -19,7 +19,8 @@ struct RunFacts {
   std::string library; ///< the file
   std::string library_sha256;
   Survey survey;
-  std::string fatal; ///< why no process that loads the library goes on
+  std::vector<Share> shares{}; ///< how much it matters
+  std::string fatal;           ///< why no process that loads the library goes on
   Device device = Device::cpu;
   std::string known;                   ///< the list of known deviations
   std::string filter;                  ///< GoogleTest's, where cases were left out by it
