@@ -51,19 +51,20 @@ bool is_about_numbers(const std::string& id) {
   return std::find(std::begin(areas), std::end(areas), area_of(id)) != std::end(areas);
 }
 
-/// Whether calls have not returned where the caller's floating-point environment was not the usual one, and nowhere
-/// else.
-bool is_of_fpenv(const RequirementResult& result) {
+/// Whether calls have not returned in the cases alone where the caller has trapped exceptions or has a small stack:
+/// what those ask for is the cause then.
+bool is_of_circumstances(const RequirementResult& result) {
   return result.requirement->id == calls_return &&
-         std::all_of(result.failing_tests.begin(), result.failing_tests.end(),
-                     [](const std::string& test) { return test.rfind("Fpenv.", 0) == 0; });
+         std::all_of(result.failing_tests.begin(), result.failing_tests.end(), [](const std::string& test) {
+           return test.rfind("Fpenv.", 0) == 0 || test == "State.SmallStack";
+         });
 }
 
 /// The more basic of two requirements in what concerns numbers, or anything else, has the lower rank.
 std::size_t rank(const std::string& id, bool of_numbers) {
   static const char* const order_of_numbers[] = {"ENV",     "LADDER", "ROUND", "CLAMP", "ZERO",
                                                  "SPECIAL", "DELTA",  "PARAM", "MODE"};
-  static const char* const order_of_calls[] = {"ENV",    "INTERFACE", "PARAM", "ERROR", "DELTA",  "MODE",
+  static const char* const order_of_calls[] = {"ENV",    "INTERFACE", "PARAM", "DELTA", "MODE",   "ERROR",
                                                "LADDER", "ROUND",     "CLAMP", "ZERO",  "SPECIAL"};
   const auto place = [&](const auto& order) {
     return static_cast<std::size_t>(std::find(std::begin(order), std::end(order), area_of(id)) - std::begin(order));
@@ -73,6 +74,15 @@ std::size_t rank(const std::string& id, bool of_numbers) {
   while (in_page < specification().size() && specification()[in_page].id != id)
     ++in_page;
   return area * 1000 + in_page;
+}
+
+/// The order in which causes are told: the block, then what becomes of each number, then the rest.
+std::size_t place_in_summary(const Cause& cause) {
+  const std::string& id = cause.result->requirement->id;
+  static const char* const first[] = {"ENV", "INTERFACE", "PARAM"};
+  const bool is_first = std::find(std::begin(first), std::end(first), area_of(id)) != std::end(first);
+  constexpr std::size_t behind = 1'000'000;
+  return is_first ? rank(id, false) : is_about_numbers(id) ? behind + rank(id, true) : 2 * behind + rank(id, false);
 }
 
 /// What a requirement needs, and what those need.
@@ -131,12 +141,12 @@ std::vector<Cause> find_causes(const std::vector<RequirementResult>& results, co
     const std::set<std::string> needs = all_needs(id);
     std::string root;
     bool explained = true;
-    if (is_of_fpenv(*result)) {
-      const auto fpenv = std::find_if(failing.begin(), failing.end(), [](const RequirementResult* other) {
-        return area_of(other->requirement->id) == "FPENV" && !other->finding.interrupted.empty();
+    if (is_of_circumstances(*result)) {
+      const auto asked = std::find_if(failing.begin(), failing.end(), [&](const RequirementResult* other) {
+        return other != result && other->finding.interrupted == result->finding.interrupted;
       });
-      if (fpenv != failing.end()) {
-        followers.emplace_back(result, (*fpenv)->requirement->id);
+      if (asked != failing.end()) {
+        followers.emplace_back(result, (*asked)->requirement->id);
         continue;
       }
     }
@@ -187,6 +197,8 @@ std::vector<Cause> find_causes(const std::vector<RequirementResult>& results, co
     else
       causes.push_back({follower, {}}); // each would follow from the other
   }
+  std::stable_sort(causes.begin(), causes.end(),
+                   [](const Cause& a, const Cause& b) { return place_in_summary(a) < place_in_summary(b); });
   return causes;
 }
 

@@ -49,6 +49,14 @@ void Checks::status(const Call& call, int got, int want) {
   const Symptom symptom = want == GFPQ_SUCCESS  ? refused_symptom
                           : got == GFPQ_SUCCESS ? accepted_symptom
                                                 : error_symptom;
+  if (got != want) {
+    const std::string& note = call.note;
+    const std::string none = ", 0 numbers";
+    const bool is_empty = note == "count 0" || (note.size() > none.size() &&
+                                                note.compare(note.size() - none.size(), none.size(), none) == 0);
+    hint(is_empty ? std::vector<std::string>{"only calls with count 0 return another status"}
+                  : std::vector<std::string>());
+  }
   that(kind_of(call), got == want, symptom,
        [&] { return call.describe() + "\n      returned " + show_status(got) + ", want " + show_status(want); });
 }
@@ -95,7 +103,7 @@ std::vector<std::string> block_faults(const GFPQ_PARAM_ST& got_param, const GFPQ
     if (got[i] != want[i])
       wrong += " " + name(i);
   }
-  if (!zero.empty())
+  if (!zero.empty() && !same_layout(got_param))
     faults.push_back("zero in the block:" + zero);
   if (wrong.size() == 3)
     faults.push_back("of the block's words only" + wrong + " is wrong");
