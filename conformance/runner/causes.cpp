@@ -26,7 +26,7 @@ std::uint32_t brings(std::uint32_t symptoms) {
       {delta_symptom, wrong_code | block_symptom},
       {refused_symptom, block_symptom | delta_symptom},
       {error_symptom, accepted_symptom},
-      {accepted_symptom, error_symptom | numbers | block_symptom | delta_symptom},
+      {accepted_symptom, error_symptom | block_symptom | delta_symptom},
       {code_symptom, wrong_code},
       {border_symptom, code_symptom | zero_symptom},
       {unchanged_symptom, wrong_code},
