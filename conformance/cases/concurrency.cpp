@@ -312,7 +312,7 @@ CONFORMANCE_TEST(Thread, SharedParameter, "GFPQ-THREAD-04") {
     });
     calls.conclude(requirements["GFPQ-THREAD-04"]);
     requirements["GFPQ-THREAD-04"].param({"HI_GFPQ_QuantAndDeQuant", type_name<Float>, static_cast<unsigned>(bits),
-                                          "APPLY", delta_of(before), "a parameter that eight threads share"},
+                                          "APPLY", delta_held(before), "a parameter that eight threads share"},
                                          shared, before);
   });
 }

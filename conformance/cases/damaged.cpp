@@ -19,6 +19,7 @@ void check_block_refused(Checks& checks, int bits, GFPQ_PARAM_ST param, const st
 }
 
 CONFORMANCE_TEST(Param, DamagedBlock, "GFPQ-PARAM-08") {
+  need_specified_blocks();
   CapturedOutput quiet;
   for_each_kind([&](auto kind, int bits) {
     using Float = decltype(kind);
@@ -62,6 +63,7 @@ CONFORMANCE_TEST(Param, UnsetBlock, "GFPQ-PARAM-09") {
 }
 
 CONFORMANCE_TEST(Param, DeltaOutOfRange, "GFPQ-PARAM-10") {
+  need_specified_blocks();
   CapturedOutput quiet;
   for_each_kind([&](auto kind, int bits) {
     const int limit = oracle<decltype(kind)>(bits).delta_limit();

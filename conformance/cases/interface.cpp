@@ -81,6 +81,10 @@ void check_message(Checks& checks, const std::string& what, const std::string& t
   std::smatch parts;
   static const std::regex line("\\[ERR\\]\\[\\w+\\]\\[\\d+\\] (.*)\\n?"); // the last line may lack its end
   const bool holds = std::regex_match(printed, parts, line) && parts[1].str().rfind(text, 0) == 0;
+  if (!holds)
+    checks.hint({printed.empty()                          ? "nothing is printed where a call fails"
+                 : std::regex_match(printed, parts, line) ? "the line begins as it should, and has other words"
+                                                          : "what is printed is another line, or more than one"});
   checks.that(holds, [&] {
     return what + " printed \"" + printed + "\", want one line: [ERR][function][line] " + text + " ...";
   });
@@ -124,7 +128,7 @@ CONFORMANCE_TEST(Interface, MessagesOnParameters, "GFPQ-INTERFACE-09") {
     for (const unsigned mode : {GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY}) {
       check("an unset block", block_text, GFPQ_PARAM_ST{mode, {}});
       check("a delta out of range", block_text, well_formed(mode, 5000));
-      GFPQ_PARAM_ST damaged = param_of<Float>(bits, mode, -77);
+      GFPQ_PARAM_ST damaged = oracle<Float>(bits).param(mode, -77);
       damaged.buf[9] ^= 4;
       check("a damaged block", block_text, damaged);
     }

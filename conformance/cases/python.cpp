@@ -11,6 +11,8 @@ namespace {
 /// Runs `check(bits)` with calls through the `_PY` function.
 template <class Check>
 void for_each_width(Check check) {
+  if (!test_run().library->has<float>(test_run().device, Entry::python))
+    throw MissingFunction("the library does not export the _PY function");
   const CallsThrough python(Entry::python);
   for (const int bits : offered_widths<float>())
     check(bits);
@@ -124,6 +126,8 @@ CONFORMANCE_TEST(Python, BadParameters, "GFPQ-PYTHON-06") {
       check(param_of<float>(bits, mode, -77), "an unknown mode");
     for (const unsigned mode : {GFPQ_MODE_UPDATE, GFPQ_MODE_APPLY_ONLY}) {
       check(GFPQ_PARAM_ST{mode, {}}, "an unset block");
+      if (test_run().has_own_blocks)
+        continue;
       for (int bit = 0; bit < 8 * GFPQ_PARAM_LEN; ++bit) {
         GFPQ_PARAM_ST param = oracle<float>(bits).param(mode, -77);
         param.buf[bit / 8] = static_cast<unsigned char>(param.buf[bit / 8] ^ 1 << bit % 8);

@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -14,22 +13,21 @@
 namespace conformance {
 namespace {
 
-/// In a package the data are in the folder beside that of the program, else in the source.
-std::string default_folder() {
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path packaged = program.parent_path().parent_path() / "golden";
-  return !error && std::filesystem::exists(packaged / "SHA256SUMS", error) ? packaged.string() : GFPQ_GOLDEN_FOLDER;
-}
-
-std::string folder = default_folder();
+std::string folder = GFPQ_GOLDEN_FOLDER;
+std::map<std::string, std::string_view> packed; // by file; empty where the folder is read
 
 template <class Float>
 using Bits = std::conditional_t<sizeof(Float) == 4, std::uint32_t, std::uint64_t>;
 
-std::string path_of(const std::string& file) { return folder + "/" + file; }
+std::string path_of(const std::string& file) { return packed.empty() ? folder + "/" + file : file; }
 
 std::string content(const std::string& file) {
+  if (!packed.empty()) {
+    const auto found = packed.find(file);
+    if (found == packed.end())
+      throw std::runtime_error("the golden data of this program lack " + file);
+    return std::string(found->second);
+  }
   std::ifstream stream(path_of(file), std::ios::binary);
   if (!stream)
     throw std::runtime_error("cannot read " + path_of(file) + ": name the folder golden/ with --golden");
@@ -71,7 +69,18 @@ Number parse(const std::string& text, int base, std::size_t digits, const std::s
 
 } // namespace
 
-void set_golden_folder(const std::string& path) { folder = path; }
+void set_golden_folder(const std::string& path) {
+  folder = path;
+  packed.clear();
+}
+
+void set_golden_pack(std::string_view pack) {
+  const std::size_t index_size = pack.empty() ? 0 : pack.find("\n\n") + 2;
+  std::istringstream index{std::string(pack.substr(0, index_size))};
+  std::size_t size, begin = index_size;
+  for (std::string file; index >> size >> file; begin += size)
+    packed[file] = pack.substr(begin, size);
+}
 
 std::string read_golden(const std::string& file) {
   const auto entry = checksums().find(file);

@@ -5,14 +5,20 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gfpq.hpp"
 
 namespace conformance {
 
-/// Where golden/ lies; set once, before the first reading.
+/// Where golden/ lies, if not in the source; set once, before the first reading.
 void set_golden_folder(const std::string& folder);
+
+/// All golden data, in programs that need no file beside their own (pack_golden.py); defined in those alone.
+std::string_view golden_pack();
+/// Reads from a pack instead, unless it is empty.
+void set_golden_pack(std::string_view pack);
 
 /// A file's bytes.
 std::string read_golden(const std::string& file);

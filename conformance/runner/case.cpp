@@ -8,6 +8,7 @@
 #include <new>
 
 #include "runner/gpu_memory.hpp"
+#include "runner/own_block.hpp"
 #include "runner/specification.hpp"
 
 namespace conformance {
@@ -92,13 +93,27 @@ CallsThrough::~CallsThrough() { current_entry = former_; }
 template <class Float>
 bool is_offered(int bits) {
   const std::vector<Kind>& offered = test_run().offered;
-  return (current_entry == Entry::cpp || sizeof(Float) == 4) &&
+  return (current_entry == Entry::cpp || test_run().library->has<Float>(test_run().device, current_entry)) &&
          std::find(offered.begin(), offered.end(), Kind{bits, sizeof(Float) == 8}) != offered.end();
 }
 
 template <class Float>
 GFPQ_PARAM_ST param_of(int bits, unsigned mode, int delta) {
-  return oracle<Float>(bits).param(mode, delta);
+  GFPQ_PARAM_ST param = oracle<Float>(bits).param(mode, delta);
+  if (test_run().has_own_blocks)
+    if (const auto own = own_block<Float>(bits, delta))
+      std::memcpy(param.buf, own->buf, sizeof param.buf);
+  return param;
+}
+
+int delta_held(const GFPQ_PARAM_ST& param) {
+  const std::optional<int> own = test_run().has_own_blocks ? delta_of_own_block(param) : std::nullopt;
+  return own ? *own : delta_of(param);
+}
+
+void need_specified_blocks() {
+  if (test_run().has_own_blocks)
+    throw Skip("the library's blocks have a layout of their own");
 }
 
 namespace {
@@ -136,7 +151,7 @@ void check_fit(Checks& checks, int bits, GFPQ_PARAM_ST* param, const std::vector
   const Oracle<Float>& right = oracle<Float>(bits);
   int delta = right.delta(input);
   if (param != nullptr && param->mode == GFPQ_MODE_UPDATE)
-    delta = std::max(delta, delta_of(*param));
+    delta = std::max(delta, delta_held(*param));
   const Call call = describe_call<Float>(bits, param, delta, note);
   const GFPQ_PARAM_ST want = param_of<Float>(bits, param != nullptr ? param->mode : 0u, delta);
   const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), param, offset);

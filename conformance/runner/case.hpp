@@ -21,8 +21,9 @@ namespace conformance {
 struct TestRun {
   const Library* library = nullptr;
   Device device = Device::cpu;
-  bool thorough = false;     ///< a case may take minutes, and do more
-  std::vector<Kind> offered; ///< the kinds of tensors that the library takes
+  bool thorough = false;       ///< a case may take minutes, and do more
+  std::vector<Kind> offered;   ///< the kinds of tensors that the library takes
+  bool has_own_blocks = false; ///< see own_block.hpp
 };
 TestRun& test_run();
 
@@ -146,9 +147,14 @@ void for_each_type(Check check) {
     check(double());
 }
 
-/// A block of the library's that holds delta, with a mode: where the block is a means, not what is judged.
+/// A block that holds delta, with a mode: where the block is a means, not what is judged. In the library's own layout
+/// where it has one.
 template <class Float>
 GFPQ_PARAM_ST param_of(int bits, unsigned mode, int delta);
+/// The delta that a block holds, likewise.
+int delta_held(const GFPQ_PARAM_ST& param);
+/// Throws Skip where the library lays out its blocks in its own way: what is asked is about the specification's.
+void need_specified_blocks();
 
 /// Applies a delta to the input and checks status and every number. Nothing where the library does not offer the kind.
 template <class Float>

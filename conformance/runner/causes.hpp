@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runner/results.hpp"
+#include "runner/worker.hpp"
 
 namespace conformance {
 
@@ -16,8 +17,9 @@ struct Cause {
 };
 
 /// The causes of the unexpected failures, the most basic first. A failing requirement follows from others that it needs
-/// where, for each kind of tensors, they show symptoms that bring about its own.
-std::vector<Cause> find_causes(const std::vector<RequirementResult>& results);
+/// where, for each kind of tensors, they show symptoms that bring about its own. That something is not offered is no
+/// cause, unless nothing is; nor are blocks of the library's own why other things fail, which were judged with them.
+std::vector<Cause> find_causes(const std::vector<RequirementResult>& results, const Survey& survey);
 
 } // namespace conformance
 

@@ -39,6 +39,9 @@ public:
     that(current_kind(), holds, other_symptom, describe);
   }
 
+  /// What one failed check shows, in words; told where all that have such words show it.
+  void hint(const std::vector<std::string>& words);
+
   /// A return code.
   void status(const Call& call, int got, int want);
 
@@ -89,8 +92,8 @@ private:
   std::string requirement_;
   std::array<Count, no_kind + 1> counts_ = {}; // by kind of tensor, and those of none
   std::vector<std::string> failures_;
-  std::vector<std::string> block_hints_; // what all wrong blocks have in common
-  bool has_wrong_block_ = false;
+  std::vector<std::string> hints_; // what all failed checks that have hints have in common
+  bool has_hints_ = false;
   Diagnosis diagnosis_;
 
   friend class ChecksOfKind;

@@ -26,7 +26,7 @@ enum : std::uint32_t {
   infinite = 1u << 3,
   zero = 1u << 4,
   denormal = 1u << 5,
-  first_element = 1u << 6,
+  first_elements = 1u << 6,
   last_elements = 1u << 7,
   mode_init = 1u << 8,
   mode_update = 1u << 9,
@@ -77,7 +77,7 @@ constexpr Trait traits[] = {
     {infinite, "only infinities are wrong"},
     {zero, "only zeros are wrong"},
     {denormal, "only denormal numbers are wrong"},
-    {first_element, "only the first number of a tensor is wrong"},
+    {first_elements, "only the first numbers of a tensor are wrong (fewer than 16 from its start): look at the head"},
     {last_elements, "only the last numbers of a tensor are wrong (fewer than 16 from its end): look at the tail"},
     {mode_init, "only in INIT"},
     {mode_update, "only in UPDATE"},
@@ -113,7 +113,7 @@ std::uint32_t traits_of_input(const Call& call, std::size_t index, std::size_t c
   set(std::isinf(input), infinite);
   set(input == 0, zero);
   set(std::fpclassify(input) == FP_SUBNORMAL, denormal);
-  set(index == 0, first_element);
+  set(index < 16, first_elements);
   set(count - index < 16, last_elements);
   set(call.mode == "INIT", mode_init);
   set(call.mode == "UPDATE", mode_update);
@@ -185,7 +185,8 @@ std::uint32_t Diagnosis::add(const Call& call, std::size_t index, std::size_t co
                              Float want) {
   const std::uint32_t of_input = traits_of_input(call, index, count, input);
   if (bits_of(got) == bits_of(want)) {
-    seen_right_ |= ~of_input;
+    if (bits_of(input) != bits_of(want)) // what stays as it is may be there as a filling alone
+      seen_right_ |= ~of_input;
     return 0;
   }
   const std::uint32_t found = of_input | traits_of_result(call, input, got, want);
@@ -198,10 +199,15 @@ std::uint32_t Diagnosis::add(const Call& call, std::size_t index, std::size_t co
 
   constexpr std::pair<std::uint32_t, Symptom> symptoms[] = {
       // the first that fits
-      {not_a_number, nan_symptom},    {infinite, infinity_symptom},
-      {denormal, denormal_symptom},   {wrong_zero_sign, minus_zero_symptom},
-      {unchanged, unchanged_symptom}, {became_zero | kept_from_zero, zero_symptom},
-      {wrong_sign, sign_symptom},     {last_bits_wrong | not_on_ladder, value_symptom},
+      {not_a_number, nan_symptom},
+      {wrong_zero_sign, minus_zero_symptom},
+      {last_bits_wrong, value_symptom},
+      {infinite, infinity_symptom},
+      {denormal, denormal_symptom},
+      {unchanged, unchanged_symptom},
+      {became_zero | kept_from_zero, zero_symptom},
+      {wrong_sign, sign_symptom},
+      {not_on_ladder, value_symptom},
       {at_border, border_symptom},
   };
   for (const auto& [bits, symptom] : symptoms)
@@ -220,8 +226,13 @@ void Diagnosis::conclude(Finding& finding) const {
       finding.inputs.emplace_back(kind.text);
   if ((common_ & (one_code_low | one_code_high)) != 0 || border_ <= near_border)
     finding.border = border_;
+  std::uint32_t told = common_;
+  if ((common_ & (last_bits_wrong | not_on_ladder)) != 0) // it does not matter what they lie beside
+    told &= ~static_cast<std::uint32_t>(at_border);
+  if ((common_ & wrong_zero_sign) != 0) // -0 that became -0 need not have been left out
+    told &= ~static_cast<std::uint32_t>(unchanged);
   for (const Trait& trait : traits)
-    if (wrong_ > 1 && (common_ & trait.bit) != 0 && ((trait.bit & input_traits) == 0 || (seen_right_ & trait.bit) != 0))
+    if (wrong_ > 1 && (told & trait.bit) != 0 && ((trait.bit & input_traits) == 0 || (seen_right_ & trait.bit) != 0))
       finding.hints.emplace_back(trait.text);
 }
 

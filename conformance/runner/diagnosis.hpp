@@ -64,9 +64,10 @@ public:
 
 private:
   std::size_t wrong_ = 0;
-  std::uint32_t common_ = ~0u;   ///< traits that all wrong numbers have
-  std::uint32_t seen_right_ = 0; ///< traits that some right number lacks: only these tell the wrong ones apart
-  std::uint64_t border_ = 0;     ///< the largest distance of a wrong number from a border
+  std::uint32_t common_ = ~0u; ///< traits that all wrong numbers have
+  std::uint32_t seen_right_ =
+      0;                     ///< traits that some right number that changes lacks: only these tell the wrong ones apart
+  std::uint64_t border_ = 0; ///< the largest distance of a wrong number from a border
   std::vector<Example> examples_;
 };
 

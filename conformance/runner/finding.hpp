@@ -26,6 +26,9 @@ struct Example {
   std::string input, got, want; ///< `1.5 (0x3fc00000)`
 };
 
+/// Begins the reason where a library lacks what a case needs.
+inline constexpr const char* not_offered = "the library does not offer what it needs";
+
 struct Finding {
   std::string test{};
   std::string requirement{};
@@ -40,6 +43,8 @@ struct Finding {
   std::string skipped{};               ///< why nothing was checked
   std::string interrupted{};           ///< why the case could not go on
 
+  /// Whether nothing was checked since the library has nothing to check.
+  bool is_of_what_is_not_offered() const { return checks() == 0 && skipped.rfind(not_offered, 0) == 0; }
   std::size_t checks() const;
   std::size_t failed() const;
   /// The finding in words: all of the above.

@@ -16,6 +16,7 @@
 #include "runner/case.hpp"
 #include "runner/environment.hpp"
 #include "runner/files.hpp"
+#include "runner/npy.hpp"
 #include "runner/platform.hpp"
 #include "runner/specification.hpp"
 #include "runner/summary.hpp"
@@ -30,7 +31,7 @@ constexpr int exit_unexpected = 1, exit_usage = 2, exit_crashed = 3, exit_skippe
 struct Options {
   SupervisorOptions supervisor;
   std::string known, json, details, title;
-  std::vector<std::string> profiles;
+  std::vector<std::string> profiles, data;
   bool coverage = false;
 };
 
@@ -185,7 +186,9 @@ Options parse_options(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_flag("--thorough", supervisor.thorough, "more of everything; takes minutes");
-  app.add_option("--golden", supervisor.golden, "the folder of the golden data");
+  app.add_option("--data", options.data,
+                 "tell also which share of these numbers gets another code: .npy files of float32 or float64");
+  app.add_option("--golden", supervisor.golden, "a folder of golden data, instead of those in this program");
   app.add_option("--json", options.json, "write the results to this file, for scripts/conformance_report.py");
   app.add_option("--title", options.title, "what the library is called in results that are published");
   app.add_option("--details", options.details, "write every requirement and every failure to this file; - is here");
@@ -219,6 +222,21 @@ bool has_asked_requirement(const TestCase& test, const std::vector<std::string>&
          });
 }
 
+/// On the standard data, unless cases were left out, and on those that were named.
+std::vector<Share> measure_shares(Supervisor& supervisor, const RunFacts& facts, const Options& options) {
+  std::vector<std::string> data;
+  const auto is_arithmetic = [](const std::string& profile) { return profile.rfind("arithmetic", 0) == 0; };
+  if (facts.filter.empty() &&
+      (facts.profiles.empty() || std::any_of(facts.profiles.begin(), facts.profiles.end(), is_arithmetic)))
+    data = standard_data();
+  data.insert(data.end(), options.data.begin(), options.data.end());
+  std::vector<Share> shares;
+  for (const std::string& name : data)
+    for (const Kind& kind : facts.survey.offered)
+      shares.push_back(supervisor.measure(name, kind));
+  return shares;
+}
+
 int run(int argc, char** argv) {
   const WholeGoogleTestOutput google_output(argc, argv);
   testing::InitGoogleTest(&argc, argv); // takes its own flags away
@@ -233,6 +251,8 @@ int run(int argc, char** argv) {
   for (const std::string& file : {options.json, options.details == "-" ? "" : options.details})
     if (!file.empty())
       require_writable(file);
+  for (const std::string& file : options.data)
+    read_npy<float>(file); // so that a bad file is told now
   if (workers_inherit_memory)
     for (const Width& width : widths)
       oracle<float>(width.bits), oracle<double>(width.bits);
@@ -276,6 +296,7 @@ int run(int argc, char** argv) {
   if (is_terminal())
     std::cerr << "\r\033[K" << std::flush;
   facts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  facts.shares = measure_shares(supervisor, facts, options);
   facts.casualties = supervisor.casualties();
   google_output.conclude();
 
@@ -294,7 +315,9 @@ int run(int argc, char** argv) {
   if (!std::cout.flush() || std::fflush(stdout) != 0)
     throw std::runtime_error("standard output cannot be written");
 
-  if (count(judged, Verdict::unexpected_failure) + count(judged, Verdict::unexpected_pass) > 0)
+  const bool is_measured =
+      std::all_of(facts.shares.begin(), facts.shares.end(), [](const Share& share) { return share.problem.empty(); });
+  if (count(judged, Verdict::unexpected_failure) + count(judged, Verdict::unexpected_pass) > 0 || !is_measured)
     return facts.casualties > 0 ? exit_crashed : exit_unexpected;
   return count(judged, Verdict::not_run) == judged.size() ? exit_skipped : 0;
 }
@@ -304,6 +327,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    conformance::set_golden_pack(conformance::golden_pack());
     conformance::become_worker_if_asked(argc, argv, conformance::worker_main);
     return conformance::run(argc, argv);
   } catch (const std::exception& error) {

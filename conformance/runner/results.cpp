@@ -146,6 +146,8 @@ std::vector<RequirementResult> Results::requirements() const {
       if (finding.requirement == requirement.id) {
         merge(result.finding, finding);
         result.tests.push_back(finding.test);
+        if (finding.failed() > 0)
+          result.failing_tests.push_back(finding.test);
       }
     const Deviation* known = known_.find(requirement.id);
     if (result.finding.checks() == 0) {
@@ -170,6 +172,16 @@ std::vector<RequirementResult> Results::requirements() const {
 std::size_t count(const std::vector<RequirementResult>& results, Verdict verdict) {
   return static_cast<std::size_t>(std::count_if(
       results.begin(), results.end(), [&](const RequirementResult& result) { return result.verdict == verdict; }));
+}
+
+bool is_of_offer(const std::string& requirement) {
+  return requirement == "GFPQ-INTERFACE-01" || requirement == "GFPQ-INTERFACE-08";
+}
+
+std::size_t count_faults(const std::vector<RequirementResult>& results) {
+  return static_cast<std::size_t>(std::count_if(results.begin(), results.end(), [](const RequirementResult& result) {
+    return result.verdict == Verdict::unexpected_failure && !is_of_offer(result.requirement->id);
+  }));
 }
 
 std::vector<std::string> profile_names() {
@@ -202,7 +214,11 @@ std::vector<ProfileResult> profiles(const std::vector<RequirementResult>& result
         continue;
       const Count count = count_of(result.finding, profile.kind);
       if (count.checks == 0) {
-        line.not_run += profile.kind.empty() || result.finding.checks() == 0 ? 1 : 0; // else it is about other kinds
+        const bool is_about_others =
+            result.finding.is_of_what_is_not_offered() || (!profile.kind.empty() && result.finding.checks() > 0);
+        line.not_run += is_about_others ? 0 : 1;
+      } else if (result.verdict == Verdict::unexpected_failure && is_of_offer(result.requirement->id)) {
+        line.offered_whole = false;
       } else if (count.failed == 0) {
         ++line.holding;
       } else if (result.verdict == Verdict::expected_failure) {
@@ -211,6 +227,8 @@ std::vector<ProfileResult> profiles(const std::vector<RequirementResult>& result
         line.failing.push_back(result.requirement->id);
       }
     }
+    if (profile.kind.empty() && line.holding + line.known + line.failing.size() + line.not_run == 0)
+      line.offered = false;
     all.push_back(std::move(line));
   }
   return all;

@@ -21,7 +21,8 @@ struct RequirementResult {
   Verdict verdict = Verdict::not_run;
   Finding finding;                  ///< all of them together
   std::vector<std::string> tests{}; ///< the cases that named it
-  std::string reason{};             ///< of a known deviation, of what goes beyond it, or of not having been run
+  std::vector<std::string> failing_tests{};
+  std::string reason{}; ///< of a known deviation, of what goes beyond it, or of not having been run
 };
 
 /// Adds to one finding on a requirement what another found.
@@ -48,13 +49,19 @@ private:
 
 std::size_t count(const std::vector<RequirementResult>& results, Verdict verdict);
 
+/// Whether a requirement is about what a library has at all, not about what that does.
+bool is_of_offer(const std::string& requirement);
+/// The failures that are not of that kind.
+std::size_t count_faults(const std::vector<RequirementResult>& results);
+
 /// A line of the verdict: a profile of the specification, for arithmetic one for each kind of tensors.
 struct ProfileResult {
   std::string name;       ///< `arithmetic, 8 bit float`
   std::string short_name; ///< as `--profile` names it: `arithmetic-8f`
   std::size_t holding = 0, known = 0, not_run = 0;
-  std::vector<std::string> failing{}; ///< requirements
-  bool offered = true;
+  std::vector<std::string> failing{}; ///< requirements, but those on what is offered
+  bool offered = true;                ///< any of it
+  bool offered_whole = true;
 };
 
 /// The names that `--profile` takes, all.

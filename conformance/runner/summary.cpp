@@ -81,7 +81,8 @@ std::string state_of(const ProfileResult& profile) {
            join(profile.failing, " ", 3) + unknown;
   if (profile.holding + profile.known == 0)
     return "not run";
-  return (profile.known > 0 ? "holds but for " + plural(profile.known, "known deviation") : "holds") + " (" +
+  return std::string(profile.offered_whole ? "" : "as far as it is offered, ") +
+         (profile.known > 0 ? "holds but for " + plural(profile.known, "known deviation") : "holds") + " (" +
          plural(profile.holding + profile.known, "requirement") + ")" + unknown;
 }
 
@@ -97,7 +98,7 @@ std::vector<std::string> offered_kinds(const Survey& survey) {
 }
 
 std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResult>& results) {
-  const std::size_t failures = count(results, Verdict::unexpected_failure);
+  const std::size_t failures = count(results, Verdict::unexpected_failure), faults = count_faults(results);
   const std::size_t passes = count(results, Verdict::unexpected_pass);
   const std::size_t known = count(results, Verdict::expected_failure), held = count(results, Verdict::expected_pass);
   const std::string name = shown_name(facts);
@@ -110,7 +111,7 @@ std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResul
   std::vector<std::string> right, wrong, differing, lacking;
   for (const ProfileResult& line : lines) {
     const std::string kind = is_arithmetic(line) ? line.name.substr(line.name.find(", ") + 2) : line.name;
-    if (!line.offered)
+    if (!line.offered && is_arithmetic(line))
       lacking.push_back(kind);
     else if (is_arithmetic(line) && line.failing.empty() && line.holding > 0)
       right.push_back(kind);
@@ -118,8 +119,10 @@ std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResul
       wrong.push_back(kind);
     else if (!line.failing.empty())
       differing.push_back(line.name);
+    if (line.name == "parameter block" && !line.failing.empty() && facts.survey.own_blocks)
+      differing.back() += " (a layout of its own, with which all else was judged)";
   }
-  if (!facts.survey.missing.empty() && facts.survey.missing.size() < 7)
+  if (!facts.survey.missing.empty() && !facts.survey.offered.empty())
     lacking.push_back(plural(facts.survey.missing.size(), "function"));
   std::string offered = lacking.empty() ? "" : "; not offered: " + join(lacking, ", ");
 
@@ -137,8 +140,11 @@ std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResul
     if (!differing.empty())
       text += (wrong.empty() && right.empty() ? "" : "; ") + join(differing, ", ") +
               (differing.size() == 1 && differing.front().back() != 's' ? " differs" : " differ");
-    return (is_complete ? "" : incomplete) + text + offered + ". " + plural(failures, "requirement") +
-           (failures == 1 ? " fails." : " fail.");
+    if (faults == 0 && !facts.survey.offered.empty())
+      return (is_complete ? "" : incomplete) + text + ", and so does all else that it offers" + offered + ".";
+    const std::size_t shown = facts.survey.offered.empty() ? failures : faults;
+    return (is_complete ? "" : incomplete) + text + offered + ". " + plural(shown, "requirement") +
+           (shown == 1 ? " fails." : " fail.");
   }
   if (passes > 0)
     return name + " behaves better than the list of known deviations says: bring the list up to date.";
@@ -156,10 +162,11 @@ void print_summary(std::ostream& out, const RunFacts& facts, const std::vector<R
   constexpr std::size_t shown_in_full = 3, shown = 8;
   if (!facts.fatal.empty())
     print_lines(out, "The library cannot be judged: " + facts.fatal, 5, "");
-  const std::vector<Cause> causes = find_causes(results);
+  const bool offers_something = !facts.survey.offered.empty();
+  const std::vector<Cause> causes = find_causes(results, facts.survey);
   if (!causes.empty()) {
-    out << plural(causes.size(), "cause") << " of " << plural(count(results, Verdict::unexpected_failure), "failure")
-        << ":\n";
+    const std::size_t failures = offers_something ? count_faults(results) : count(results, Verdict::unexpected_failure);
+    out << plural(causes.size(), "cause") << " of " << plural(failures, "failure") << ":\n";
     for (std::size_t i = 0; i < causes.size() && i < shown_in_full; ++i)
       print_cause(out, causes[i], i + 1, true);
     for (std::size_t i = shown_in_full; i < causes.size() && i < shown; ++i)
@@ -174,6 +181,15 @@ void print_summary(std::ostream& out, const RunFacts& facts, const std::vector<R
       out << result.requirement->id << " holds, although listed as a known deviation: " << result.reason << "\n";
   for (const ProfileResult& profile : profiles(results, offered_kinds(facts.survey)))
     out << std::left << std::setw(26) << profile.name << state_of(profile) << "\n";
+  if (!facts.shares.empty())
+    out << "\n";
+  print_shares(out, facts.shares);
+  for (const RequirementResult& result : results)
+    if (offers_something && result.verdict == Verdict::unexpected_failure && is_of_offer(result.requirement->id)) {
+      out << "\nNot offered (" << result.requirement->id << "):\n";
+      for (const std::string& failure : result.finding.failures)
+        print_lines(out, failure, 8, "  ");
+    }
   out << "\n" << verdict_of(facts, results) << "\n";
 }
 

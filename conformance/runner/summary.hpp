@@ -20,7 +20,8 @@ struct RunFacts {
   std::string title;   ///< empty where the file's name will do
   std::string library_sha256;
   Survey survey;
-  std::string fatal; ///< why no process that loads the library goes on
+  std::vector<Share> shares{}; ///< how much it matters
+  std::string fatal;           ///< why no process that loads the library goes on
   Device device = Device::cpu;
   std::string known;                   ///< the list of known deviations
   std::string filter;                  ///< GoogleTest's, where cases were left out by it

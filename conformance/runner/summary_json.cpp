@@ -38,6 +38,7 @@ nlohmann::json to_json(const RunFacts& facts, const std::vector<RequirementResul
                            {"build_time", facts.survey.info.u8BuildTime},
                            {"missing", facts.survey.missing},
                            {"offered", offered_kinds(facts.survey)},
+                           {"own_blocks", facts.survey.own_blocks},
                            {"fatal", facts.fatal}}},
                          {"machine",
                           {{"platform", platform_name()},
@@ -51,17 +52,19 @@ nlohmann::json to_json(const RunFacts& facts, const std::vector<RequirementResul
                          {"verdict", verdict_of(facts, results)}};
 
   json["causes"] = nlohmann::json::array();
-  for (const Cause& cause : find_causes(results))
+  for (const Cause& cause : find_causes(results, facts.survey))
     json["causes"].push_back({{"requirement", cause.result->requirement->id}, {"followers", cause.followers}});
   json["profiles"] = nlohmann::json::array();
   for (const ProfileResult& profile : profiles(results, offered_kinds(facts.survey)))
     json["profiles"].push_back({{"name", profile.name},
                                 {"id", profile.short_name},
                                 {"offered", profile.offered},
+                                {"offered_whole", profile.offered_whole},
                                 {"holding", profile.holding},
                                 {"known", profile.known},
                                 {"not_run", profile.not_run},
                                 {"failing", profile.failing}});
+  json["shares"] = facts.shares;
   json["requirements"] = nlohmann::json::array();
   for (const RequirementResult& result : results) {
     const std::size_t checks = result.finding.checks(), failed = result.finding.failed();

@@ -202,6 +202,20 @@ CaseReport Supervisor::run(std::size_t index, int threads) {
   return report;
 }
 
+Share Supervisor::measure(const std::string& data, const Kind& kind) {
+  Share share{data, kind};
+  if (worker(1) == nullptr) {
+    share.problem = fatal_;
+    return share;
+  }
+  const std::string reply = ask(MeasureRequest{data, kind});
+  if (!reply.empty())
+    return nlohmann::json::parse(reply).get<Share>();
+  process_.reset();
+  share.problem = loss_;
+  return share;
+}
+
 CaseReport Supervisor::run(std::size_t index) {
   CaseReport report;
   for (const int threads : test_cases().at(index).thread_counts) {

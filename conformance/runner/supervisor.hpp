@@ -35,6 +35,9 @@ public:
   /// has a finding.
   CaseReport run(std::size_t index);
 
+  /// How many numbers get another code; a worker that is lost is told as the share's problem.
+  Share measure(const std::string& data, const Kind& kind);
+
   /// Workers that died, were ended, or whose report was not whole.
   std::size_t casualties() const { return casualties_; }
 

@@ -11,6 +11,7 @@
 #include "runner/case.hpp"
 #include "runner/environment.hpp"
 #include "runner/gpu_memory.hpp"
+#include "runner/own_block.hpp"
 #include "runner/platform.hpp"
 
 namespace conformance {
@@ -35,6 +36,8 @@ public:
   nlohmann::json serve(const nlohmann::json& request) {
     if (!library_)
       return survey(request.get<SurveyRequest>());
+    if (request.contains("data"))
+      return measure(request.get<MeasureRequest>());
     return run_case(request.get<CaseRequest>());
   }
 
@@ -72,13 +75,22 @@ private:
     } catch (const LibraryThrew&) { // its own case tells
     }
     activity_.stage = Activity::probing;
+    std::size_t own_blocks = 0;
+    const auto probe = [&](auto kind, const Width& width) {
+      using Float = decltype(kind);
+      constexpr bool is_double = sizeof(Float) == sizeof(double);
+      const bool is_known = skips(kind_name(width, is_double));
+      if (!library_->has<Float>(run.device, Entry::cpp) || !(is_known || is_taken<Float>(width)))
+        return;
+      found.offered.push_back({width.bits, is_double});
+      own_blocks += !is_known && has_own_blocks<Float>(width) ? 1 : 0;
+    };
     if (found.unavailable.empty())
       for (const Width& width : widths) {
-        if (library_->has<float>(run.device, Entry::cpp) && (skips(kind_name(width, false)) || is_taken<float>(width)))
-          found.offered.push_back({width.bits, false});
-        if (library_->has<double>(run.device, Entry::cpp) && (skips(kind_name(width, true)) || is_taken<double>(width)))
-          found.offered.push_back({width.bits, true});
+        probe(float(), width);
+        probe(double(), width);
       }
+    found.own_blocks = run.has_own_blocks = own_blocks > 0 && own_blocks == found.offered.size();
     quiet.take();
     activity_.stage = Activity::starting;
     guard_.start(); // what loading has done stays
@@ -101,6 +113,29 @@ private:
     }
   }
 
+  Share measure(const MeasureRequest& request) {
+    activity_.stage = Activity::in_case;
+    Share share;
+    try {
+      CapturedOutput quiet;
+      share = measure_share(request.data, request.kind);
+    } catch (const std::exception& error) {
+      share = {request.data, request.kind};
+      share.problem = error.what();
+    }
+    activity_.stage = Activity::starting;
+    return share;
+  }
+
+  template <class Float>
+  static bool has_own_blocks(const Width& width) {
+    try {
+      return writes_own_blocks<Float>(width.bits);
+    } catch (const LibraryThrew&) {
+      return false;
+    }
+  }
+
   CaseReport run_case(const CaseRequest& request) {
     const TestCase& test = test_case(request.name);
     test_run().offered = request.offered;
@@ -114,12 +149,12 @@ private:
       CapturedOutput printed; // a library that fails may print a line for each of a million calls
       try {
         if (request.offered.empty() && std::string(test.suite) != "Interface")
-          throw Skip("the library offers no kind of tensors");
+          throw Skip(std::string(not_offered) + ": any kind of tensors");
         test.body(requirements);
       } catch (const Skip& reason) {
         report.skipped = reason.what();
       } catch (const MissingFunction& missing) {
-        report.skipped = missing.what();
+        report.skipped = std::string(not_offered) + ": " + missing.what();
       } catch (const LibraryThrew& exception) {
         interrupted = exception.what();
         threw = true;
@@ -137,7 +172,7 @@ private:
         if (offers_all)
           interrupted = "it made no check of " + checks.requirement();
         else
-          finding.skipped = "the library does not offer what it needs";
+          finding.skipped = not_offered;
       }
       if (!interrupted.empty()) {
         finding.interrupted = interrupted;
@@ -232,7 +267,8 @@ void to_json(nlohmann::json& json, const Survey& survey) {
           {"revision", survey.info.u32ComRevision},
           {"build_time", survey.info.u8BuildTime},
           {"missing", survey.missing},
-          {"offered", survey.offered}};
+          {"offered", survey.offered},
+          {"own_blocks", survey.own_blocks}};
 }
 
 void from_json(const nlohmann::json& json, Survey& survey) {
@@ -246,6 +282,7 @@ void from_json(const nlohmann::json& json, Survey& survey) {
   build_time.copy(survey.info.u8BuildTime, sizeof survey.info.u8BuildTime - 1);
   json.at("missing").get_to(survey.missing);
   json.at("offered").get_to(survey.offered);
+  json.at("own_blocks").get_to(survey.own_blocks);
 }
 
 void to_json(nlohmann::json& json, const CaseRequest& request) {
@@ -255,6 +292,15 @@ void to_json(nlohmann::json& json, const CaseRequest& request) {
 void from_json(const nlohmann::json& json, CaseRequest& request) {
   json.at("case").get_to(request.name);
   json.at("offered").get_to(request.offered);
+}
+
+void to_json(nlohmann::json& json, const MeasureRequest& request) {
+  json = {{"data", request.data}, {"kind", request.kind}};
+}
+
+void from_json(const nlohmann::json& json, MeasureRequest& request) {
+  json.at("data").get_to(request.data);
+  json.at("kind").get_to(request.kind);
 }
 
 void to_json(nlohmann::json& json, const CaseReport& report) {

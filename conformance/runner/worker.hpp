@@ -11,6 +11,7 @@
 #include "runner/finding.hpp"
 #include "runner/library.hpp"
 #include "runner/process.hpp"
+#include "runner/shares.hpp"
 
 namespace conformance {
 
@@ -28,11 +29,18 @@ struct Survey {
   GFPQ_INFO_ST info = {};           ///< all zero where the library does not tell
   std::vector<std::string> missing; ///< functions
   std::vector<Kind> offered;
+  bool own_blocks = false; ///< see own_block.hpp
 };
 
 struct CaseRequest {
   std::string name; ///< of a test_case()
   std::vector<Kind> offered{};
+};
+
+/// See measure_share.
+struct MeasureRequest {
+  std::string data;
+  Kind kind{};
 };
 
 struct CaseReport {
@@ -46,6 +54,8 @@ void to_json(nlohmann::json& json, const Survey& survey);
 void from_json(const nlohmann::json& json, Survey& survey);
 void to_json(nlohmann::json& json, const CaseRequest& request);
 void from_json(const nlohmann::json& json, CaseRequest& request);
+void to_json(nlohmann::json& json, const MeasureRequest& request);
+void from_json(const nlohmann::json& json, MeasureRequest& request);
 void to_json(nlohmann::json& json, const CaseReport& report);
 void from_json(const nlohmann::json& json, CaseReport& report);
 

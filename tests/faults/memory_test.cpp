@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "library.hpp"
 #include "tensors.hpp"
 
 #ifndef GFPQ_SANITIZED // those bring their own malloc
@@ -74,6 +75,7 @@ TEST_F(Memory, ARefusedFirstCallNeedsNone) {
 TEST_F(Memory, AnUnknownTargetIsReportedWithoutAny) {
   if (std::getenv("GFPQ_TARGET") == nullptr || std::getenv("GFPQ_TARGET") != std::string("abacus"))
     GTEST_SKIP() << "GFPQ_TARGET is not abacus";
+  GFPQ_NEED_MESSAGE_SINK();
   float number = 1;
   int status;
   static char received[1024];

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "library.hpp"
 #include "tensors.hpp"
 
 namespace {
@@ -114,6 +115,7 @@ std::atomic<bool> sink_entered{false}, sink_may_go{false};
 
 /// A child has no thread that could ever finish the message that another thread was sending at the fork.
 TEST(Fork, AChildReportsThoughAnotherThreadWasReporting) {
+  GFPQ_NEED_MESSAGE_SINK();
   GFPQ_SetMessageSink(
       [](const char*, void*) {
         sink_entered = true;
@@ -137,6 +139,7 @@ std::atomic<int> entries{0};
 
 /// A sink that forks: in the child too, no other thread's message comes before the sink has returned.
 TEST(Fork, AChildForkedWithinTheSinkReports) {
+  GFPQ_NEED_MESSAGE_SINK();
   static pid_t child = -1;
   static bool came_alone = false;
   GFPQ_SetMessageSink(
@@ -193,6 +196,7 @@ void receive(const char*, void* user) {
 
 /// When GFPQ_SetMessageSink returns, nobody is in the former sink, nor will be.
 TEST(Threads, ReportWhileTheSinkChanges) {
+  GFPQ_NEED_MESSAGE_SINK();
   Receiver receivers[2];
   setenv("GFPQ_MESSAGES", "none", 1);
   std::atomic<bool> stop{false};

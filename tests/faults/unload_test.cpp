@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "library.hpp"
 #include "tensors.hpp"
 
 namespace {
@@ -27,9 +28,9 @@ struct Usage {
 TEST(Unload, LeavesNothingBehind) {
   setenv("OMP_NUM_THREADS", "4", 1);
   setenv("GFPQ_MESSAGES", "none", 1);
-  // This program is linked with the library; a copy is another, which is not in use.
+  // A copy is another library, which is not in use.
   const std::string copy = testing::TempDir() + "gfpq_unload_" + std::to_string(getpid()) + ".so";
-  std::filesystem::copy_file(GFPQ_LIBRARY, copy, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(faults::library_file(), copy, std::filesystem::copy_options::overwrite_existing);
   std::vector<float> numbers(faults::large);
   std::optional<Usage> before;
   for (int i = 0; i < 40; ++i) {

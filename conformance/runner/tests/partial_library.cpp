@@ -1,6 +1,6 @@
 // A right library with a part of the interface alone, as ports have: PARTIAL_PY_ALONE exports the function with a C
 // name and no other, PARTIAL_FLOAT_ALONE no function for double, PARTIAL_8_BIT_ALONE takes one width,
-// PARTIAL_OTHER_WORDS prints other messages, PARTIAL_SWAPPED_WORDS has another block.
+// PARTIAL_OTHER_WORDS prints other messages, PARTIAL_SILENT none, PARTIAL_SWAPPED_WORDS has another block.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -36,9 +36,13 @@ int forward(const char* symbol, Float* data, unsigned count, unsigned bits, GFPQ
   if (data != nullptr && bits == GFPQ_BIT_WIDTH_16BIT)
     return GFPQ_ERR_NOT_SUPPORT;
 #endif
-#if defined(PARTIAL_OTHER_WORDS)
+#if defined(PARTIAL_OTHER_WORDS) || defined(PARTIAL_SILENT)
   static const auto set_sink = reinterpret_cast<void (*)(GFPQ_MESSAGE_SINK, void*)>(original("GFPQ_SetMessageSink"));
+#if defined(PARTIAL_SILENT)
+  set_sink([](const char*, void*) {}, nullptr);
+#else
   set_sink([](const char*, void*) { std::puts("gfpq: something is wrong"); }, nullptr);
+#endif
 #endif
 #if defined(PARTIAL_SWAPPED_WORDS)
   swap_words(param);
@@ -72,6 +76,9 @@ int HI_GFPQ_GetInfo(GFPQ_INFO_ST* info) {
 #if defined(PARTIAL_OTHER_WORDS)
   if (info == nullptr)
     return std::puts("gfpq: no room for the information"), GFPQ_ERR_BAD_PARAMETERS;
+#elif defined(PARTIAL_SILENT)
+  if (info == nullptr)
+    return GFPQ_ERR_BAD_PARAMETERS;
 #endif
   return reinterpret_cast<int (*)(GFPQ_INFO_ST*)>(original("_Z15HI_GFPQ_GetInfoP13_GFPQ_INFO_ST"))(info);
 }
