@@ -78,8 +78,17 @@ void check_recorded(Checks& checks, int bits, int delta, const std::vector<float
                 quantize(input, static_cast<unsigned>(bits), &param).data, want);
 }
 
+/// Of the offered widths those that the vendor's library has: it was recorded.
+std::vector<int> recorded_widths() {
+  std::vector<int> recorded;
+  for (const int bits : offered_widths<float>())
+    if (bits == 8 || bits == 16)
+      recorded.push_back(bits);
+  return recorded;
+}
+
 CONFORMANCE_TEST(Record, Ladders, "GFPQ-RECORD-04") {
-  for (const int bits : offered_widths<float>()) {
+  for (const int bits : recorded_widths()) {
     const Oracle<float>& right = oracle<float>(bits);
     float below = right.value(right.lowest_exponent());
     // A delta's ladder at a time.
@@ -102,7 +111,7 @@ CONFORMANCE_TEST(Record, Ladders, "GFPQ-RECORD-04") {
 }
 
 CONFORMANCE_TEST(Record, Parameters, "GFPQ-RECORD-05") {
-  for (const int bits : offered_widths<float>())
+  for (const int bits : recorded_widths())
     for (const Row& row : read_table(record + "params_" + std::to_string(bits) + ".csv")) {
       GFPQ_PARAM_ST param{};
       quantize(std::vector<float>{row.number<float>("smallest_max_bits")}, static_cast<unsigned>(bits), &param);
@@ -113,7 +122,7 @@ CONFORMANCE_TEST(Record, Parameters, "GFPQ-RECORD-05") {
 }
 
 CONFORMANCE_TEST(Record, ZeroZones, "GFPQ-RECORD-06") {
-  for (const int bits : offered_widths<float>())
+  for (const int bits : recorded_widths())
     for (const Row& row : read_table(record + "zero_zone_" + std::to_string(bits) + ".csv")) {
       const auto positive = row.number<float>("smallest_positive_kept_bits");
       const auto negative = row.number<float>("smallest_negative_kept_bits");
