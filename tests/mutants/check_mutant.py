@@ -38,10 +38,12 @@ def cases_of(requirement: str) -> str:
     return ":".join(found)
 
 
-def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str) -> None:
-    """Runs the runner on a mutant's library."""
+def verdict(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str, *arguments: str,
+            ) -> tuple[subprocess.CompletedProcess, list[str]]:
+    """Runs the runner on a mutant's library. Returns how it ended and the requirements that fail."""
     cases = mutant.cases or cases_of(mutant.requirement)
-    command = [settings.runner, f"--library={library}", "--gtest_brief=1", f"--gtest_filter={cases}", *mutant.arguments]
+    command = [settings.runner, f"--library={library}", "--gtest_brief=1", f"--gtest_filter={cases}", *mutant.arguments,
+               *arguments]
     with tempfile.TemporaryDirectory() as folder:
         results = pathlib.Path(folder) / "results.json"
         ended = run([*command, f"--json={results}"], mutant, GFPQ_TARGET=target)
@@ -51,7 +53,15 @@ def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Pa
         if ended.returncode not in (0, 1, CRASHED) or not results.exists():
             sys.exit(f"{ended.stdout[-4000:]}\nThe runner ended with status {ended.returncode} and no verdict.")
         text = results.read_text()
-    failed = [entry["id"] for entry in json.loads(text)["requirements"] if entry["result"] == "unexpected failure"]
+    return ended, [entry["id"] for entry in json.loads(text)["requirements"] if entry["result"] == "unexpected failure"]
+
+
+def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str) -> None:
+    """Requires that the runner finds a mutant's library out."""
+    # Up to the first case that fails; to the end where that is for another requirement.
+    ended, failed = verdict(settings, mutant, library, target, "--gtest_fail_fast")
+    if failed and mutant.requirement not in failed:
+        ended, failed = verdict(settings, mutant, library, target)
     if (ended.returncode != 0) != bool(failed):
         sys.exit(f"The runner's status {ended.returncode} contradicts its verdict: {failed or 'nothing fails'}.")
     if mutant is mutants.CONTROL:
