@@ -77,8 +77,8 @@ def fold_batchnorm(model: nn.Module, example_inputs: Any = None, *, record: Reco
     Folded is what a recorded pass proves: all calls of the layer are followed by this BatchNorm, which reads its very
     output; nothing else reads that, nor the weight; no hook sees either; running statistics are used. Then the float
     outputs before and after are compared, on the example and on random inputs like it: in float64 (to 1e-9 of the
-    largest output), or where the model does not run in float64, in its own precision (to 1e-3). Random inputs on which
-    the network magnifies a change in their last bits as much are left out. Each layer is compared by itself in float64
+    largest output), or where the model does not run in float64, in its own precision (to 1e-3). Inputs on which the
+    network magnifies a change in their last bits as much are left out. Each layer is compared by itself in float64
     as well, on random numbers.
 
     Args:
@@ -180,7 +180,8 @@ def _check_network(model: nn.Module, example_inputs: Any, report: FoldReport) ->
             wrong,
         )
     if not inputs:
-        report.unknown.append("the model returns no tensors: that it computes the same was not verified")
+        report.unknown.append("the model returns no tensors, or magnifies rounding as much on these inputs: that it "
+                              "computes the same was not verified")
         return
     report.largest_difference, report.inputs = largest, inputs
     report.precision = str(precision).rpartition(".")[2]
@@ -206,7 +207,7 @@ def _network_difference(
                 difference = _difference(expected, _outputs(model, inputs, pairs, double))
             except Exception:  # such as code that asks for a parameter of BatchNorm
                 difference = math.inf
-            if number and TOLERANCES[precision] < difference < math.inf:
+            if TOLERANCES[precision] < difference < math.inf:
                 # A network may magnify rounding without bound on inputs that are not of its kind: they tell nothing.
                 nudged = _difference(expected, _outputs(model, inputs, [], double, _LAST_BITS))
                 if difference < _AS_LARGE * nudged:
