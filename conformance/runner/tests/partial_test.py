@@ -65,7 +65,8 @@ class PartialTest(unittest.TestCase):
         self.assertIn("all else that it offers", output)
 
     def test_8_bit_alone(self):
-        output, causes = self.assert_fair("partial_8_bit_alone", KINDS[0::2], KINDS[1::2], "GFPQ-INTERFACE-01", "GFPQ-INTERFACE-08")
+        output, causes = self.assert_fair("partial_8_bit_alone", KINDS[0::2], KINDS[1::2], "GFPQ-INTERFACE-01",
+                                          "GFPQ-INTERFACE-08")
         self.assertEqual(causes, [])
         self.assertIn("HI_GFPQ_QuantAndDeQuant(float, 16 bit, INIT)", output)
 
