@@ -16,7 +16,7 @@ void set_read_only(void* pages, std::size_t bytes);
 void run_on_stack_of(std::size_t bytes, const std::function<void()>& work);
 
 /// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within
-/// `seconds`. Throws Skip where processes cannot be forked.
+/// `seconds`. Throws Skip where processes cannot be forked, and where `work` does.
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);
 
 /// Has the system refuse the process more threads, and more than a little memory, from now on. Throws Skip where that
