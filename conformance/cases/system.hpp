@@ -30,7 +30,7 @@ public:
 };
 
 /// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within
-/// `seconds`. Throws Skip where processes cannot be forked.
+/// `seconds`. Throws Skip where processes cannot be forked, and where `work` does.
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);
 
 /// Has the system refuse the process more threads, and more than a little memory, from now on. Throws Skip where that

@@ -90,6 +90,7 @@ Interruptions::~Interruptions() {
 void Interruptions::allow() { mask_alarm(SIG_UNBLOCK); }
 
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds) {
+  constexpr int exit_skipped = 77;
   int ends[2];
   if (pipe(ends) != 0)
     throw std::runtime_error("no pipe can be made");
@@ -98,9 +99,18 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
     throw std::runtime_error("no process can be forked");
   if (child == 0) {
     environment_guard()->adopt_process();
-    const std::string text = work();
+    std::string text;
+    int outcome = 0;
+    try {
+      text = work();
+    } catch (const Skip& reason) {
+      text = reason.what();
+      outcome = exit_skipped;
+    } catch (const std::exception& error) { // nothing may leave this function twice
+      text = error.what();
+    }
     const bool written = write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    _exit(written ? 0 : 1);
+    _exit(written ? outcome : 1);
   }
   close(ends[1]);
   std::string text;
@@ -123,12 +133,21 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
     return "the child did not end within " + std::to_string(seconds) + " seconds";
   if (WIFSIGNALED(status))
     return "the child ended by signal " + std::to_string(WTERMSIG(status)) + " " + text;
+  if (WEXITSTATUS(status) == exit_skipped)
+    throw Skip(text);
   if (WEXITSTATUS(status) != 0)
     return "the child ended with status " + std::to_string(WEXITSTATUS(status)) + " " + text;
   return text;
 }
 
 void refuse_threads_and_memory() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  throw Skip("a sanitizer ends the process where it gets no memory");
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  throw Skip("a sanitizer ends the process where it gets no memory");
+#endif
+#endif
   constexpr std::size_t little = 1 << 20; // less than a thread's stack
   const std::optional<Resources> held = resources_in_use();
   if (!held)
