@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <thread>
 
 #ifndef _WIN32
 #include <pthread.h>
@@ -21,15 +22,17 @@ struct Sink {
 };
 
 std::mutex sink_mutex; // held through a sink's call, so that a replaced sink is no longer in use
-thread_local bool has_sink_mutex = false;
+// Its holder. Not a flag of each thread: thread-local data of a library that dlopen loaded are allocated in the first
+// call, and where memory is refused that ends the process.
+std::atomic<std::thread::id> sink_holder{std::thread::id()};
 Sink sinks[2];
 std::atomic<int> current_sink{0}; // which of them: changed at once, so that a fork finds one whole
 
 /// Holds the mutex as long as it lives.
 class SinkLock {
 public:
-  SinkLock() : lock_(sink_mutex) { has_sink_mutex = true; }
-  ~SinkLock() { has_sink_mutex = false; }
+  SinkLock() : lock_(sink_mutex) { sink_holder = std::this_thread::get_id(); }
+  ~SinkLock() { sink_holder = std::thread::id(); }
 
 private:
   const std::lock_guard<std::mutex> lock_;
@@ -39,7 +42,7 @@ private:
 /// A forked child has no other thread that could ever give the mutex back. (To wait for it before the fork would hang
 /// where a sink waits for a lock that the forking thread holds, such as Python's.)
 void free_mutex_in_child() {
-  if (!has_sink_mutex)
+  if (sink_holder != std::this_thread::get_id())
     new (&sink_mutex) std::mutex;
 }
 [[maybe_unused]] const int is_registered = pthread_atfork(nullptr, nullptr, free_mutex_in_child);

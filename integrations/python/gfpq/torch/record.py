@@ -56,7 +56,7 @@ def record(model: nn.Module, example_inputs: Any) -> Record:
             raise ValueError(f"{name} has no shape yet: run the model once before, for its lazy modules")
     with untouched(model):
         evaluate_in_float(model)
-        return _Recorder(model).run(example_inputs)
+        return Recorder(model).run(example_inputs)
 
 
 def storage_key(tensor: Tensor) -> Any:
@@ -108,7 +108,7 @@ class _Context:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class _Recorder:
+class Recorder:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.record = Record()
@@ -299,7 +299,7 @@ class _Recorder:
 class _Recorded:
     """Stands for a module's `forward` while it is recorded."""
 
-    def __init__(self, recorder: _Recorder, module: nn.Module, name: str) -> None:
+    def __init__(self, recorder: Recorder, module: nn.Module, name: str) -> None:
         self.assigned = assigned_forward(module)
         self.recorder, self.module, self.name, self.forward = recorder, module, name, module.forward
         # One operation, not made of others.
@@ -312,7 +312,7 @@ class _Recorded:
 
 
 class _Functions(TorchFunctionMode):
-    def __init__(self, recorder: _Recorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.recorder = recorder
 
@@ -325,7 +325,7 @@ class _Functions(TorchFunctionMode):
 class _Dispatched(TorchDispatchMode):
     """Sees ATen's operations: for the writes of all, and those that no function told of."""
 
-    def __init__(self, recorder: _Recorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.recorder = recorder
 

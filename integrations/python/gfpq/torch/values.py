@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .record import _Recorder
+from .record import Recorder
 from .running import tensors_in, untouched
 
 
@@ -27,7 +27,7 @@ def values_of(model: nn.Module, example_inputs: Any, names: Collection[str]) -> 
         return recorder.kept
 
 
-class _Keeping(_Recorder):
+class _Keeping(Recorder):
     def __init__(self, model: nn.Module, names: set[str]) -> None:
         super().__init__(model)
         self.names, self.kept = names, dict[str, list[Tensor]]()
