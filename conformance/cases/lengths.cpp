@@ -168,5 +168,33 @@ CONFORMANCE_TEST(Delta, MaximumAnywhereInLongTensors, "GFPQ-DELTA-08") {
   });
 }
 
+/// One number among zeros: of the parts that threads take, all but one have none.
+CONFORMANCE_TEST_WITH(Delta, OneNumberAmongZeros, (std::vector<int>{1, 8, 40}), "GFPQ-DELTA-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    constexpr std::size_t count = 4500011;
+    std::vector<Float> data(count);
+    const Float number = at_safe_distance(bits, static_cast<Float>(-3e-12)); // smaller than what zeros stand for
+    const int delta = oracle<Float>(bits).delta(std::vector<Float>{number});
+    std::size_t turn = 0;
+    for (const std::size_t place : {std::size_t(0), count / 3, count * 31 / 32, count - 1}) {
+      const unsigned mode = turn++ % 2 == 0 ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE;
+      std::fill(data.begin(), data.end(), Float(0));
+      data[place] = number;
+      GFPQ_PARAM_ST param = param_of<Float>(bits, mode, -oracle<Float>(bits).delta_limit());
+      const int status = test_run().library->quantize(test_run().device, data.data(), static_cast<unsigned>(count),
+                                                      static_cast<unsigned>(bits), &param);
+      const Call call{"HI_GFPQ_QuantAndDeQuant",
+                      type_name<Float>,
+                      static_cast<unsigned>(bits),
+                      name_of_mode(mode),
+                      delta,
+                      "one number, number " + std::to_string(place) + ", among zeros"};
+      requirements["GFPQ-DELTA-08"].status(call, status, GFPQ_SUCCESS);
+      requirements["GFPQ-DELTA-08"].param(call, param, param_of<Float>(bits, mode, delta));
+    }
+  });
+}
+
 } // namespace
 } // namespace conformance

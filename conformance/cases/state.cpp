@@ -1,8 +1,12 @@
 // State, Memory: what one call leaves to the next, and to a forked child: nothing.
+#include <atomic>
 #include <cstring>
+#include <future>
+#include <thread>
 
 #include "cases/everywhere.hpp"
 #include "cases/system.hpp"
+#include "runner/captured_output.hpp"
 
 namespace conformance {
 namespace {
@@ -52,21 +56,40 @@ CONFORMANCE_TEST(State, AfterErrors, "GFPQ-STATE-01") {
   });
 }
 
+/// How the calls of a series are: of all modes in turn, or all of one; UPDATE over a range that the data widen, or not.
+enum class Series { mixed, init, update, update_of_wider, apply, without };
+
+/// Of a series of one mode.
+unsigned mode_of(Series series) {
+  switch (series) {
+  case Series::init:
+    return GFPQ_MODE_INIT;
+  case Series::apply:
+    return GFPQ_MODE_APPLY_ONLY;
+  case Series::without:
+    return without_parameter;
+  default:
+    return GFPQ_MODE_UPDATE;
+  }
+}
+
 /// Many calls on a few numbers; all results are compared.
 template <class Float>
-void make_calls(Checks& checks, int bits, Entry entry, int first, int last) {
+void make_calls(Checks& checks, int bits, Entry entry, int first, int last, Series series = Series::mixed) {
   const LongTensor<Float>& numbers = long_tensor<Float>(bits);
   const Library& library = *test_run().library;
   Float data[12];
   int wrong = 0, first_wrong = 0;
   for (int call = first; call < last; ++call) {
-    const unsigned mode = all_modes[call % 4];
+    const unsigned mode = series == Series::mixed ? all_modes[call % 4] : mode_of(series);
     const std::size_t count = 1 + static_cast<std::size_t>(call % 12), begin = static_cast<std::size_t>(call % 1000);
     std::copy_n(numbers.input.begin() + static_cast<std::ptrdiff_t>(begin), count, data);
-    const bool fits = mode != GFPQ_MODE_APPLY_ONLY;
+    const bool fits = mode != GFPQ_MODE_APPLY_ONLY && series != Series::update_of_wider;
     if (fits)
       data[0] = numbers.largest;
     auto [param, want_param] = parameters_of<Float>(bits, mode);
+    if (series == Series::update_of_wider)
+      param = want_param;
     const int status = library.quantize(Device::cpu, data, static_cast<unsigned>(count), static_cast<unsigned>(bits),
                                         mode == without_parameter ? nullptr : &param, entry);
     const std::size_t skipped = fits ? 1 : 0;
@@ -103,19 +126,24 @@ std::string growth(const Resources& before, const Resources& after) {
 
 CONFORMANCE_TEST(State, ManyCalls, "GFPQ-STATE-02", "GFPQ-MEMORY-11") {
   need_host_memory();
-  constexpr int warm_up = 2000, calls = 100'000;
+  // A counter of 16 bit overflows within each series.
+  constexpr int warm_up = 2000, calls = 68'000;
+  constexpr Series all_series[] = {Series::mixed,           Series::init,  Series::update,
+                                   Series::update_of_wider, Series::apply, Series::without};
   for_each_entry([&](auto kind, int bits, Entry entry) {
     using Float = decltype(kind);
     make_calls<Float>(requirements["GFPQ-STATE-02"], bits, entry, 0, warm_up);
     const std::optional<Resources> before = resources_in_use();
-    make_calls<Float>(requirements["GFPQ-STATE-02"], bits, entry, warm_up, calls);
+    for (const Series series : all_series)
+      make_calls<Float>(requirements["GFPQ-STATE-02"], bits, entry, warm_up, calls, series);
     const std::optional<Resources> after = resources_in_use();
     const std::string grown = before && after ? growth(*before, *after) : "";
     requirements["GFPQ-MEMORY-11"].that(grown.empty(), [&] {
       return Call{test_run().library->function_name<Float>(Device::cpu, entry), type_name<Float>,
                   static_cast<unsigned>(bits)}
                  .describe() +
-             ": after " + std::to_string(calls - warm_up) + " more calls the process holds" + grown + " more";
+             ": after " + std::to_string(std::size(all_series) * (calls - warm_up)) + " more calls the process holds" +
+             grown + " more";
     });
   });
 }
@@ -189,13 +217,99 @@ CONFORMANCE_TEST_THREADS(State, ForkedChild, "GFPQ-STATE-03") {
   checks.that(afterwards.empty(), [&] { return "in the parent after the forks: " + afterwards; });
 }
 
+/// A call that is refused and one that is not; what is wrong with them.
+std::string wrong_first_calls() {
+  std::string wrong;
+  for_each_type([&](auto kind) {
+    using Float = decltype(kind);
+    const auto bits = static_cast<unsigned>(offered_widths<Float>().front());
+    Float data[] = {1, -2, 3};
+    const int refused = test_run().library->quantize(Device::cpu, data, 3, 9, nullptr);
+    const int done = test_run().library->quantize(Device::cpu, data, 3, bits, nullptr);
+    if (refused != GFPQ_ERR_BAD_FORMAT || done != GFPQ_SUCCESS)
+      wrong = "a bad bit width returned " + show_status(refused) + ", a good call " + show_status(done);
+  });
+  return wrong;
+}
+
+/// A child is forked while other threads are within calls that report errors, and may hold what errors hold.
+CONFORMANCE_TEST(State, ForkedWithinErrors, "GFPQ-STATE-03") {
+  need_host_memory();
+  constexpr int rounds = 40;
+  constexpr unsigned seconds = 20;
+  Checks& checks = requirements["GFPQ-STATE-03"];
+  CapturedOutput quiet;
+  std::atomic<bool> ends{false};
+  std::vector<std::future<void>> threads;
+  for (int thread = 0; thread < 3; ++thread)
+    threads.push_back(std::async(std::launch::async, [&] {
+      const int bits = offered_widths<float>().front();
+      while (!ends)
+        make_bad_call<float>(bad_calls[1], bits, Entry::cpp);
+    }));
+  std::string wrong;
+  for (int round = 0; round < rounds && wrong.empty(); ++round) {
+    wrong = run_in_child(wrong_first_calls, seconds);
+    checks.that(wrong.empty(), [&] { return "in a child forked while other threads report errors: " + wrong; });
+  }
+  ends = true;
+  for (std::future<void>& thread : threads)
+    thread.get();
+}
+
+/// A call leaves what it allocated for a thread to nobody.
+CONFORMANCE_TEST(State, ManyThreads, "GFPQ-MEMORY-11") {
+  need_host_memory();
+  CapturedOutput quiet;
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const auto call_from_threads = [&](int count) {
+      for (int i = 0; i < count; ++i)
+        std::thread([&] {
+          Float data[] = {1, -2, 3};
+          test_run().library->quantize(Device::cpu, data, 3, static_cast<unsigned>(bits), nullptr, entry);
+          make_bad_call<Float>(bad_calls[1], bits, entry);
+        }).join();
+    };
+    call_from_threads(50);
+    const std::optional<Resources> before = resources_in_use();
+    call_from_threads(1000);
+    const std::optional<Resources> after = resources_in_use();
+    const std::string grown = before && after ? growth(*before, *after) : "";
+    requirements["GFPQ-MEMORY-11"].that(
+        grown.empty(), [&] { return "after calls of 1000 more threads the process holds" + grown + " more"; });
+  });
+}
+
+/// Handlers with flags and a mask of their own, which `signal` does not restore.
+CONFORMANCE_TEST(State, HandlersOfTheCaller, "GFPQ-ENV-04") {
+  need_host_memory();
+  CapturedOutput quiet;
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const std::string changed = changed_handlers([&] {
+      make_calls<Float>(requirements["GFPQ-ENV-04"], bits, entry, 0, 8);
+      for (const BadCall& bad : bad_calls)
+        make_bad_call<Float>(bad, bits, entry);
+      std::vector<Float> data = long_tensor<Float>(bits).input;
+      test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(data.size()),
+                                   static_cast<unsigned>(bits), nullptr, entry);
+    });
+    requirements["GFPQ-ENV-04"].that(changed.empty(), [&] {
+      return "calls, good and bad ones, left another handler, flags or mask of the handler for" + changed;
+    });
+  });
+}
+
 /// What is wrong with calls on long tensors in a process that gets no more threads or memory; empty where nothing is.
 template <class Float>
 std::string wrong_calls_without_resources(int bits, Entry entry) {
   const LongTensor<Float>& numbers = long_tensor<Float>(bits);
   std::vector<Float> data[std::size(all_modes)]; // before memory is scarce
   std::fill(std::begin(data), std::end(data), numbers.input);
+  CapturedOutput output;
   refuse_threads_and_memory();
+  bool all_succeed = true;
   for (const unsigned mode : all_modes) {
     std::vector<Float>& tensor = data[mode];
     if (mode != GFPQ_MODE_APPLY_ONLY)
@@ -211,8 +325,10 @@ std::string wrong_calls_without_resources(int bits, Entry entry) {
         std::memcmp(&param, &right_param, sizeof param) != 0)
       return std::string(name_of_mode(mode)) + " returned " + show_status(status) + ", but " +
              (status == GFPQ_SUCCESS ? "the result is wrong" : "data or parameter changed");
+    all_succeed &= status == GFPQ_SUCCESS;
   }
-  return "";
+  const std::string printed = all_succeed ? output.take() : "";
+  return printed.empty() ? "" : "calls that succeeded printed: " + printed.substr(0, 200);
 }
 
 CONFORMANCE_TEST_WITH(State, WithoutThreadsAndMemory, (std::vector<int>{1, 8}), "GFPQ-STATE-05") {

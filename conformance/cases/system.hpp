@@ -29,6 +29,10 @@ public:
   static void allow();
 };
 
+/// Runs `calls` under handlers, with flags and a mask of their own, for the signals that libraries care for. \return
+/// the signals whose handling is another afterwards. Throws Skip where the system has no such handlers.
+std::string changed_handlers(const std::function<void()>& calls);
+
 /// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within
 /// `seconds`. Throws Skip where processes cannot be forked, and where `work` does.
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);

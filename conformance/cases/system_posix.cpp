@@ -89,6 +89,35 @@ Interruptions::~Interruptions() {
 
 void Interruptions::allow() { mask_alarm(SIG_UNBLOCK); }
 
+std::string changed_handlers(const std::function<void()>& calls) {
+  struct Handling {
+    int signal;
+    const char* name;
+    struct sigaction former, set;
+  };
+  Handling all[] = {{SIGPIPE, "PIPE", {}, {}}, {SIGCHLD, "CHLD", {}, {}}, {SIGUSR1, "USR1", {}, {}},
+                    {SIGUSR2, "USR2", {}, {}}, {SIGURG, "URG", {}, {}},   {SIGALRM, "ALRM", {}, {}},
+                    {SIGFPE, "FPE", {}, {}},   {SIGTERM, "TERM", {}, {}}};
+  for (Handling& one : all) {
+    struct sigaction action {};
+    action.sa_sigaction = [](int, siginfo_t*, void*) {};
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
+    sigaddset(&action.sa_mask, SIGWINCH);
+    sigaction(one.signal, &action, &one.former);
+    sigaction(one.signal, nullptr, &one.set);
+  }
+  calls();
+  std::string changed;
+  for (const Handling& one : all) {
+    struct sigaction now {};
+    sigaction(one.signal, &one.former, &now);
+    if (now.sa_sigaction != one.set.sa_sigaction || now.sa_flags != one.set.sa_flags ||
+        sigismember(&now.sa_mask, SIGWINCH) != 1)
+      changed += std::string(" ") + one.name;
+  }
+  return changed;
+}
+
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds) {
   constexpr int exit_skipped = 77;
   int ends[2];

@@ -29,6 +29,8 @@ Interruptions::Interruptions() = default;
 Interruptions::~Interruptions() = default;
 void Interruptions::allow() {}
 
+std::string changed_handlers(const std::function<void()>&) { throw Skip("Windows has no handlers with flags"); }
+
 std::string run_in_child(const std::function<std::string()>&, unsigned) {
   throw Skip("Windows does not fork processes");
 }

@@ -106,6 +106,7 @@ struct ProcessEnvironment::State {
   std::map<int, struct sigaction> actions;
   int output_copies[2] = {-1, -1}; // of standard output and standard error, out of the way
   File outputs[2];
+  std::map<int, File> files; // that are open
   std::string folder = current_folder();
   mode_t mask;
 };
@@ -117,6 +118,9 @@ ProcessEnvironment::ProcessEnvironment() : state_(new State) {
     state_->output_copies[index] = fcntl(STDOUT_FILENO + index, F_DUPFD_CLOEXEC, 210);
     state_->outputs[index] = file_of(STDOUT_FILENO + index);
   }
+  for (int descriptor = 0; descriptor < 256; ++descriptor)
+    if (const File file = file_of(descriptor); file.is_open)
+      state_->files[descriptor] = file;
   state_->mask = umask(0);
   umask(state_->mask);
 }
@@ -143,6 +147,17 @@ void ProcessEnvironment::restore_output(const TellChange& tell) {
 
 void ProcessEnvironment::restore(const TellChange& tell) {
   restore_output(tell);
+  for (auto file = state_->files.begin(); file != state_->files.end();) {
+    const File now = file_of(file->first);
+    if (now.is_open && now.device == file->second.device && now.number == file->second.number) {
+      ++file;
+      continue;
+    }
+    tell(Surrounding::descriptors,
+         "left descriptor " + std::to_string(file->first) +
+             (now.is_open ? ", which it does not own, on another file" : " closed, which it does not own"));
+    file = state_->files.erase(file); // told once
+  }
   constexpr int restorer = 0x04000000; // set by the C library where an action was ever set
   for (const auto& [number, was] : state_->actions) {
     const struct sigaction now = action_of(number);
