@@ -94,6 +94,17 @@ class CalibrateTest(unittest.TestCase):
         self.assertIn("[compile_mode] 2\n", (self.folder / "out/mapper.cfg").read_text())
         self.assertEqual(len((self.folder / "out/image_list.txt").read_text().splitlines()), 3)
 
+    def test_a_name_that_the_mapper_takes_for_one_of_16_bit_is_refused(self):
+        text = (self.folder / "net.prototxt").read_text().replace('name: "b"', 'name: "b_hp"')
+        (self.folder / "net.prototxt").write_text(text)
+        net = proto.read_caffemodel(self.folder / "net.caffemodel")
+        for layer in net.layer:
+            layer.name = layer.name.replace("b", "b_hp")
+        (self.folder / "net.caffemodel").write_bytes(proto.bytes_of(net))
+        status, out = self.run_command("--pictures", self.folder / "photos", "--layer-bits", "a=16")
+        self.assertEqual((status, "rename b_hp" in out), (3, True), out)
+        self.assertFalse((self.folder / "out").exists())
+
     def test_what_does_not_fit_is_told_and_nothing_written(self):
         Image.fromarray(self.pixels[0][:4]).save(self.folder / "small.png")
         photos = "--pictures", self.folder / "photos"
