@@ -4,11 +4,13 @@
     finetune.py prepare MODEL OUTPUT
     finetune.py train SOLVER --weights FLOAT.caffemodel
     finetune.py test MODEL WEIGHTS --batches N
-    finetune.py compare MODEL WEIGHTS --batches N
-    finetune.py export MODEL WEIGHTS FOLDER
+    finetune.py compare MODEL WEIGHTS --batches N                                    # a train or test file
+    finetune.py compare MODEL WEIGHTS --images FOLDER --mean 104 117 123 --bgr       # a deploy file
+    finetune.py export MODEL WEIGHTS FOLDER --mean 104 117 123 --bgr
 
 Data are quantized by the network's Quant layers. The weights of a layer whose input comes from one are quantized here,
-to the same bit width. PYTHONPATH needs this project's integrations/python and Caffe's python folder.
+to the same bit width. PYTHONPATH needs this project's integrations/python and Caffe's python folder. Caffe's log is
+shown by `train`, and with --verbose.
 """
 
 from __future__ import annotations
@@ -16,14 +18,21 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import caffe_log  # before Caffe
 import caffe
 import gfpq
 import numpy as np
-from gfpq import parameters
-from gfpq.comparison import Comparison, Layer
+from gfpq import files, parameters
+from gfpq.comparison import LOW_SIMILARITY, Comparison, Layer
+from gfpq.nnie import mapper, pictures, proto
+from gfpq.nnie.check import check_net
+from gfpq.nnie.configure import name_high_precision, text_files_of
+from gfpq.nnie.network import inputs_of
+from gfpq.nnie_commands import add_normalization, options_of
 from gfpq.similarity import Similarity
 
 import network
@@ -78,6 +87,8 @@ def train(options: argparse.Namespace) -> None:
         solver.net.copy_from(str(options.weights))
     if options.snapshot:
         solver.restore(str(options.snapshot))
+    for net in (solver.net, *solver.test_nets):
+        _check_filled(net)
     layers = _quantized(solver.net)
     for layer in layers:
         tensors = "data and weights" if layer.has_weights and not options.data_only else "data"
@@ -95,11 +106,30 @@ def _quantized(net: caffe.Net) -> list[QuantizedLayer]:
     return layers
 
 
+def _read(model: Path, weights: Path) -> caffe.Net:
+    net = caffe.Net(str(model), caffe.TEST, weights=str(weights))
+    missing = network.without_numbers(net, weights)
+    if missing:
+        raise ValueError(f"{weights} holds no numbers for {', '.join(missing)}: is it another network's?")
+    return net
+
+
+def _check_filled(net: caffe.Net) -> None:
+    """Raises ValueError for a deploy file, whose input would stay zero."""
+    if net.inputs:
+        raise ValueError(f"nothing fills the network's input {', '.join(net.inputs)}: take a file with data layers; "
+                         "or compare on pictures with --images FOLDER and --mean, --scale, --order as in training")
+
+
 def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: bool) -> caffe.Net:
     """A net in the TEST phase, its data and weights quantized or not."""
-    net = caffe.Net(str(model), caffe.TEST, weights=str(weights))
+    net = _read(model, weights)
     quantized = _quantized(net) if quantize_weights else []
-    if not quantize_data:
+    if quantize_data:
+        missing = network.without_range(net)
+        if missing:
+            print(f"note: no range yet in {', '.join(missing)}: each batch's own is used there", file=sys.stderr)
+    else:
         layers = network.layers_of(net)
         for layer in layers:
             if layer.type == "Quant":
@@ -115,6 +145,7 @@ def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: b
 def test(options: argparse.Namespace) -> dict[str, float]:
     """Prints and returns the means of the outputs."""
     net = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
+    _check_filled(net)
     means: dict[str, float] = {}
     for _ in range(options.batches):
         for name, values in net.forward().items():
@@ -130,11 +161,44 @@ def compare(options: argparse.Namespace) -> Comparison:
     quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
     kinds = {layer.name: layer.kind for layer in _quantized(caffe.Net(str(options.model), caffe.TEST))}
     sums = {name: Similarity() for name in kinds}
-    for _ in range(options.batches):
+    for _ in _batches(plain, quantized, options):
         _run_both(plain, quantized, sums)
     comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
-    print(comparison)
+    print(comparison.table)
+    if comparison.low:
+        name = comparison.low[0].name
+        print(f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error): compare with "
+              "--data-only, then --weights-only; train with a small learning rate; or prepare with --layer-bits "
+              f"{name}=16")
     return comparison
+
+
+def _batches(plain: caffe.Net, quantized: caffe.Net, options: argparse.Namespace) -> Iterator[None]:
+    """Steps through the batches of the network's own data; or of a deploy file through pictures, each put into the
+    input of `plain`.
+    """
+    given = options_of(options)
+    if given.pictures is None:
+        _check_filled(plain)
+        if given != mapper.Options():
+            raise ValueError("--mean, --scale and --order are for --images")
+        yield from [None] * (options.batches or 1)
+        return
+    if options.batches is not None:
+        raise ValueError("--batches is for a network with data layers, and with --images each picture is a batch")
+    if len(plain.inputs) != 1:
+        raise ValueError(f"--images is for a deploy file with one input, and this network has {len(plain.inputs)}")
+    name = plain.inputs[0]
+    for net in (plain, quantized):
+        net.blobs[name].reshape(1, *list(net.blobs[name].shape)[1:])
+        net.reshape()
+    shape = tuple(plain.blobs[name].shape)
+    norm = mapper.normalization_of(given, shape)
+    listed = mapper.listed_pictures(given, norm, [])
+    print(f"on {len(listed)} pictures of {given.pictures}")
+    for file in listed:
+        plain.blobs[name].data[...] = norm.apply(pictures.load(file, shape, norm))
+        yield
 
 
 def _run_both(plain: caffe.Net, quantized: caffe.Net, sums: dict[str, Similarity]) -> None:
@@ -155,8 +219,10 @@ def _run_both(plain: caffe.Net, quantized: caffe.Net, sums: dict[str, Similarity
 
 
 def export(options: argparse.Namespace) -> None:
-    """Writes the network as it is in the TEST phase, folded, with quantized weights and without Quant layers."""
-    net = caffe.Net(str(options.model), caffe.TEST, weights=str(options.weights))
+    """Writes the network as it is in the TEST phase, folded, with quantized weights and without Quant layers; and
+    mapper.cfg. Prints the mapper's rules that it does not keep.
+    """
+    net = _read(options.model, options.weights)
     layers = network.layers_of(net)
     quantized = network.quantized_layers(layers)
     by_name = {layer.name: layer for layer in layers}
@@ -166,7 +232,8 @@ def export(options: argparse.Namespace) -> None:
         block = bytes(network.array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
         param = gfpq.Param.from_bytes(block, layer.bits)
         if not param.initialized:
-            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first")
+            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first, or find "
+                                           "the ranges on pictures: python3 -m gfpq nnie calibrate")
         rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param, layer.input))
         if layer.has_weights:
             weights = network.array_of(by_name[layer.name].blobs[0])
@@ -175,21 +242,44 @@ def export(options: argparse.Namespace) -> None:
             network.set_blobs(by_name[layer.name], weights)
     for quant in [layer for layer in layers if layer.type == "Quant"]:
         network.remove(layers, layers.index(quant))
+    renamed = name_high_precision(layers, rows)
 
+    text, weights = network.contents_of(layers, options.model.stem)
+    deployed = proto.NetParameter.FromString(weights)
+    contents = {mapper.MODEL: text.encode(), mapper.WEIGHTS: weights} | parameters.contents_of(rows)
+    config = _config_of(deployed, rows, options_of(options))
+    contents |= {name: content.encode() for name, content in config.contents.items()}
     options.folder.mkdir(parents=True, exist_ok=True)
-    network.write(layers, options.model.stem, options.folder / "model.prototxt", options.folder / "model.caffemodel")
-    parameters.save(rows, options.folder)
-    print(f"{options.folder}: model.prototxt, model.caffemodel, parameters.json, nnie.json")
+    files.write({options.folder / name: content for name, content in contents.items()})
+    print(f"{options.folder}: {', '.join(contents)}")
     print(f"folded: {', '.join(folded) or 'nothing'}")
     left = [layer.name for layer in layers if layer.type in ("BatchNorm", "Scale")]
     if left:
         print(f"left in float, as no convolution stands right before them: {', '.join(left)}")
+    if renamed:
+        print(f"renamed, as layers of 16 bit beside others: {', '.join(renamed.values())}")
+    for remark in config.remarks:
+        print(f"note: {remark}")
+    print(check_net(deployed))
+
+
+def _config_of(net: Any, rows: list[parameters.Row], given: mapper.Options) -> mapper.TextFiles:
+    """mapper.cfg and what goes with it, of a deploy file."""
+    inputs = inputs_of(net)
+    if len(inputs) == 1:
+        return text_files_of(net, [row["bits"] for row in rows], given)
+    reason = f"the network has {len(inputs)} inputs, and the mapper takes a deploy file with one"
+    if given != mapper.Options():
+        raise ValueError(f"{reason}: --mean, --scale, --order and --pictures do not fit")
+    return mapper.TextFiles(remarks=[f"{mapper.CONFIG} is not written: {reason}"])
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)  # --verbose is looked for before
     parser.add_argument("--gpu", type=int, metavar="ID", help="run on this GPU; default: on the CPU")
+    parser.add_argument("--verbose", action="store_true", help="show Caffe's log, of commands but train too")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     prototxt.add_arguments(commands.add_parser("prepare", help="put Quant layers into a prototxt"))
@@ -206,18 +296,21 @@ def main(arguments: list[str] | None = None) -> int:
         command.set_defaults(run=run, data=True, of_weights=True)
         command.add_argument("model", type=Path, help="prototxt, with Quant layers")
         command.add_argument("weights", type=Path)
-        command.add_argument("--batches", type=int, default=1)
+        command.add_argument("--batches", type=int, default=1 if run is test else None, help="default: 1")
         choice = command.add_mutually_exclusive_group()
         choice.add_argument("--data-only", dest="of_weights", action="store_false", help="leave the weights in float")
         choice.add_argument("--weights-only", dest="data", action="store_false", help="leave the data in float")
         if run is test:
             choice.add_argument("--float", dest="float_", action="store_true", help="quantize nothing")
+        else:
+            add_normalization(command)
 
     command = commands.add_parser("export", help="fold, quantize the folded weights, write their parameters")
     command.set_defaults(run=export)
     command.add_argument("model", type=Path, help="prototxt, with Quant layers; its TEST phase is exported")
     command.add_argument("weights", type=Path)
     command.add_argument("folder", type=Path)
+    add_normalization(command)
 
     options = parser.parse_args(arguments)
     if getattr(options, "float_", False):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import files, parameters
 from ..arrays import quantize, quantize_
-from ..comparison import Comparison, Layer
+from ..comparison import LOW_SIMILARITY, Comparison, Layer
 from ..param import Mode, Param
 from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
@@ -37,7 +37,12 @@ class Calibrated:
     findings: Findings
 
     def __str__(self) -> str:
-        lines = [str(self.comparison), f"folded: {', '.join(self.folded) or 'nothing'}"]
+        lines = [self.comparison.table]
+        if self.comparison.low:
+            name = self.comparison.low[0].name
+            lines.append(f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error): more "
+                         f"bits, --layer-bits {name}=16; more pictures of the real scene; or fine-tune it")  # fmt: skip
+        lines.append(f"folded: {', '.join(self.folded) or 'nothing'}")
         return "\n".join([*lines, *(f"note: {remark}" for remark in self.remarks), str(self.findings)])
 
 
