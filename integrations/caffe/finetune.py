@@ -28,6 +28,7 @@ import gfpq
 import numpy as np
 from gfpq import files, parameters
 from gfpq.comparison import LOW_SIMILARITY, Comparison, Layer
+from gfpq.errors import some
 from gfpq.nnie import mapper, pictures, proto
 from gfpq.nnie.check import check_net
 from gfpq.nnie.configure import name_high_precision, text_files_of
@@ -110,7 +111,7 @@ def _read(model: Path, weights: Path) -> caffe.Net:
     net = caffe.Net(str(model), caffe.TEST, weights=str(weights))
     missing = network.without_numbers(net, weights)
     if missing:
-        raise ValueError(f"{weights} holds no numbers for {', '.join(missing)}: is it another network's?")
+        raise ValueError(f"{weights} holds no numbers for {some(missing)}: is it another network's?")
     return net
 
 
@@ -128,7 +129,7 @@ def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: b
     if quantize_data:
         missing = network.without_range(net)
         if missing:
-            print(f"note: no range yet in {', '.join(missing)}: each batch's own is used there", file=sys.stderr)
+            print(f"note: no range yet in {some(missing)}: each batch's own is used there", file=sys.stderr)
     else:
         layers = network.layers_of(net)
         for layer in layers:
@@ -252,12 +253,12 @@ def export(options: argparse.Namespace) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     files.write({options.folder / name: content for name, content in contents.items()})
     print(f"{options.folder}: {', '.join(contents)}")
-    print(f"folded: {', '.join(folded) or 'nothing'}")
+    print(f"folded: {some(folded) or 'nothing'}")
     left = [layer.name for layer in layers if layer.type in ("BatchNorm", "Scale")]
     if left:
-        print(f"left in float, as no convolution stands right before them: {', '.join(left)}")
+        print(f"left in float, as no convolution stands right before them: {some(left)}")
     if renamed:
-        print(f"renamed, as layers of 16 bit beside others: {', '.join(renamed.values())}")
+        print(f"renamed, as layers of 16 bit beside others: {some(list(renamed.values()))}")
     for remark in config.remarks:
         print(f"note: {remark}")
     print(check_net(deployed))

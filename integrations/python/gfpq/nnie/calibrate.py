@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import files, parameters
 from ..arrays import quantize, quantize_
 from ..comparison import LOW_SIMILARITY, Comparison, Layer
+from ..errors import some
 from ..param import Mode, Param
 from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
@@ -42,7 +43,7 @@ class Calibrated:
             name = self.comparison.low[0].name
             lines.append(f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error): more "
                          f"bits, --layer-bits {name}=16; more pictures of the real scene; or fine-tune it")  # fmt: skip
-        lines.append(f"folded: {', '.join(self.folded) or 'nothing'}")
+        lines.append(f"folded: {some(self.folded) or 'nothing'}")
         return "\n".join([*lines, *(f"note: {remark}" for remark in self.remarks), str(self.findings)])
 
 
