@@ -3,6 +3,7 @@
 
     finetune.py prepare MODEL OUTPUT
     finetune.py train SOLVER --weights FLOAT.caffemodel
+    finetune.py calibrate MODEL WEIGHTS OUTPUT.caffemodel --images FOLDER --mean 104 117 123 --bgr
     finetune.py test MODEL WEIGHTS --batches N
     finetune.py compare MODEL WEIGHTS --batches N                                    # a train or test file
     finetune.py compare MODEL WEIGHTS --images FOLDER --mean 104 117 123 --bgr       # a deploy file
@@ -143,6 +144,28 @@ def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: b
     return net
 
 
+def calibrate(options: argparse.Namespace) -> None:
+    """Writes the weights with the ranges of all Quant layers, found anew on the data of the float network."""
+    if options.output.exists() and options.output.samefile(options.weights):
+        raise ValueError(f"{options.output}: the same file as the weights")
+    net = _read(options.model, options.weights)
+    params = {layer.name: gfpq.Param(layer.quant_param.quant_bits)
+              for layer in network.layers_of(net) if layer.type == "Quant"}
+    if not params:
+        raise ValueError(f"{options.model} has no Quant layer: put them in with prepare")
+    plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
+    for _ in _batches([plain], options):
+        for place, name in enumerate(plain._layer_names):
+            if name in params:
+                param, data = params[name], plain._blobs[plain._bottom_ids(place)[0]].data
+                gfpq.quantize(data, param=param, mode=gfpq.Mode.UPDATE if param.initialized else gfpq.Mode.INIT)
+            plain._forward(place, place)
+    for name, param in params.items():
+        net.params[name][0].data[...] = [*bytes(param), param.bits]
+    net.save(str(options.output))
+    print(f"{options.output}: the weights, with the ranges of {len(params)} Quant layers")
+
+
 def test(options: argparse.Namespace) -> dict[str, float]:
     """Prints and returns the means of the outputs."""
     net = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
@@ -162,7 +185,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
     kinds = {layer.name: layer.kind for layer in _quantized(caffe.Net(str(options.model), caffe.TEST))}
     sums = {name: Similarity() for name in kinds}
-    for _ in _batches(plain, quantized, options):
+    for _ in _batches([plain, quantized], options):
         _run_both(plain, quantized, sums)
     comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
     print(comparison.table)
@@ -174,10 +197,11 @@ def compare(options: argparse.Namespace) -> Comparison:
     return comparison
 
 
-def _batches(plain: caffe.Net, quantized: caffe.Net, options: argparse.Namespace) -> Iterator[None]:
-    """Steps through the batches of the network's own data; or of a deploy file through pictures, each put into the
-    input of `plain`.
+def _batches(nets: list[caffe.Net], options: argparse.Namespace) -> Iterator[None]:
+    """Steps through the batches of a network's own data; or of a deploy file through pictures, each put into the input
+    of the first of `nets`.
     """
+    plain = nets[0]
     given = options_of(options)
     if given.pictures is None:
         _check_filled(plain)
@@ -190,7 +214,7 @@ def _batches(plain: caffe.Net, quantized: caffe.Net, options: argparse.Namespace
     if len(plain.inputs) != 1:
         raise ValueError(f"--images is for a deploy file with one input, and this network has {len(plain.inputs)}")
     name = plain.inputs[0]
-    for net in (plain, quantized):
+    for net in nets:
         net.blobs[name].reshape(1, *list(net.blobs[name].shape)[1:])
         net.reshape()
     shape = tuple(plain.blobs[name].shape)
@@ -233,8 +257,8 @@ def export(options: argparse.Namespace) -> None:
         block = bytes(network.array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
         param = gfpq.Param.from_bytes(block, layer.bits)
         if not param.initialized:
-            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first, or find "
-                                           "the ranges on pictures: python3 -m gfpq nnie calibrate")
+            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first, or "
+                                           "find the ranges with finetune.py calibrate")
         rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param, layer.input))
         if layer.has_weights:
             weights = network.array_of(by_name[layer.name].blobs[0])
@@ -291,6 +315,14 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--weights", type=Path, help="the float model to start from")
     command.add_argument("--snapshot", type=Path, help="the solverstate to go on from")
     command.add_argument("--data-only", action="store_true", help="leave the weights in float")
+
+    command = commands.add_parser("calibrate", help="find the ranges without training")
+    command.set_defaults(run=calibrate)
+    command.add_argument("model", type=Path, help="prototxt, with Quant layers")
+    command.add_argument("weights", type=Path)
+    command.add_argument("output", type=Path, help="the caffemodel to write")
+    command.add_argument("--batches", type=int, help="of a file with data layers; default: 1")
+    add_normalization(command)
 
     for run, text in ((test, "the means of the outputs"), (compare, "the layers' similarity to the float network's")):
         command = commands.add_parser(run.__name__, help=text)

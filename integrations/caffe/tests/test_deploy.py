@@ -1,11 +1,12 @@
 """finetune.py on deploy files: comparison on pictures, mapper.cfg, the mapper's rules; and what it says of weights."""
 
 import os
+import re
 import subprocess
 import sys
 import unittest
 
-from support import FOLDER, Folder, caffe, net, np, solver
+from support import FOLDER, Folder, caffe, gfpq, net, np, solver
 
 import finetune
 from gfpq.nnie.mapper import read_normalization
@@ -129,6 +130,58 @@ class CompareTest(Pictures):
             self.assertEqual((done.returncode, "Creating Layer conv" in done.stderr), (0, shown), done.stderr)
             if not shown:
                 self.assertEqual(done.stderr, "")
+
+
+class CalibrateTest(Pictures):
+    def test_ranges_on_float_data(self):
+        ranged = self.folder / "ranged.caffemodel"
+        deployed = self.folder / "deployed"
+        for text in (DEPLOY, ONE, ONE.replace("quant_param", "").replace("top: \"q1\" }", 'top: "q1" '
+                                              'quant_param { quant_bits: 16 } }')):
+            self.save(net(text), text)
+            images = ("--images", self.photos, *HOW)
+            status, out, err = self.run_command("calibrate", self.model, self.weights, ranged, *images)
+            self.assertEqual((status, err), (0, ""))
+            self.assertIn("ranges of 2 Quant layers", out)
+            plain = finetune.load(self.model, self.weights, quantize_data=False, quantize_weights=False)
+            data = {"q1": [], "q2": []}
+            for values in self.inputs():
+                plain.blobs["data"].data[...] = values
+                plain.forward()
+                data["q1"].append(values)
+                data["q2"].append(plain.blobs["conv"].data[:1].copy())
+            found = net(text, weights=ranged)
+            for name, arrays in data.items():
+                param = gfpq.Param(16 if name == "q1" and "16" in text else 8)
+                gfpq.quantize(np.stack(arrays), param=param)
+                self.assertEqual(found.params[name][0].data.tolist(), [*bytes(param), param.bits])
+            weights = net(text, weights=self.weights).params["conv"]
+            for a, b in zip(weights, found.params["conv"]):
+                np.testing.assert_array_equal(a.data, b.data)
+            status, _, err = self.run_command("compare", self.model, ranged, *images)
+            self.assertEqual((status, err), (0, ""))
+            status, _, err = self.run_command("export", self.model, ranged, deployed, *HOW)
+            self.assertEqual((status, err), (0, ""))
+
+    def test_on_data_layers(self):
+        self.save(net(DATA), DATA)
+        ranged = self.folder / "ranged.caffemodel"
+        self.assertEqual(self.run_command("calibrate", self.model, self.weights, ranged, "--batches", 2)[0], 0)
+        self.assertEqual(self.run_command("compare", self.model, ranged)[2], "")
+
+    def test_what_is_refused(self):
+        self.save(net(ONE), ONE)
+        before = self.weights.read_bytes()
+        images = ("--images", self.photos, *HOW)
+        plain = self.folder / "plain.prototxt"
+        plain.write_text(re.sub(r"layer { name: .q.*\n", "", ONE).replace("q1", "data").replace("q2", "conv"))
+        for arguments, words in (((self.model, self.weights, self.weights, *images), "the same file"),
+                                 ((self.model, self.weights, self.folder / "out"), "nothing fills"),
+                                 ((plain, self.weights, self.folder / "out", *images), "no Quant layer")):
+            status, _, err = self.run_command("calibrate", *arguments)
+            self.assertEqual((status, words in err), (2, True), err)
+        self.assertEqual(self.weights.read_bytes(), before)
+        self.assertFalse((self.folder / "out").exists())
 
 
 class ExportTest(Pictures):

@@ -340,7 +340,7 @@ class ExportTest(Trained):
         status, _, err = self.run_command("export", self.model, self.weights, self.folder / "deployed")
         self.assertEqual(status, 2)
         self.assertIn("q1 has no range yet", err)
-        self.assertIn("gfpq nnie calibrate", err)
+        self.assertIn("finetune.py calibrate", err)
         self.assertFalse((self.folder / "deployed").exists())
 
 
