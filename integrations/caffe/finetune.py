@@ -18,19 +18,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import caffe_log  # before Caffe
 import caffe
 import gfpq
-import numpy as np
 from gfpq import files, parameters
 from gfpq.comparison import LOW_SIMILARITY, Comparison, Layer
 from gfpq.errors import some
-from gfpq.nnie import mapper, pictures, proto
+from gfpq.nnie import mapper, proto
 from gfpq.nnie.check import check_net
 from gfpq.nnie.configure import name_high_precision, text_files_of
 from gfpq.nnie.network import inputs_of
@@ -39,48 +36,7 @@ from gfpq.similarity import Similarity
 
 import network
 import prototxt
-from network import QuantizedLayer
-
-
-class QuantizedWeights:
-    """The weights of a net: quantized for its passes, while a full floating-point copy waits to be updated.
-
-    An update may be smaller than a quantization step, so that quantized weights would mark time.
-    """
-
-    def __init__(self, net: caffe.Net, layers: list[QuantizedLayer]) -> None:
-        found = {}  # layers may share a blob
-        for layer in layers:
-            if layer.has_weights:
-                blob = net.params[layer.name][0]
-                found[blob.data.ctypes.data] = (blob, layer)
-        self._weights = list(found.values())
-        self._copies: list[np.ndarray] = []
-
-    def quantize(self) -> None:
-        """Sets the float weights aside and quantizes those in the net."""
-        self.restore()
-        self._copies = [blob.data.copy() for blob, _ in self._weights]
-        for blob, layer in self._weights:
-            network.quantize_weights(blob.data, layer)
-
-    def restore(self) -> None:
-        """Puts the float weights back."""
-        for (blob, _), copy in zip(self._weights, self._copies):
-            blob.data[...] = copy
-        self._copies = []
-
-    def follow(self, solver: Any) -> None:
-        """From now on quantizes for every forward and backward pass of training, and every forward pass of a test."""
-
-        def at(index: int, action: Any) -> Any:
-            return lambda layer: action() if layer == index else None
-
-        solver.net.before_forward(at(0, self.quantize))
-        solver.net.after_backward(at(0, self.restore))  # the solver updates, and saves, the float weights
-        for net in solver.test_nets:  # they share the weights
-            net.before_forward(at(0, self.quantize))
-            net.after_forward(at(len(net.layers) - 1, self.restore))
+from nets import QuantizedWeights, batches, check_filled, load, quantized_layers_of, read
 
 
 def train(options: argparse.Namespace) -> None:
@@ -90,8 +46,8 @@ def train(options: argparse.Namespace) -> None:
     if options.snapshot:
         solver.restore(str(options.snapshot))
     for net in (solver.net, *solver.test_nets):
-        _check_filled(net)
-    layers = _quantized(solver.net)
+        check_filled(net)
+    layers = quantized_layers_of(solver.net)
     for layer in layers:
         tensors = "data and weights" if layer.has_weights and not options.data_only else "data"
         print(f"{layer.name} ({layer.kind}): {tensors} in {layer.bits} bit")
@@ -101,60 +57,17 @@ def train(options: argparse.Namespace) -> None:
     solver.solve()
 
 
-def _quantized(net: caffe.Net) -> list[QuantizedLayer]:
-    layers = network.quantized_layers(network.layers_of(net))
-    if not layers:
-        raise ValueError("no layer of the network takes its input from a Quant layer with quant_en: 1")
-    return layers
-
-
-def _read(model: Path, weights: Path) -> caffe.Net:
-    net = caffe.Net(str(model), caffe.TEST, weights=str(weights))
-    missing = network.without_numbers(net, weights)
-    if missing:
-        raise ValueError(f"{weights} holds no numbers for {some(missing)}: is it another network's?")
-    return net
-
-
-def _check_filled(net: caffe.Net) -> None:
-    """Raises ValueError for a deploy file, whose input would stay zero."""
-    if net.inputs:
-        raise ValueError(f"nothing fills the network's input {', '.join(net.inputs)}: take a file with data layers; "
-                         "or compare on pictures with --images FOLDER and --mean, --scale, --order as in training")
-
-
-def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: bool) -> caffe.Net:
-    """A net in the TEST phase, its data and weights quantized or not."""
-    net = _read(model, weights)
-    quantized = _quantized(net) if quantize_weights else []
-    if quantize_data:
-        missing = network.without_range(net)
-        if missing:
-            print(f"note: no range yet in {some(missing)}: each batch's own is used there", file=sys.stderr)
-    else:
-        layers = network.layers_of(net)
-        for layer in layers:
-            if layer.type == "Quant":
-                layer.quant_param.quant_en = False
-        with tempfile.TemporaryDirectory() as folder:
-            changed = Path(folder) / "float.prototxt"
-            network.write(layers, "float", changed)
-            net = caffe.Net(str(changed), caffe.TEST, weights=str(weights))
-    QuantizedWeights(net, quantized).quantize()
-    return net
-
-
 def calibrate(options: argparse.Namespace) -> None:
     """Writes the weights with the ranges of all Quant layers, found anew on the data of the float network."""
     if options.output.exists() and options.output.samefile(options.weights):
         raise ValueError(f"{options.output}: the same file as the weights")
-    net = _read(options.model, options.weights)
+    net = read(options.model, options.weights)
     params = {layer.name: gfpq.Param(layer.quant_param.quant_bits)
               for layer in network.layers_of(net) if layer.type == "Quant"}
     if not params:
         raise ValueError(f"{options.model} has no Quant layer: put them in with prepare")
     plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
-    for _ in _batches([plain], options):
+    for _ in batches([plain], options):
         for place, name in enumerate(plain._layer_names):
             if name in params:
                 param, data = params[name], plain._blobs[plain._bottom_ids(place)[0]].data
@@ -169,7 +82,7 @@ def calibrate(options: argparse.Namespace) -> None:
 def test(options: argparse.Namespace) -> dict[str, float]:
     """Prints and returns the means of the outputs."""
     net = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
-    _check_filled(net)
+    check_filled(net)
     means: dict[str, float] = {}
     for _ in range(options.batches):
         for name, values in net.forward().items():
@@ -183,9 +96,9 @@ def compare(options: argparse.Namespace) -> Comparison:
     """Prints and returns how similar the layers of the quantized network are to those of the float one."""
     plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
     quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
-    kinds = {layer.name: layer.kind for layer in _quantized(caffe.Net(str(options.model), caffe.TEST))}
+    kinds = {layer.name: layer.kind for layer in quantized_layers_of(caffe.Net(str(options.model), caffe.TEST))}
     sums = {name: Similarity() for name in kinds}
-    for _ in _batches([plain, quantized], options):
+    for _ in batches([plain, quantized], options):
         _run_both(plain, quantized, sums)
     comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
     print(comparison.table)
@@ -195,35 +108,6 @@ def compare(options: argparse.Namespace) -> Comparison:
               "--data-only, then --weights-only; train with a small learning rate; or prepare with --layer-bits "
               f"{name}=16")
     return comparison
-
-
-def _batches(nets: list[caffe.Net], options: argparse.Namespace) -> Iterator[None]:
-    """Steps through the batches of a network's own data; or of a deploy file through pictures, each put into the input
-    of the first of `nets`.
-    """
-    plain = nets[0]
-    given = options_of(options)
-    if given.pictures is None:
-        _check_filled(plain)
-        if given != mapper.Options():
-            raise ValueError("--mean, --scale and --order are for --images")
-        yield from [None] * (options.batches or 1)
-        return
-    if options.batches is not None:
-        raise ValueError("--batches is for a network with data layers, and with --images each picture is a batch")
-    if len(plain.inputs) != 1:
-        raise ValueError(f"--images is for a deploy file with one input, and this network has {len(plain.inputs)}")
-    name = plain.inputs[0]
-    for net in nets:
-        net.blobs[name].reshape(1, *list(net.blobs[name].shape)[1:])
-        net.reshape()
-    shape = tuple(plain.blobs[name].shape)
-    norm = mapper.normalization_of(given, shape)
-    listed = mapper.listed_pictures(given, norm, [])
-    print(f"on {len(listed)} pictures of {given.pictures}")
-    for file in listed:
-        plain.blobs[name].data[...] = norm.apply(pictures.load(file, shape, norm))
-        yield
 
 
 def _run_both(plain: caffe.Net, quantized: caffe.Net, sums: dict[str, Similarity]) -> None:
@@ -247,7 +131,7 @@ def export(options: argparse.Namespace) -> None:
     """Writes the network as it is in the TEST phase, folded, with quantized weights and without Quant layers; and
     mapper.cfg. Prints the mapper's rules that it does not keep.
     """
-    net = _read(options.model, options.weights)
+    net = read(options.model, options.weights)
     layers = network.layers_of(net)
     quantized = network.quantized_layers(layers)
     by_name = {layer.name: layer for layer in layers}
