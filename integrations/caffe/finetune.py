@@ -3,73 +3,40 @@
 
     finetune.py prepare MODEL OUTPUT
     finetune.py train SOLVER --weights FLOAT.caffemodel
+    finetune.py calibrate MODEL WEIGHTS OUTPUT.caffemodel --images FOLDER --mean 104 117 123 --bgr
     finetune.py test MODEL WEIGHTS --batches N
-    finetune.py compare MODEL WEIGHTS --batches N
-    finetune.py export MODEL WEIGHTS FOLDER
+    finetune.py compare MODEL WEIGHTS --batches N                                    # a train or test file
+    finetune.py compare MODEL WEIGHTS --images FOLDER --mean 104 117 123 --bgr       # a deploy file
+    finetune.py export MODEL WEIGHTS FOLDER --mean 104 117 123 --bgr
 
 Data are quantized by the network's Quant layers. The weights of a layer whose input comes from one are quantized here,
-to the same bit width. PYTHONPATH needs this project's integrations/python and Caffe's python folder.
+to the same bit width. PYTHONPATH needs this project's integrations/python and Caffe's python folder. Caffe's log is
+shown by `train`, and with --verbose.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
+import caffe_log  # before Caffe
 import caffe
 import gfpq
-import numpy as np
-from gfpq import parameters
-from gfpq.comparison import Comparison, Layer
+from gfpq import files, parameters
+from gfpq.comparison import LOW_SIMILARITY, Comparison, Layer
+from gfpq.errors import some
+from gfpq.nnie import mapper, proto
+from gfpq.nnie.check import check_net
+from gfpq.nnie.configure import name_high_precision, text_files_of
+from gfpq.nnie.network import inputs_of
+from gfpq.nnie_commands import add_normalization, options_of
 from gfpq.similarity import Similarity
 
 import network
 import prototxt
-from network import QuantizedLayer
-
-
-class QuantizedWeights:
-    """The weights of a net: quantized for its passes, while a full floating-point copy waits to be updated.
-
-    An update may be smaller than a quantization step, so that quantized weights would mark time.
-    """
-
-    def __init__(self, net: caffe.Net, layers: list[QuantizedLayer]) -> None:
-        found = {}  # layers may share a blob
-        for layer in layers:
-            if layer.has_weights:
-                blob = net.params[layer.name][0]
-                found[blob.data.ctypes.data] = (blob, layer)
-        self._weights = list(found.values())
-        self._copies: list[np.ndarray] = []
-
-    def quantize(self) -> None:
-        """Sets the float weights aside and quantizes those in the net."""
-        self.restore()
-        self._copies = [blob.data.copy() for blob, _ in self._weights]
-        for blob, layer in self._weights:
-            network.quantize_weights(blob.data, layer)
-
-    def restore(self) -> None:
-        """Puts the float weights back."""
-        for (blob, _), copy in zip(self._weights, self._copies):
-            blob.data[...] = copy
-        self._copies = []
-
-    def follow(self, solver: Any) -> None:
-        """From now on quantizes for every forward and backward pass of training, and every forward pass of a test."""
-
-        def at(index: int, action: Any) -> Any:
-            return lambda layer: action() if layer == index else None
-
-        solver.net.before_forward(at(0, self.quantize))
-        solver.net.after_backward(at(0, self.restore))  # the solver updates, and saves, the float weights
-        for net in solver.test_nets:  # they share the weights
-            net.before_forward(at(0, self.quantize))
-            net.after_forward(at(len(net.layers) - 1, self.restore))
+from nets import QuantizedWeights, batches, check_filled, load, quantized_layers_of, read
 
 
 def train(options: argparse.Namespace) -> None:
@@ -78,7 +45,9 @@ def train(options: argparse.Namespace) -> None:
         solver.net.copy_from(str(options.weights))
     if options.snapshot:
         solver.restore(str(options.snapshot))
-    layers = _quantized(solver.net)
+    for net in (solver.net, *solver.test_nets):
+        check_filled(net)
+    layers = quantized_layers_of(solver.net)
     for layer in layers:
         tensors = "data and weights" if layer.has_weights and not options.data_only else "data"
         print(f"{layer.name} ({layer.kind}): {tensors} in {layer.bits} bit")
@@ -88,33 +57,32 @@ def train(options: argparse.Namespace) -> None:
     solver.solve()
 
 
-def _quantized(net: caffe.Net) -> list[QuantizedLayer]:
-    layers = network.quantized_layers(network.layers_of(net))
-    if not layers:
-        raise ValueError("no layer of the network takes its input from a Quant layer with quant_en: 1")
-    return layers
-
-
-def load(model: Path, weights: Path, *, quantize_data: bool, quantize_weights: bool) -> caffe.Net:
-    """A net in the TEST phase, its data and weights quantized or not."""
-    net = caffe.Net(str(model), caffe.TEST, weights=str(weights))
-    quantized = _quantized(net) if quantize_weights else []
-    if not quantize_data:
-        layers = network.layers_of(net)
-        for layer in layers:
-            if layer.type == "Quant":
-                layer.quant_param.quant_en = False
-        with tempfile.TemporaryDirectory() as folder:
-            changed = Path(folder) / "float.prototxt"
-            network.write(layers, "float", changed)
-            net = caffe.Net(str(changed), caffe.TEST, weights=str(weights))
-    QuantizedWeights(net, quantized).quantize()
-    return net
+def calibrate(options: argparse.Namespace) -> None:
+    """Writes the weights with the ranges of all Quant layers, found anew on the data of the float network."""
+    if options.output.exists() and options.output.samefile(options.weights):
+        raise ValueError(f"{options.output}: the same file as the weights")
+    net = read(options.model, options.weights)
+    params = {layer.name: gfpq.Param(layer.quant_param.quant_bits)
+              for layer in network.layers_of(net) if layer.type == "Quant"}
+    if not params:
+        raise ValueError(f"{options.model} has no Quant layer: put them in with prepare")
+    plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
+    for _ in batches([plain], options):
+        for place, name in enumerate(plain._layer_names):
+            if name in params:
+                param, data = params[name], plain._blobs[plain._bottom_ids(place)[0]].data
+                gfpq.quantize(data, param=param, mode=gfpq.Mode.UPDATE if param.initialized else gfpq.Mode.INIT)
+            plain._forward(place, place)
+    for name, param in params.items():
+        net.params[name][0].data[...] = [*bytes(param), param.bits]
+    net.save(str(options.output))
+    print(f"{options.output}: the weights, with the ranges of {len(params)} Quant layers")
 
 
 def test(options: argparse.Namespace) -> dict[str, float]:
     """Prints and returns the means of the outputs."""
     net = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
+    check_filled(net)
     means: dict[str, float] = {}
     for _ in range(options.batches):
         for name, values in net.forward().items():
@@ -128,12 +96,17 @@ def compare(options: argparse.Namespace) -> Comparison:
     """Prints and returns how similar the layers of the quantized network are to those of the float one."""
     plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
     quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
-    kinds = {layer.name: layer.kind for layer in _quantized(caffe.Net(str(options.model), caffe.TEST))}
+    kinds = {layer.name: layer.kind for layer in quantized_layers_of(caffe.Net(str(options.model), caffe.TEST))}
     sums = {name: Similarity() for name in kinds}
-    for _ in range(options.batches):
+    for _ in batches([plain, quantized], options):
         _run_both(plain, quantized, sums)
     comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
-    print(comparison)
+    print(comparison.table)
+    if comparison.low:
+        name = comparison.low[0].name
+        print(f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error): compare with "
+              "--data-only, then --weights-only; train with a small learning rate; or prepare with --layer-bits "
+              f"{name}=16")
     return comparison
 
 
@@ -155,8 +128,10 @@ def _run_both(plain: caffe.Net, quantized: caffe.Net, sums: dict[str, Similarity
 
 
 def export(options: argparse.Namespace) -> None:
-    """Writes the network as it is in the TEST phase, folded, with quantized weights and without Quant layers."""
-    net = caffe.Net(str(options.model), caffe.TEST, weights=str(options.weights))
+    """Writes the network as it is in the TEST phase, folded, with quantized weights and without Quant layers; and
+    mapper.cfg. Prints the mapper's rules that it does not keep.
+    """
+    net = read(options.model, options.weights)
     layers = network.layers_of(net)
     quantized = network.quantized_layers(layers)
     by_name = {layer.name: layer for layer in layers}
@@ -166,7 +141,8 @@ def export(options: argparse.Namespace) -> None:
         block = bytes(network.array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
         param = gfpq.Param.from_bytes(block, layer.bits)
         if not param.initialized:
-            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first")
+            raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first, or "
+                                           "find the ranges with finetune.py calibrate")
         rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param, layer.input))
         if layer.has_weights:
             weights = network.array_of(by_name[layer.name].blobs[0])
@@ -175,21 +151,44 @@ def export(options: argparse.Namespace) -> None:
             network.set_blobs(by_name[layer.name], weights)
     for quant in [layer for layer in layers if layer.type == "Quant"]:
         network.remove(layers, layers.index(quant))
+    renamed = name_high_precision(layers, rows)
 
+    text, weights = network.contents_of(layers, options.model.stem)
+    deployed = proto.NetParameter.FromString(weights)
+    contents = {mapper.MODEL: text.encode(), mapper.WEIGHTS: weights} | parameters.contents_of(rows)
+    config = _config_of(deployed, rows, options_of(options))
+    contents |= {name: content.encode() for name, content in config.contents.items()}
     options.folder.mkdir(parents=True, exist_ok=True)
-    network.write(layers, options.model.stem, options.folder / "model.prototxt", options.folder / "model.caffemodel")
-    parameters.save(rows, options.folder)
-    print(f"{options.folder}: model.prototxt, model.caffemodel, parameters.json, nnie.json")
-    print(f"folded: {', '.join(folded) or 'nothing'}")
+    files.write({options.folder / name: content for name, content in contents.items()})
+    print(f"{options.folder}: {', '.join(contents)}")
+    print(f"folded: {some(folded) or 'nothing'}")
     left = [layer.name for layer in layers if layer.type in ("BatchNorm", "Scale")]
     if left:
-        print(f"left in float, as no convolution stands right before them: {', '.join(left)}")
+        print(f"left in float, as no convolution stands right before them: {some(left)}")
+    if renamed:
+        print(f"renamed, as layers of 16 bit beside others: {some(list(renamed.values()))}")
+    for remark in config.remarks:
+        print(f"note: {remark}")
+    print(check_net(deployed))
+
+
+def _config_of(net: Any, rows: list[parameters.Row], given: mapper.Options) -> mapper.TextFiles:
+    """mapper.cfg and what goes with it, of a deploy file."""
+    inputs = inputs_of(net)
+    if len(inputs) == 1:
+        return text_files_of(net, [row["bits"] for row in rows], given)
+    reason = f"the network has {len(inputs)} inputs, and the mapper takes a deploy file with one"
+    if given != mapper.Options():
+        raise ValueError(f"{reason}: --mean, --scale, --order and --pictures do not fit")
+    return mapper.TextFiles(remarks=[f"{mapper.CONFIG} is not written: {reason}"])
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)  # --verbose is looked for before
     parser.add_argument("--gpu", type=int, metavar="ID", help="run on this GPU; default: on the CPU")
+    parser.add_argument("--verbose", action="store_true", help="show Caffe's log, of commands but train too")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     prototxt.add_arguments(commands.add_parser("prepare", help="put Quant layers into a prototxt"))
@@ -201,23 +200,34 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--snapshot", type=Path, help="the solverstate to go on from")
     command.add_argument("--data-only", action="store_true", help="leave the weights in float")
 
+    command = commands.add_parser("calibrate", help="find the ranges without training")
+    command.set_defaults(run=calibrate)
+    command.add_argument("model", type=Path, help="prototxt, with Quant layers")
+    command.add_argument("weights", type=Path)
+    command.add_argument("output", type=Path, help="the caffemodel to write")
+    command.add_argument("--batches", type=int, help="of a file with data layers; default: 1")
+    add_normalization(command)
+
     for run, text in ((test, "the means of the outputs"), (compare, "the layers' similarity to the float network's")):
         command = commands.add_parser(run.__name__, help=text)
         command.set_defaults(run=run, data=True, of_weights=True)
         command.add_argument("model", type=Path, help="prototxt, with Quant layers")
         command.add_argument("weights", type=Path)
-        command.add_argument("--batches", type=int, default=1)
+        command.add_argument("--batches", type=int, default=1 if run is test else None, help="default: 1")
         choice = command.add_mutually_exclusive_group()
         choice.add_argument("--data-only", dest="of_weights", action="store_false", help="leave the weights in float")
         choice.add_argument("--weights-only", dest="data", action="store_false", help="leave the data in float")
         if run is test:
             choice.add_argument("--float", dest="float_", action="store_true", help="quantize nothing")
+        else:
+            add_normalization(command)
 
     command = commands.add_parser("export", help="fold, quantize the folded weights, write their parameters")
     command.set_defaults(run=export)
     command.add_argument("model", type=Path, help="prototxt, with Quant layers; its TEST phase is exported")
     command.add_argument("weights", type=Path)
     command.add_argument("folder", type=Path)
+    add_normalization(command)
 
     options = parser.parse_args(arguments)
     if getattr(options, "float_", False):

@@ -16,8 +16,8 @@ from gfpq.nnie.proto import array_of
 
 from prototxt import CONVOLUTIONS, JOINING, PASSING, QUANTIZED
 
-__all__ = ["QuantizedLayer", "array_of", "fold", "layers_of", "quantize_weights", "quantized_layers", "remove",
-           "set_blobs", "write"]
+__all__ = ["QuantizedLayer", "array_of", "contents_of", "fold", "layers_of", "quantize_weights", "quantized_layers",
+           "remove", "set_blobs", "without_numbers", "without_range", "write"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,41 @@ def layers_of(net: caffe.Net) -> list[Any]:
     return layers
 
 
-def write(layers: list[Any], name: str, model: Path, weights: Path | None = None) -> None:
-    """Writes a network as prototxt, and its blobs as caffemodel."""
+def contents_of(layers: list[Any], name: str) -> tuple[str, bytes]:
+    """A network as prototxt, and with its blobs as caffemodel."""
     message = caffe_pb2.NetParameter(name=name, layer=layers)
-    if weights is not None:
-        weights.write_bytes(message.SerializeToString())
+    weights = message.SerializeToString()
     for layer in message.layer:
         del layer.blobs[:]
         layer.ClearField("phase")
-    model.write_text(str(message))
+    return str(message), weights
+
+
+def write(layers: list[Any], name: str, model: Path, weights: Path | None = None) -> None:
+    """Writes a network as prototxt, and its blobs as caffemodel."""
+    text, blobs = contents_of(layers, name)
+    model.write_text(text)
+    if weights is not None:
+        weights.write_bytes(blobs)
+
+
+def without_numbers(net: caffe.Net, weights: Path) -> list[str]:
+    """The layers of a net, but Quant layers, whose blobs a caffemodel lacks: Caffe says nothing of them. Of HDF5 files
+    none is found.
+    """
+    if weights.suffix == ".h5":
+        return []
+    message = caffe_pb2.NetParameter()
+    message.ParseFromString(weights.read_bytes())
+    stored = {layer.name for layer in (*message.layer, *message.layers) if layer.blobs}
+    types = dict(zip(net._layer_names, (layer.type for layer in net.layers)))
+    return [name for name in net.params if name not in stored and types[name] != "Quant"]
+
+
+def without_range(net: caffe.Net) -> list[str]:
+    """The Quant layers of a net that have no range yet."""
+    layers = zip(net._layer_names, net.layers)
+    return [name for name, layer in layers if layer.type == "Quant" and not layer.blobs[0].data[:16].any()]
 
 
 def quantized_layers(layers: list[Any]) -> list[QuantizedLayer]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import tempfile
+import unittest
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,26 @@ def block_of(net: caffe.Net, layer: str = "quant") -> bytes:
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+class Folder(unittest.TestCase):
+    """Tests of finetune.py's commands on a model in a folder of its own."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.model, self.weights = self.folder / "model.prototxt", self.folder / "model.caffemodel"
+
+    def save(self, a_net: caffe.Net, text: str) -> None:
+        self.model.write_text(text)
+        a_net.save(str(self.weights))
+
+    def run_command(self, *arguments: object) -> tuple[int, str, str]:
+        import finetune
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = finetune.main([str(argument) for argument in arguments])
+        return status, out.getvalue(), err.getvalue()
 
 
 def run_python(*arguments: object) -> subprocess.CompletedProcess:

@@ -1,13 +1,9 @@
 """finetune.py: weights quantized in training, comparison, folding and export."""
 
-import contextlib
-import io
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
-from support import caffe, gfpq, net, np, same_bits, solver
+from support import Folder, caffe, gfpq, net, np, same_bits, solver
 
 import finetune
 import network
@@ -56,15 +52,7 @@ def random_blobs(a_net, seed=0):
                 blob.data[...] = sign * random.uniform(0.2, 1.5, blob.data.shape)
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.model, self.weights = self.folder / "model.prototxt", self.folder / "model.caffemodel"
-
-    def save(self, a_net, text):
-        self.model.write_text(text)
-        a_net.save(str(self.weights))
-
+class Trained(Folder):
     def trained(self, text=NETWORK):
         """A net with ranges found, saved."""
         a_net = net(text, caffe.TRAIN)
@@ -74,14 +62,8 @@ class Folder(unittest.TestCase):
         self.save(a_net, text)
         return net(text, caffe.TEST, self.weights)
 
-    def run_command(self, *arguments):
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = finetune.main([str(argument) for argument in arguments])
-        return status, out.getvalue(), err.getvalue()
 
-
-class NetworkTest(Folder):
+class NetworkTest(Trained):
     def test_quantized_layers(self):
         found = network.quantized_layers(network.layers_of(net(NETWORK)))
         self.assertEqual([(layer.name, layer.kind, layer.quant, layer.bits, layer.groups) for layer in found], [
@@ -135,7 +117,7 @@ class NetworkTest(Folder):
                          [(["data"], ["q"]), (["data", "q"], ["sum"])])
 
 
-class TrainTest(Folder):
+class TrainTest(Trained):
     def solver(self, text=SGD, net_text=NETWORK + LOSS):
         return solver(self.folder, text, net_text)
 
@@ -267,11 +249,11 @@ class TrainTest(Folder):
         self.assertIn("no layer of the network takes its input from a Quant layer", err)
 
 
-class CompareTest(Folder):
+class CompareTest(Trained):
     def compare(self, *arguments):
         status, out, _ = self.run_command("compare", self.model, self.weights, *arguments)
         self.assertEqual(status, 0)
-        cosines = {line.split()[0]: float(line.split()[2]) for line in out.splitlines()[1:]}
+        cosines = {line.split()[0]: float(line.split()[2]) for line in out.splitlines()[1:5]}
         self.assertEqual(list(cosines), ["conv1", "pool", "up", "classes"])
         return cosines, out
 
@@ -294,6 +276,8 @@ class CompareTest(Folder):
         both, out = self.compare()
         self.assertLess(both["up"], 0.98)
         self.assertRegex(out, r"\nup .* below 0.98\n")
+        self.assertRegex(out, r"\nNext, with up, .*--data-only.*--weights-only.*--layer-bits up=16")
+        self.assertNotIn("data_only", out)
         data, _ = self.compare("--data-only")
         self.assertGreater(data["up"], 0.98)
 
@@ -305,23 +289,26 @@ class CompareTest(Folder):
         self.assertRegex(means[0], r"classes = -?\d+\.\d{6}\n")
 
 
-class ExportTest(Folder):
+class ExportTest(Trained):
     def test_what_is_written(self):
         trained = self.trained()
         layers = network.layers_of(trained)
         network.fold(layers)
-        folded = {layer.name: layer for layer in layers}
+        folded = {{"up": "up_hp"}.get(layer.name, layer.name): layer for layer in layers}
         deployed = self.folder / "deployed"
         status, out, err = self.run_command("export", self.model, self.weights, deployed)
         self.assertEqual(status, 0, err)
         self.assertIn("folded: norm1, scale1, norm2, scale3", out)
+        self.assertIn("renamed, as layers of 16 bit beside others: up_hp\n", out)
+        self.assertIn("mapper.cfg is not written: the network has 0 inputs", out)
+        self.assertRegex(out, r"\n.* data +DummyData: of training, take it out of the deploy file")
         self.assertEqual({file.name for file in deployed.iterdir()},
                          {"model.prototxt", "model.caffemodel", "parameters.json", "nnie.json"})
 
         rows = json.loads((deployed / "parameters.json").read_text())
         self.assertEqual([(row["layer"], row["tensor"], row["group"], row["bits"]) for row in rows], [
             ("conv1", "data", 0, 8), ("conv1", "weight", 0, 8), ("conv1", "weight", 1, 8), ("pool", "data", 0, 8),
-            ("up", "data", 0, 16), ("up", "weight", 0, 16), ("up", "weight", 1, 16),
+            ("up_hp", "data", 0, 16), ("up_hp", "weight", 0, 16), ("up_hp", "weight", 1, 16),
             ("classes", "data", 0, 8), ("classes", "weight", 0, 8),
         ])
         exported = caffe.Net(str(deployed / "model.prototxt"), caffe.TEST, weights=str(deployed / "model.caffemodel"))
@@ -338,7 +325,7 @@ class ExportTest(Folder):
                 got = np.split(exported.params[row["layer"]][0].data, groups)[row["group"]]
                 self.assertTrue(same_bits(got, expected))
         self.assertTrue(same_bits(exported.params["conv1"][1].data, network.array_of(folded["conv1"].blobs[1])))
-        quants = {"conv1": "q1", "pool": "q2", "up": "q3", "classes": "q4"}
+        quants = {"conv1": "q1", "pool": "q2", "up_hp": "q3", "classes": "q4"}
         for row in rows:
             if row["tensor"] == "data":
                 block = trained.params[quants[row["layer"]]][0].data[:16].astype("u1")
@@ -353,6 +340,7 @@ class ExportTest(Folder):
         status, _, err = self.run_command("export", self.model, self.weights, self.folder / "deployed")
         self.assertEqual(status, 2)
         self.assertIn("q1 has no range yet", err)
+        self.assertIn("finetune.py calibrate", err)
         self.assertFalse((self.folder / "deployed").exists())
 
 

@@ -35,12 +35,17 @@ class Comparison(list[Layer]):
         return [layer for layer in self if layer.low]
 
     def __str__(self) -> str:
+        return "\n".join([self.table, *self.advice])
+
+    @property
+    def table(self) -> str:
+        """A line a layer, without the advice, which is for Python."""
         width = max([len("layer"), *(len(layer.name) for layer in self)])
         lines = [f"{'layer':{width}}  {'kind':13}  cosine    SQNR dB"]
         for layer in self:
             mark = f"  below {LOW_SIMILARITY}" if layer.low else ""
             lines.append(f"{layer.name:{width}}  {layer.kind:13}  {layer.cosine:.6f}  {layer.sqnr:7.2f}{mark}")
-        return "\n".join([*lines, *self.advice])
+        return "\n".join(lines)
 
     @property
     def advice(self) -> list[str]:

@@ -61,3 +61,8 @@ def error_of(status: int, message: str | None = None) -> GfpqError:
     error = kind(message or f"the library returned 0x{code:08X} ({kind.__name__})")
     error.status = status
     return error
+
+
+def some(names: list[str]) -> str:
+    """The first names, for a message."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

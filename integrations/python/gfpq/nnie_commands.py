@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     export.add_argument("model", type=Path, metavar="MODEL.pt", help="torch.save(model, FILE) after gfpq.torch.prepare "
                         "and training or calibrate; run this where its classes can be imported")  # fmt: skip
     export.add_argument("folder", type=Path, metavar="FOLDER")
-    _add_normalization(export)
+    add_normalization(export)
     export.add_argument("--cut", nargs="+", default=(), metavar="NAME", help="end the network with these operations")
     export.add_argument("--depthwise", action="store_true", help="DepthwiseConv layers instead of groups")
 
@@ -41,7 +42,7 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     calibrate.add_argument("model", type=Path, metavar="MODEL.prototxt", help="a deploy file")
     calibrate.add_argument("weights", type=Path, metavar="WEIGHTS.caffemodel")
     calibrate.add_argument("folder", type=Path, metavar="FOLDER")
-    _add_normalization(calibrate)
+    add_normalization(calibrate)
     calibrate.add_argument("--bits", type=int, choices=tuple(WIDTHS), default=DEFAULT_BITS)
     calibrate.add_argument("--layer-bits", nargs="+", default=(), metavar="LAYER=BITS", help="other widths for some")
 
@@ -51,7 +52,7 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     )  # fmt: skip
     config.add_argument("folder", type=Path, metavar="FOLDER", help="with model.prototxt, model.caffemodel and "
                         "parameters.json, as integrations/caffe exports them")  # fmt: skip
-    _add_normalization(config)
+    add_normalization(config)
 
     check = command(
         "check", _check, "hold the mapper's known rules against a prototxt; 1 where a rule is not kept",
@@ -70,19 +71,28 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     compare.add_argument("--html", type=Path, metavar="PAGE.html", help="write the table and pictures of the maps")
 
 
-def _add_normalization(parser: Any) -> None:
+def add_normalization(parser: Any) -> None:
+    """Adds what the network's pictures are and how they are normalized, for options_of."""
     parser.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
                         "channel in the network's order; subtracted first")  # fmt: skip
     parser.add_argument("--scale", type=float, help="what is multiplied then")
-    parser.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
-    parser.add_argument("--pictures", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+    order = parser.add_mutually_exclusive_group()
+    order.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
+    order.add_argument("--bgr", dest="order", action="store_const", const="BGR", help="--order BGR")
+    parser.add_argument("--pictures", "--images", type=Path, help="a folder of 20 to 50 pictures of the real scene")
+
+
+def options_of(options: argparse.Namespace) -> Any:
+    """The gfpq.nnie.Options that the arguments of add_normalization give."""
+    from .nnie import Options
+
+    return Options(options.mean, options.scale, options.order, options.pictures)
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from .nnie import Options
     from .nnie.calibrate import calibrate
 
-    given = Options(options.mean, options.scale, options.order, options.pictures)
+    given = options_of(options)
     try:
         layer_bits = {name: int(bits) for name, _, bits in (item.rpartition("=") for item in options.layer_bits)}
         done = calibrate(
@@ -95,11 +105,10 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> int:
-    from .nnie import Options
     from .nnie.configure import configure
 
     try:
-        done = configure(options.folder, Options(options.mean, options.scale, options.order, options.pictures))
+        done = configure(options.folder, options_of(options))
     except ValueError as error:
         raise files.FileError(options.folder, error) from error
     print(done)
@@ -109,7 +118,6 @@ def _config(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     import torch
 
-    from .nnie import Options
     from .torch import export
     from .torch.placed import is_prepared
 
@@ -118,7 +126,7 @@ def _export(options: argparse.Namespace) -> int:
         model = torch.load(options.model, map_location="cpu", **newer)
         if not isinstance(model, torch.nn.Module) or not is_prepared(model):
             raise ValueError("holds no prepared model: write it with torch.save(model, FILE), not its state_dict")
-    given = Options(options.mean, options.scale, options.order, options.pictures, None, options.cut, options.depthwise)
+    given = dataclasses.replace(options_of(options), cut=options.cut, depthwise=options.depthwise)
     try:
         print(export(model, options.folder, nnie=given).deployed)
     except ValueError as error:

@@ -13,6 +13,7 @@ from support import needs_protobuf, needs_torch, protobuf
 import gfpq
 from gfpq import __main__ as cli
 from gfpq import parameters
+from gfpq.comparison import Comparison, Layer
 
 try:
     from PIL import Image
@@ -93,6 +94,27 @@ class CalibrateTest(unittest.TestCase):
             self.assertLess(np.abs(expected - found).max(), 0.05 * np.abs(expected).max())
         self.assertIn("[compile_mode] 2\n", (self.folder / "out/mapper.cfg").read_text())
         self.assertEqual(len((self.folder / "out/image_list.txt").read_text().splitlines()), 3)
+
+    def test_a_name_that_the_mapper_takes_for_one_of_16_bit_is_refused(self):
+        text = (self.folder / "net.prototxt").read_text().replace('name: "b"', 'name: "b_hp"')
+        (self.folder / "net.prototxt").write_text(text)
+        net = proto.read_caffemodel(self.folder / "net.caffemodel")
+        for layer in net.layer:
+            layer.name = layer.name.replace("b", "b_hp")
+        (self.folder / "net.caffemodel").write_bytes(proto.bytes_of(net))
+        status, out = self.run_command("--pictures", self.folder / "photos", "--layer-bits", "a=16")
+        self.assertEqual((status, "rename b_hp" in out), (3, True), out)
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_the_advice_on_a_low_layer_names_the_option(self):
+        from gfpq.nnie.calibrate import Calibrated
+        from gfpq.nnie.check import Findings
+
+        low = Comparison([Layer("a", "Convolution", 0.99, 20), Layer("b", "Convolution", 0.9, 5)])
+        text = str(Calibrated(low, [], [], Findings()))
+        self.assertIn("\nNext, with b, the first below 0.98 ", text)
+        self.assertIn("--layer-bits b=16", text)
+        self.assertNotIn("data_only", text)
 
     def test_what_does_not_fit_is_told_and_nothing_written(self):
         Image.fromarray(self.pixels[0][:4]).save(self.folder / "small.png")

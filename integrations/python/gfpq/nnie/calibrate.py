@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from .. import files, parameters
 from ..arrays import quantize, quantize_
-from ..comparison import Comparison, Layer
+from ..comparison import LOW_SIMILARITY, Comparison, Layer
+from ..errors import some
 from ..param import Mode, Param
 from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
 from . import mapper, network, pictures, proto
 from .check import Findings, check_net
-from .facts import COMPILE_MIXED, HIGH_PRECISION
+from .configure import name_high_precision, text_files_of
 from .folding import fold, remove, set_blobs
 from .mapper import Options
 from .run import params_of, run
@@ -37,7 +38,12 @@ class Calibrated:
     findings: Findings
 
     def __str__(self) -> str:
-        lines = [str(self.comparison), f"folded: {', '.join(self.folded) or 'nothing'}"]
+        lines = [self.comparison.table]
+        if self.comparison.low:
+            name = self.comparison.low[0].name
+            lines.append(f"Next, with {name}, the first below {LOW_SIMILARITY} (layers behind it inherit its error): more "
+                         f"bits, --layer-bits {name}=16; more pictures of the real scene; or fine-tune it")  # fmt: skip
+        lines.append(f"folded: {some(self.folded) or 'nothing'}")
         return "\n".join([*lines, *(f"note: {remark}" for remark in self.remarks), str(self.findings)])
 
 
@@ -80,9 +86,8 @@ def calibrate(
     samples = [norm.apply(pictures.load(file, shape, norm)) for file in listed]
     rows = _ranges(net, name, samples, bits, wanted)
     comparison = _quantize_and_compare(net, name, samples, rows)
-    if mapper.compile_mode([row["bits"] for row in rows]) == COMPILE_MIXED:
-        _rename(net, rows)
-    text = mapper.text_files(options, norm, mapper.compile_mode([row["bits"] for row in rows]), net.name or "network")
+    name_high_precision(net.layer, rows)
+    text = text_files_of(net, [row["bits"] for row in rows], options)
     contents = {mapper.MODEL: proto.text_of(net).encode(), mapper.WEIGHTS: proto.bytes_of(net)}
     contents |= parameters.contents_of(rows) | {name: content.encode() for name, content in text.contents.items()}
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -140,12 +145,3 @@ def _quantize_and_compare(net: Any, name: str, samples: Sequence[Array], rows: l
                 sums.setdefault(row["layer"], Similarity()).add(*pair)
     kinds = {layer.name: layer.type for layer in net.layer}
     return Comparison(Layer(layer, kinds[layer], total.cosine, total.sqnr) for layer, total in sums.items())
-
-
-def _rename(net: Any, rows: list[Row]) -> None:
-    names = {row["layer"]: row["layer"] + HIGH_PRECISION for row in rows
-             if row["bits"] == 16 and not row["layer"].endswith(HIGH_PRECISION)}  # fmt: skip
-    for layer in net.layer:
-        layer.name = names.get(layer.name, layer.name)
-    for row in rows:
-        row["layer"] = names.get(row["layer"], row["layer"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import files
+from ..parameters import Row
 from . import mapper, network, proto
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED, HIGH_PRECISION
-from .mapper import Options
+from .mapper import Options, TextFiles
 
 
 @dataclass
@@ -36,16 +39,42 @@ def configure(folder: str | Path, options: Options) -> Configured:
     net = proto.read_prototxt(folder / mapper.MODEL)
     proto.read_caffemodel(folder / mapper.WEIGHTS)
     bits = {row["layer"]: row["bits"] for row, _ in files.load_rows(folder / "parameters.json")}
-    mode = mapper.compile_mode(list(bits.values()))
-    if mode == COMPILE_MIXED:
+    if mapper.compile_mode(list(bits.values())) == COMPILE_MIXED:
         wrong = [name for name, width in bits.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
         if wrong:
             raise ValueError(f"layers of 16 bit, and no others, have names that end in {HIGH_PRECISION} where a "
                              f"network has both widths: rename {', '.join(wrong)} in the prototxts and in the weights")
+    text = text_files_of(net, list(bits.values()), options)
+    files.write({folder / name: content.encode() for name, content in text.contents.items()})
+    return Configured(list(text.contents), text.remarks, check_net(net))
+
+
+def text_files_of(net: Any, bits: Sequence[int], options: Options) -> TextFiles:
+    """mapper.cfg and what goes with it for a NetParameter whose layers have these widths. Raises ValueError."""
     inputs = list(network.inputs_of(net).values())
     if len(inputs) != 1:
         raise ValueError(f"the network has {len(inputs)} inputs, and the mapper takes one")
     norm = mapper.normalization_of(options, inputs[0])
-    text = mapper.text_files(options, norm, mode, net.name or "network")
-    files.write({folder / name: content.encode() for name, content in text.contents.items()})
-    return Configured(list(text.contents), text.remarks, check_net(net))
+    return mapper.text_files(options, norm, mapper.compile_mode(bits), net.name or "network")
+
+
+def name_high_precision(layers: Sequence[Any], rows: list[Row]) -> dict[str, str]:
+    """Where a network has layers of 8 and of 16 bit, ends the names of the latter in `_hp`, in the layers and the rows.
+
+    Returns the new names by the old ones. Raises ValueError where a layer has such a name already and is not 16 bit.
+    """
+    bits = {row["layer"]: row["bits"] for row in rows}
+    if mapper.compile_mode(list(bits.values())) != COMPILE_MIXED:
+        return {}
+    new = {name: name + HIGH_PRECISION for name, width in bits.items()
+           if width == 16 and not name.endswith(HIGH_PRECISION)}  # fmt: skip
+    wrong = [name for name, width in bits.items() if width != 16 and name.endswith(HIGH_PRECISION)]
+    wrong += sorted({layer.name for layer in layers} & set(new.values()) - set(wrong))
+    if wrong:
+        raise ValueError(f"rename {', '.join(wrong)} in the prototxts and in the weights: names that end in "
+                         f"{HIGH_PRECISION} are those of 16-bit layers")  # fmt: skip
+    for layer in layers:
+        layer.name = new.get(layer.name, layer.name)
+    for row in rows:
+        row["layer"] = new.get(row["layer"], row["layer"])
+    return new

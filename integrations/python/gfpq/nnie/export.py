@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ..errors import GfpqError
+from ..errors import GfpqError, some
 from ..parameters import Row
 from ..similarity import Similarity
-from ..torch.model import example_of, mapped, some
+from ..torch.model import example_of, mapped
 from ..torch.record import record
 from ..torch.running import tensors_in
 from ..torch.values import values_of

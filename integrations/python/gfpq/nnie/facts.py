@@ -36,8 +36,9 @@ EXTENSIONS = frozenset([
 ])  # fmt: skip
 ON_THE_CPU = frozenset(["Proposal", "Custom"])  # run on the CPU, by the user's code
 OF_TRAINING = frozenset([
-    "Data", "ImageData", "HDF5Data", "Accuracy", "SoftmaxWithLoss", "EuclideanLoss", "SigmoidCrossEntropyLoss",
-    "Silence", "Quant", "Python",
+    "Data", "ImageData", "HDF5Data", "DummyData", "MemoryData", "WindowData", "HDF5Output", "Accuracy",
+    "SoftmaxWithLoss", "EuclideanLoss", "SigmoidCrossEntropyLoss", "ContrastiveLoss", "HingeLoss", "InfogainLoss",
+    "MultinomialLogisticLoss", "Silence", "Quant", "Python",
 ])  # fmt: skip
 
 ONE_INPUT = Rule("one input, of a batch of 1", ONE)

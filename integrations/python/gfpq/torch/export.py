@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import files, parameters
-from ..errors import NotInitializedError
+from ..errors import NotInitializedError, some
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
 from .fold import fold_pairs
@@ -26,7 +26,6 @@ from .model import (
     mapped,
     may_call_functions,
     prepared_parts,
-    some,
     unprepared_layers,
 )
 from .pairs import Pairs

@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from ..errors import GfpqError
-from .model import some
+from ..errors import GfpqError, some
 from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .record import record as record_pass

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-from ..errors import NotSupportedError
+from ..errors import NotSupportedError, some
 from .functional import watched
 from .layers import WEIGHT_IN_HOOK, QuantizedLayer, Swapped, made_class, not_supported, without
 from .operations import layer_kind
@@ -155,11 +155,6 @@ def check(model: nn.Module, state: State) -> None:
             "of the model did that: leave it out, gfpq.torch.export folds BatchNorm, and prepare(..., fold=True) does "
             "before training. If the layers are to be new: gfpq.torch.remove(model), then prepare it again."
         )
-
-
-def some(names: list[str]) -> str:
-    """The first names, for a message."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _find(model: nn.Module, name: str) -> nn.Module | None:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from .model import some
+from ..errors import some
 
 
 def warn_of_optimizers(model: nn.Module, new: Collection[str], stacklevel: int) -> None:

@@ -12,13 +12,14 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from ..errors import some
 from ..parameters import DATA, WEIGHT
 from ..widths import DEFAULT_BITS, width_of
 from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_pairs
 from .functional import place_calls
 from .layers import OWN, WEIGHT_IN_HOOK, WEIGHT_NOT_PASSED, QuantizedByCall, QuantizedLayer, class_for, not_supported
-from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, some, spec_of
+from .model import Call, QuantizedModel, State, enter, freeze_batchnorm, prepared_parts, spec_of
 from .operations import WITH_WEIGHTS, layer_kind
 from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
