@@ -177,7 +177,7 @@ CONFORMANCE_TEST_WITH(Delta, OneNumberAmongZeros, (std::vector<int>{1, 8, 40}), 
     const Float number = at_safe_distance(bits, static_cast<Float>(-3e-12)); // smaller than what zeros stand for
     const int delta = oracle<Float>(bits).delta(std::vector<Float>{number});
     std::size_t turn = 0;
-    for (const std::size_t place : {std::size_t(0), count / 3, count * 31 / 32, count - 1}) {
+    for (const std::size_t place : {count / 3, count - 1}) {
       const unsigned mode = turn++ % 2 == 0 ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE;
       std::fill(data.begin(), data.end(), Float(0));
       data[place] = number;
