@@ -67,7 +67,7 @@ def calibrate(options: argparse.Namespace) -> None:
     if not params:
         raise ValueError(f"{options.model} has no Quant layer: put them in with prepare")
     plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
-    for _ in batches([plain], options):
+    for _ in batches(plain, options):
         for place, name in enumerate(plain._layer_names):
             if name in params:
                 param, data = params[name], plain._blobs[plain._bottom_ids(place)[0]].data
@@ -98,7 +98,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
     kinds = {layer.name: layer.kind for layer in quantized_layers_of(caffe.Net(str(options.model), caffe.TEST))}
     sums = {name: Similarity() for name in kinds}
-    for _ in batches([plain, quantized], options):
+    for _ in batches(plain, options):
         _run_both(plain, quantized, sums)
     comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
     print(comparison.table)
