@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,10 @@ def calibrate(options: argparse.Namespace) -> None:
             plain._forward(place, place)
     for name, param in params.items():
         net.params[name][0].data[...] = [*bytes(param), param.bits]
-    net.save(str(options.output))
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "ranged.caffemodel"
+        net.save(str(saved))
+        files.write({options.output: saved.read_bytes()})
     print(f"{options.output}: the weights, with the ranges of {len(params)} Quant layers")
 
 
@@ -236,6 +240,10 @@ def main(arguments: list[str] | None = None) -> int:
         caffe.set_device(options.gpu)
         caffe.set_mode_gpu()
     try:
+        for name in ("solver", "snapshot", "model", "weights"):  # Caffe aborts where one is not there
+            file = getattr(options, name, None)
+            if file is not None:
+                file.open("rb").close()
         options.run(options)
     except (gfpq.GfpqError, OSError, ValueError) as error:
         print(f"finetune: {error}", file=sys.stderr)
