@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def calibrate(options: argparse.Namespace) -> None:
     if not params:
         raise ValueError(f"{options.model} has no Quant layer: put them in with prepare")
     plain = load(options.model, options.weights, quantize_data=False, quantize_weights=False)
-    for _ in batches([plain], options):
+    for _ in batches(plain, options):
         for place, name in enumerate(plain._layer_names):
             if name in params:
                 param, data = params[name], plain._blobs[plain._bottom_ids(place)[0]].data
@@ -75,7 +76,10 @@ def calibrate(options: argparse.Namespace) -> None:
             plain._forward(place, place)
     for name, param in params.items():
         net.params[name][0].data[...] = [*bytes(param), param.bits]
-    net.save(str(options.output))
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "ranged.caffemodel"
+        net.save(str(saved))
+        files.write({options.output: saved.read_bytes()})
     print(f"{options.output}: the weights, with the ranges of {len(params)} Quant layers")
 
 
@@ -98,7 +102,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     quantized = load(options.model, options.weights, quantize_data=options.data, quantize_weights=options.of_weights)
     kinds = {layer.name: layer.kind for layer in quantized_layers_of(caffe.Net(str(options.model), caffe.TEST))}
     sums = {name: Similarity() for name in kinds}
-    for _ in batches([plain, quantized], options):
+    for _ in batches(plain, options):
         _run_both(plain, quantized, sums)
     comparison = Comparison(Layer(name, kinds[name], total.cosine, total.sqnr) for name, total in sums.items())
     print(comparison.table)
@@ -236,6 +240,10 @@ def main(arguments: list[str] | None = None) -> int:
         caffe.set_device(options.gpu)
         caffe.set_mode_gpu()
     try:
+        for name in ("solver", "snapshot", "model", "weights"):  # Caffe aborts where one is not there
+            file = getattr(options, name, None)
+            if file is not None:
+                file.open("rb").close()
         options.run(options)
     except (gfpq.GfpqError, OSError, ValueError) as error:
         print(f"finetune: {error}", file=sys.stderr)

@@ -103,30 +103,26 @@ class QuantizedWeights:
             net.after_forward(at(len(net.layers) - 1, self.restore))
 
 
-def batches(nets: list[caffe.Net], options: argparse.Namespace) -> Iterator[None]:
-    """Steps through the batches of a network's own data; or of a deploy file through pictures, each put into the input
-    of the first of `nets`.
+def batches(net: caffe.Net, options: argparse.Namespace) -> Iterator[None]:
+    """Steps through the batches of a network's own data; or of a deploy file through pictures, each put into its input,
+    as often as that has samples.
     """
-    plain = nets[0]
     given = options_of(options)
     if given.pictures is None:
-        check_filled(plain)
+        check_filled(net)
         if given != mapper.Options():
             raise ValueError("--mean, --scale and --order are for --images")
         yield from [None] * (options.batches or 1)
         return
     if options.batches is not None:
         raise ValueError("--batches is for a network with data layers, and with --images each picture is a batch")
-    if len(plain.inputs) != 1:
-        raise ValueError(f"--images is for a deploy file with one input, and this network has {len(plain.inputs)}")
-    name = plain.inputs[0]
-    for net in nets:
-        net.blobs[name].reshape(1, *list(net.blobs[name].shape)[1:])
-        net.reshape()
-    shape = tuple(plain.blobs[name].shape)
+    if len(net.inputs) != 1:
+        raise ValueError(f"--images is for a deploy file with one input, and this network has {len(net.inputs)}")
+    name = net.inputs[0]
+    shape = tuple(net.blobs[name].shape)
     norm = mapper.normalization_of(given, shape)
     listed = mapper.listed_pictures(given, norm, [])
     print(f"on {len(listed)} pictures of {given.pictures}")
     for file in listed:
-        plain.blobs[name].data[...] = norm.apply(pictures.load(file, shape, norm))
+        net.blobs[name].data[...] = norm.apply(pictures.load(file, shape, norm))
         yield

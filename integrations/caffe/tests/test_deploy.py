@@ -184,6 +184,17 @@ class CalibrateTest(Pictures):
         self.assertFalse((self.folder / "out").exists())
 
 
+class FilesTest(Pictures):
+    def test_files_that_are_not_there_are_named(self):
+        self.save(net(ONE), ONE)
+        gone, images = self.folder / "gone", ("--images", self.photos, *HOW)
+        for command in (("train", gone), ("test", gone, self.weights), ("compare", self.model, gone, *images),
+                        ("export", self.model, gone, self.folder / "out"),
+                        ("calibrate", self.model, self.weights, gone / "ranged.caffemodel", *images)):
+            status, _, err = self.run_command(*command)
+            self.assertEqual((status, str(gone) in err), (2, True), err)
+
+
 class ExportTest(Pictures):
     def test_the_files_for_the_mapper_and_its_rules(self):
         self.ranged(ONE)
