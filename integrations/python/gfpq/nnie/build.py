@@ -256,9 +256,10 @@ class Builder:
 
     def _tell_of_decisions(self) -> None:
         for operation in self.record.operations:
-            if not operation.outputs and self.data & set(operation.inputs):
-                self.built.remarks.append(f"{operation.name} ({operation.site}) reads numbers of the data: the network "
-                                          "is what this pass ran, whatever the model would decide on other data")  # fmt: skip
+            if (operation.sized_by_data or not operation.outputs) and self.data & set(operation.inputs):
+                what = "makes a size of numbers" if operation.sized_by_data else "reads numbers"
+                self.built.remarks.append(f"{operation.name} ({operation.site}) {what} of the data: the network is "
+                                          "what this pass ran, whatever the model would decide on other data")  # fmt: skip
 
 
 def _tensors_of(model: nn.Module) -> Mapping[str, Tensor]:

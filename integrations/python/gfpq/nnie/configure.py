@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import files
-from . import mapper, network, proto
+from . import inputs, mapper, network, proto
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED, HIGH_PRECISION
 from .mapper import Options
@@ -35,17 +35,20 @@ def configure(folder: str | Path, options: Options) -> Configured:
     folder = Path(folder)
     net = proto.read_prototxt(folder / mapper.MODEL)
     proto.read_caffemodel(folder / mapper.WEIGHTS)
-    bits = {row["layer"]: row["bits"] for row, _ in files.load_rows(folder / "parameters.json")}
+    loaded = files.load_rows(folder / "parameters.json")
+    rows = [{**row, "clip": param.largest} for row, param in loaded]
+    bits = {row["layer"]: row["bits"] for row in rows}
     mode = mapper.compile_mode(list(bits.values()))
     if mode == COMPILE_MIXED:
         wrong = [name for name, width in bits.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
         if wrong:
             raise ValueError(f"layers of 16 bit, and no others, have names that end in {HIGH_PRECISION} where a "
                              f"network has both widths: rename {', '.join(wrong)} in the prototxts and in the weights")
-    inputs = list(network.inputs_of(net).values())
-    if len(inputs) != 1:
-        raise ValueError(f"the network has {len(inputs)} inputs, and the mapper takes one")
-    norm = mapper.normalization_of(options, inputs[0])
+    shapes = list(network.inputs_of(net).values())
+    if len(shapes) != 1:
+        raise ValueError(f"the network has {len(shapes)} inputs, and the mapper takes one")
+    norm = mapper.normalization_of(options, shapes[0])
     text = mapper.text_files(options, norm, mode, net.name or "network")
+    text.remarks += inputs.check(options, norm, shapes[0]) + inputs.against_ranges(options, norm, net, rows)
     files.write({folder / name: content.encode() for name, content in text.contents.items()})
     return Configured(list(text.contents), text.remarks, check_net(net))

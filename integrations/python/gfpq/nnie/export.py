@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..torch.model import example_of, mapped, some
 from ..torch.record import record
 from ..torch.running import tensors_in
 from ..torch.values import values_of
-from . import mapper, proto
+from . import inputs, mapper, proto
 from .build import Output, build
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED
@@ -80,10 +81,13 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     built.check()
     if not built.outputs:
         raise ValueError("the network has no outputs that depend on its input")
-    norm = mapper.normalization_of(options, next(iter(built.inputs.values())))
+    shape = next(iter(built.inputs.values()))
+    norm = mapper.normalization_of(options, shape)
     renamed = _renamed(rows, built.first_layers)
+    unchecked = inputs.check(options, norm, shape)
+    unlike = inputs.against_ranges(options, norm, built.net, renamed)
     text = mapper.text_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
-    remarks = [*built.remarks, *text.remarks]
+    remarks = [*built.remarks, *text.remarks, *unchecked, *unlike]
     left = sorted({row["layer"] for row in rows} - set(built.first_layers))
     if left:
         remarks.append(f"no layer of the network, and without parameters: {some(left)}")
@@ -92,6 +96,8 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     if floating:
         remarks.append(f"without a range here, so that the mapper finds its own: {some(floating)}")
     difference = _verify(built.net, list(built.inputs), built.made, example, plain, twin, renamed)
+    for remark in unlike:
+        warnings.warn(f"gfpq.nnie: {remark}", stacklevel=3)
     files = {mapper.MODEL: proto.text_of(built.net).encode(), mapper.WEIGHTS: proto.bytes_of(built.net)}
     files |= {name: content.encode() for name, content in text.contents.items()}
     return Deployed(built.net, built.inputs, built.outputs, renamed, check_net(built.net), difference, built.made,
@@ -119,10 +125,10 @@ def _renamed(rows: list[Row], layers: dict[str, list[str]]) -> list[Row]:
 
 
 def _verify(
-    net: Any, inputs: list[str], made: list[Output], example: Any, plain: nn.Module, twin: nn.Module, rows: list[Row]
+    net: Any, names: list[str], made: list[Output], example: Any, plain: nn.Module, twin: nn.Module, rows: list[Row]
 ) -> float:
     """Runs the network and both models, and compares them layer by layer. Returns the largest difference in float."""
-    given = dict(zip(inputs, (tensor.detach().cpu().numpy() for _, tensor in tensors_in(example))))
+    given = dict(zip(names, (tensor.detach().cpu().numpy() for _, tensor in tensors_in(example))))
     largest = 0.0
     for model, params, what in ((plain, None, "in float"), (twin, params_of(rows), "with quantized data")):
         values = values_of(model, example, [output.operation for output in made])
