@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -182,8 +182,26 @@ def prepare(
             module.name = f"{name} {DATA}"
     if not train_batchnorm:
         state.frozen = freeze_batchnorm(model)
+    _warn_of_order(calls, {row.layer for row in done})
     warn_of_optimizers(model, done.new_parameters, stacklevel=2)
     return done
+
+
+def _warn_of_order(calls: CallSites, quantized: Collection[str]) -> None:
+    """Warns of calls that only their order tells apart, where their inputs differ by more than an octave."""
+    for group in calls.alike:
+        group = [site for site in group if site.name in quantized]
+        for sizes in zip(*(site.largest for site in group)):
+            if max(sizes) > 2 * min(sizes):
+                names, first = ", ".join(site.name for site in group), group[0]
+                listed = ", ".join(f"{size:.3g}" for size in sizes)
+                warnings.warn(
+                    f"gfpq.torch: {names} in {first.module or 'the model'} ({first.site}) are known by their order alone, "
+                    f"and their largest inputs differ: {listed}. Where training calls them in another order than "
+                    "evaluation, each gets another's range. Keep the order, or call them in different lines, or leave "
+                    "them in float (skip)", stacklevel=3,
+                )  # fmt: skip
+                break
 
 
 def _check_float(model: nn.Module) -> None:

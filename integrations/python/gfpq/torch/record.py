@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .callers import calling_frame, ends_stack, stack_of
-from .operations import arguments, describe_function, describe_module, function_name
+from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, describe_module, function_name
 from .recorded import Module, Operation, Record, Value
 from .running import assigned_forward, call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
@@ -100,6 +100,7 @@ class _Inputs:
     roles: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
+    largest: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -200,6 +201,8 @@ class Recorder:
         try:
             kind, attributes = describe_function(name, given)  # before a write may change shapes
             inputs = self._inputs(given)
+            if kind in QUANTIZED_FUNCTIONS:
+                inputs.largest = [_largest(tensor) for _, tensor in tensors_in(given) if id(tensor) not in self.parameters]
             result = function(*args, **kwargs)
             if name == "data" and getattr(function, "__name__", "") == "__set__":
                 self._move(args[0])
@@ -250,6 +253,7 @@ class Recorder:
                 context.module, context.call, _site(frame), stack_of(calling_frame(frame))[0], tuple(inputs.values),
                 tuple(inputs.roles), tuple(inputs.positions), outputs, parameters, attributes,
                 _TAG.dynamic_output_shape in self.tags, _TAG.nondeterministic_seeded in self.tags,
+                tuple(inputs.largest),
             )
         )
 
@@ -366,6 +370,14 @@ class _Named:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.func(*args, **kwargs)
+
+
+def _largest(tensor: Tensor) -> float:
+    """The largest magnitude; 0 where there is none to be found."""
+    numbers = tensor.detach()
+    if not numbers.is_floating_point() or numbers.device.type == "meta" or not numbers.numel():
+        return 0.0
+    return float(numbers.abs().amax())
 
 
 def _is_leaf(module: nn.Module) -> bool:

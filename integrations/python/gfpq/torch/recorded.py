@@ -34,7 +34,8 @@ class Operation:
     their places among all tensors of the call; parameters and buffers of the model are not among them but in
     `parameters`: argument's name to full name. `outputs` are the values it returns, and those that it wrote to.
     `attributes` depend on the kind: see gfpq.torch.operations. `sized_by_data`: the shape of what it returns depends on
-    the numbers that it reads. `random`: it takes numbers from PyTorch's generator.
+    the numbers that it reads. `random`: it takes numbers from PyTorch's generator. `largest`: of a function whose inputs NNIE
+    quantizes, the largest magnitude in each.
     """
 
     index: int
@@ -56,6 +57,7 @@ class Operation:
     attributes: dict[str, Any]
     sized_by_data: bool = False
     random: bool = False
+    largest: tuple[float, ...] = ()
 
     @property
     def layer(self) -> str | None:
