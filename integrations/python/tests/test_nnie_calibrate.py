@@ -94,6 +94,25 @@ class CalibrateTest(unittest.TestCase):
         self.assertIn("[compile_mode] 2\n", (self.folder / "out/mapper.cfg").read_text())
         self.assertEqual(len((self.folder / "out/image_list.txt").read_text().splitlines()), 3)
 
+    def test_names_that_end_as_those_of_16_bit_layers_do(self):
+        for name in ("net.prototxt", "net.caffemodel"):
+            content = (self.folder / name).read_bytes()
+            if name == "net.prototxt":
+                content = content.replace(b'name: "a"', b'name: "b_hp"').replace(b'name: "r"', b'name: "r_hp"')
+            else:
+                weights = proto.read_caffemodel(self.folder / name)
+                for layer in weights.layer:
+                    layer.name = {"a": "b_hp", "r": "r_hp"}.get(layer.name, layer.name)
+                content = weights.SerializeToString()
+            (self.folder / name).write_bytes(content)
+        status, out = self.run_command("--pictures", self.folder / "photos", "--layer-bits", "b=16")
+        self.assertEqual(status, 0, out)
+        net = proto.read_prototxt(self.folder / "out/model.prototxt")
+        self.assertEqual([layer.name for layer in net.layer], ["b_hp_8", "r_hp_8", "b_hp", "e", "p"])
+        rows = json.loads((self.folder / "out/parameters.json").read_text())
+        bits = {row["layer"]: row["bits"] for row in rows}
+        self.assertEqual(bits, {"b_hp_8": 8, "b_hp": 16, "e": 8, "p": 8})
+
     def test_what_does_not_fit_is_told_and_nothing_written(self):
         Image.fromarray(self.pixels[0][:4]).save(self.folder / "small.png")
         photos = "--pictures", self.folder / "photos"

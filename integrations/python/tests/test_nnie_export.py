@@ -233,6 +233,23 @@ class ExportTest(unittest.TestCase):
         remarks = exported(model, torch.randn(1, 2, 5, 5), Options()).deployed.remarks
         self.assertFalse(any("this pass ran" in text for text in remarks), remarks)
 
+    def test_a_name_of_the_users_makes_no_layer_16_bit(self):
+        """Nor one that it clashes with, and layers that are in float."""
+        def forward(self, x):
+            return self.relu_hp(self.conv(self.conv_hp(x)) + x)
+
+        model = Pieces(forward, conv_hp=nn.Conv2d(2, 2, 1), conv=nn.Conv2d(2, 2, 1), relu_hp=nn.ReLU())
+        deployed = exported(model, torch.randn(1, 2, 5, 5), Options(), layer_bits={"conv": 16}).deployed
+        bits = {row["layer"]: row["bits"] for row in deployed.rows}
+        self.assertEqual(bits, {"conv_hp_8": 8, "conv_hp": 16, "add": 8})
+        self.assertEqual({row["layer"]: row.get("module") for row in deployed.rows},
+                         {"conv_hp_8": "conv_hp", "conv_hp": "conv", "add": None})  # fmt: skip
+        self.assertEqual([layer.name for layer in deployed.net.layer if layer.name.endswith("_hp")], ["conv_hp"])
+        self.assertTrue(any("conv_hp_8" in remark for remark in deployed.remarks), deployed.remarks)
+        model = Pieces(forward, conv_hp=nn.Conv2d(2, 2, 1), conv=nn.Conv2d(2, 2, 1), relu_hp=nn.ReLU())
+        names = [layer.name for layer in exported(model, torch.randn(1, 2, 5, 5), Options()).deployed.net.layer]
+        self.assertEqual(names, ["data", "conv_hp", "conv", "add", "relu_hp"])
+
     def test_files(self):
         x = torch.randn(1, 3, 16, 16)
         for bits, mode in (({}, 0), ({"0": 16, "2": 16}, 1), ({"2": 16}, 2)):

@@ -18,7 +18,7 @@ from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
 from . import mapper, network, pictures, proto
 from .check import Findings, check_net
-from .facts import COMPILE_MIXED, HIGH_PRECISION
+from .facts import COMPILE_MIXED, HIGH_PRECISION, LOW_PRECISION
 from .folding import fold, remove, set_blobs
 from .mapper import Options
 from .run import params_of, run
@@ -53,9 +53,9 @@ def calibrate(
         options: `pictures`, in the network's size, are needed; `cut` and `depthwise` do not count.
         layer_bits: other widths of some layers, by name.
 
-    The layers of 16 bit, where there are both widths, get names that end in `_hp`. Raises FileError for files that
-    can't be read, written or used; NotSupportedError for layers that can't be run here; ValueError for options that do
-    not fit, and names that no layer has. Nothing is written then.
+    The layers of 16 bit, where there are both widths, get names that end in `_hp`, and no others do. Raises FileError
+    for files that can't be read, written or used; NotSupportedError for layers that can't be run here; ValueError for
+    options that do not fit, and names that no layer has. Nothing is written then.
     """
     net = proto.read_network(Path(model), Path(weights))
     layers = network.test_layers(net)
@@ -145,6 +145,9 @@ def _quantize_and_compare(net: Any, name: str, samples: Sequence[Array], rows: l
 def _rename(net: Any, rows: list[Row]) -> None:
     names = {row["layer"]: row["layer"] + HIGH_PRECISION for row in rows
              if row["bits"] == 16 and not row["layer"].endswith(HIGH_PRECISION)}  # fmt: skip
+    high = {row["layer"] for row in rows if row["bits"] == 16}
+    names |= {layer.name: layer.name + LOW_PRECISION for layer in net.layer
+              if layer.name not in high and layer.name.endswith(HIGH_PRECISION)}  # fmt: skip
     for layer in net.layer:
         layer.name = names.get(layer.name, layer.name)
     for row in rows:

@@ -40,7 +40,8 @@ def configure(folder: str | Path, options: Options) -> Configured:
     bits = {row["layer"]: row["bits"] for row in rows}
     mode = mapper.compile_mode(list(bits.values()))
     if mode == COMPILE_MIXED:
-        wrong = [name for name, width in bits.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
+        others = {layer.name: 8 for layer in net.layer} | bits
+        wrong = [name for name, width in others.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
         if wrong:
             raise ValueError(f"layers of 16 bit, and no others, have names that end in {HIGH_PRECISION} where a "
                              f"network has both widths: rename {', '.join(wrong)} in the prototxts and in the weights")
