@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ..errors import GfpqError
+from ..errors import GfpqError, NotSupportedError
 from ..parameters import Row
 from ..similarity import Similarity
 from ..torch.model import example_of, mapped, some
 from ..torch.record import record
 from ..torch.running import tensors_in
+from ..torch.steady import difference as between_calls
 from ..torch.values import values_of
 from . import inputs, mapper, proto
 from .build import Output, build
@@ -72,6 +73,9 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     example = _one_sample(twin)
     bits = {row["layer"]: row["bits"] for row in rows}
     recorded = record(plain, example)
+    unsteady = between_calls(plain, example, recorded)
+    if unsteady:
+        raise NotSupportedError(f"no network for the mapper: {unsteady}")
     name = type(plain).__name__.lower()
     mixed = mapper.compile_mode(list(bits.values())) == COMPILE_MIXED
     high = {place for place, width in bits.items() if width == 16} if mixed else set()

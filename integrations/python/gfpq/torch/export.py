@@ -37,6 +37,7 @@ from .report import NOT_FOLDED, NOT_QUANTIZED, Remark, Report, add_unprepared, r
 from .running import call, tensors_in, untouched
 from .shared import check_shared
 from .sites import CallSites, call_sites
+from .steady import difference
 
 if TYPE_CHECKING:
     from ..nnie.export import Deployed
@@ -164,6 +165,8 @@ def _fold_part(part: nn.Module, state: State, fold: bool) -> _Folded:
         return _Folded(list(state.folded))
     example = example_like_the_first(part)
     recorded = recorded_pass(part, example)
+    if state.record is None and recorded is not None and (unsteady := difference(part, example, recorded)):
+        warnings.warn(f"gfpq.torch: {unsteady}", stacklevel=4)
     check_shared(part, weight_quantizers(part), recorded)
     # The network's outputs are compared in the first export, each layer's in all of them.
     compared = state.compared and state.record is recorded

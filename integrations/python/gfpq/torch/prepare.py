@@ -30,6 +30,7 @@ from .report import Report, report_of
 from .running import assigned_forward
 from .shared import check_shared
 from .sites import CallSite, CallSites, call_sites
+from .steady import difference
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def prepare(
     for width in {bits, *wanted_bits.values()}:
         width_of(width)
     recorded = None if example_inputs is None else record(model, example_inputs)
+    unsteady = "" if recorded is None else difference(model, example_inputs, recorded)
     left = {name for name in layers if recorded is not None and _is_bypassed(recorded, name)}
     left |= {name for key in skip for name in _under(key, layers)}
     calls = CallSites() if recorded is None or not data else call_sites(recorded, model, layers.keys() - left)
@@ -182,6 +184,8 @@ def prepare(
             module.name = f"{name} {DATA}"
     if not train_batchnorm:
         state.frozen = freeze_batchnorm(model)
+    if unsteady:
+        warnings.warn(f"gfpq.torch: {unsteady}", stacklevel=2)
     _warn_of_order(calls, {row.layer for row in done})
     warn_of_optimizers(model, done.new_parameters, stacklevel=2)
     return done
