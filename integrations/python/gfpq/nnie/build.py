@@ -59,7 +59,7 @@ class Built:
 
 
 def build(
-    record: Record, model: nn.Module, *, cut: Sequence[str] = (), depthwise: bool = False,
+    record: Record, model: nn.Module, *, cut: str | Sequence[str] = (), depthwise: bool = False,
     high_precision: Collection[str] = (), name: str = "network",
 ) -> Built:
     """Makes a Caffe network of a recorded pass.
@@ -74,7 +74,7 @@ def build(
 
     Raises ValueError for names in `cut` that the record lacks.
     """
-    return Builder(record, model, depthwise, set(high_precision)).build(cut, name)
+    return Builder(record, model, depthwise, set(high_precision)).build([cut] if isinstance(cut, str) else cut, name)
 
 
 class Builder:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import GfpqError, NotSupportedError
 from ..parameters import Row
 from ..similarity import Similarity
-from ..torch.model import example_of, mapped, some
+from ..torch.model import example_of, mapped, prepared_parts, some
 from ..torch.record import record
 from ..torch.running import tensors_in
 from ..torch.steady import difference as between_calls
@@ -115,7 +115,10 @@ _QUANTIZED = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct", "
 def _one_sample(twin: nn.Module) -> Any:
     example = example_of(twin)
     if example is None:
-        raise ValueError("what the model is called with is not known: gfpq.torch.prepare(..., example_inputs=x)")
+        raise ValueError("what the model is called with is not known: "
+                         + ("parts of it were prepared: gfpq.torch.remove(model), and prepare the whole with "
+                            "example_inputs" if "" not in prepared_parts(twin) and prepared_parts(twin) else
+                            "gfpq.torch.prepare(..., example_inputs=x)"))  # fmt: skip
     return mapped(lambda item: item[:1] if isinstance(item, Tensor) and item.dim() else item, example)
 
 
@@ -137,9 +140,16 @@ def _verify(
     for model, params, what in ((plain, None, "in float"), (twin, params_of(rows), "with quantized data")):
         values = values_of(model, example, [output.operation for output in made])
         blobs = run(net, given, params).blobs
+        other = sorted({output.operation for output in made} - set(values))
+        if other:
+            raise NotSupportedError(f"no network for the mapper: {some(other)}: computed with a parametrized weight: "
+                                    "torch.nn.utils.parametrize.remove_parametrizations(layer, \"weight\") first")
         for output in made:
             expected = values[output.operation][output.number].cpu().numpy()
             found = blobs[output.blob]
+            if not np.isfinite(expected).all():
+                raise GfpqError(f"no network for the mapper: {output.operation} makes NaN or infinite numbers of the "
+                                f"example inputs, {what}")  # fmt: skip
             similarity = Similarity()
             similarity.add(expected, found.reshape(expected.shape))
             part = similarity.largest_error / max(float(np.abs(expected).max(initial=0.0)), 1e-30)
@@ -147,6 +157,8 @@ def _verify(
             if wrong:
                 raise GfpqError(f"the network for the mapper computes something else than the model, {what}: "
                                 f"{output.blob} differs by {part:.1e} of the largest number, cosine "
-                                f"{similarity.cosine:.6f}. Nothing was written. Please report the model")  # fmt: skip
+                                f"{similarity.cosine:.6f}. Nothing was written. Where the model goes into training in "
+                                "its forward, or writes with numpy into a tensor, leave that out; else please report "
+                                "the model")  # fmt: skip
             largest = largest if params else max(largest, part)
     return largest

@@ -40,7 +40,7 @@ class Options:
     order: str | None = None
     pictures: str | Path | Sequence[str | Path] | None = None
     tensors: Any = None
-    cut: Sequence[str] = ()
+    cut: str | Sequence[str] = ()
     depthwise: bool = False
 
 
