@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel
 
 from .. import files, parameters
 from ..errors import NotInitializedError
@@ -106,6 +107,10 @@ def export(
     `only`, and with `nnie` for parameters that hold NaN (else they are warned of); OSError where `folder` can't be
     written; with `nnie` also what gfpq.nnie.export.deploy raises. Nothing is written then.
     """
+    if isinstance(model, AveragedModel) and not getattr(model, "use_buffers", True):
+        warnings.warn("gfpq.torch: an AveragedModel without use_buffers=True: with some versions of PyTorch its ranges and "
+                      "BatchNorm's statistics are those that the model had when the average was made. Where they were "
+                      "found anew (update_bn, calibrate) there is nothing to do", stacklevel=2)  # fmt: skip
     model = unwrapped(model)
     check_prepared(model)
     check_not_switched(model, "an export")
