@@ -250,6 +250,18 @@ class ExportTest(unittest.TestCase):
         names = [layer.name for layer in exported(model, torch.randn(1, 2, 5, 5), Options()).deployed.net.layer]
         self.assertEqual(names, ["data", "conv_hp", "conv", "add", "relu_hp"])
 
+    def test_constants_that_are_no_parameters_and_numbers_that_are_not_real(self):
+        constants = {
+            "register_buffer": (lambda self, x: self.c(x) + torch.ones(1, 2, 1, 1),
+                                lambda self, x: self.c(x) * torch.tensor(2.0),
+                                lambda self, x: torch.ones(1, 2, 5, 5) - self.c(x)),
+            "no real number": (lambda self, x: (self.c(x) * 1j).imag, lambda self, x: (self.c(x) + 1j).real),
+        }  # fmt: skip
+        for words, forwards in constants.items():
+            for forward in forwards:
+                with self.assertRaisesRegex(gfpq.NotSupportedError, words):
+                    exported(Pieces(forward, c=nn.Conv2d(2, 2, 1)), torch.randn(1, 2, 5, 5), Options())
+
     def test_files(self):
         x = torch.randn(1, 3, 16, 16)
         for bits, mode in (({}, 0), ({"0": 16, "2": 16}, 1), ({"2": 16}, 2)):
