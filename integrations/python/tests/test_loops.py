@@ -134,6 +134,34 @@ class LoopsTest(unittest.TestCase):
         model.rounds = {False: [0, 1, 2], True: [0, 1, 2]}
         self.assertEqual(self.second_inputs(model, skip="blocks"), ([1.0, 8.0, 64.0], []))
 
+    def test_rounds_that_only_their_order_tells_apart_are_warned_of_where_their_numbers_differ(self):
+        def forward(self, x):
+            made = {number: self.blocks[number](x) for number in range(4)}
+            out = {}
+            for number in self.rounds[self.training]:
+                y = self.head(made[number])
+                out[number] = y * 2 + y
+            return list(out.values())
+
+        for rounds, words in (([0, 3], "add, add_1 in the model.*order"), ([0, 0], None)):
+            model = Of(forward, blocks=blocks(), head=nn.Conv2d(2, 2, 1, bias=False))
+            model.rounds = {False: rounds, True: rounds[::-1]}
+            with self.subTest(rounds), warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                done = gq.prepare(model, example_inputs=images())
+                self.assertEqual(done.report.names("known by order alone"), ["add", "add_1"])
+                texts = [str(warning.message) for warning in caught]
+                if words is None:
+                    self.assertEqual(texts, [])
+                else:
+                    self.assertRegex(" ".join(texts), words)
+
+    def test_rounds_that_layers_tell_apart_are_not_warned_of(self):
+        model = loop(residual)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(gq.prepare(model, example_inputs=images()).report.names("known by order alone"), [])
+
     def test_checkpoints_and_calls_of_one_module(self):
         inner = loop(lambda self, x, y, number: y + checkpoint(self.blocks[number], x, use_reentrant=False))
         inner.rounds = {False: [0, 1, 2], True: [0, 1, 2]}

@@ -209,6 +209,59 @@ class ExportTest(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "no picture"):
             exported(nn.Sequential(nn.Linear(4, 2)), torch.randn(1, 4), Options(mean=1.0))
 
+    def test_a_size_that_depends_on_the_data_is_told_of(self):
+        size_of = {
+            "nonzero": lambda x: (x > 0).nonzero().shape[0],
+            "mask": lambda x: x[x > 0].numel(),
+            "mask of rows": lambda x: len(x[0][x[0].sum((1, 2)) > 0]),
+            "unique": lambda x: x.round().unique().numel(),
+            "unique_consecutive": lambda x: torch.unique_consecutive(x.round()).numel(),
+            "unique of rows": lambda x: torch.unique(x.round(), dim=1).shape[1],
+            "masked_select": lambda x: x.masked_select(x > 0).numel(),
+            "where": lambda x: torch.where(x > 0)[0].numel(),
+            "argwhere": lambda x: torch.argwhere(x > 0).shape[0],
+            "bincount": lambda x: torch.bincount(x.abs().flatten().long()).numel(),
+            "repeat_interleave": lambda x: torch.repeat_interleave(x.abs().flatten().long()).numel(),
+            "item": lambda x: x.sum().item(),
+        }
+        for name, size in size_of.items():
+            model = Pieces(lambda self, x, size=size: self.c(x) if size(x) > 10 else self.c(x) * 2, c=nn.Conv2d(2, 2, 1))
+            with self.subTest(name):
+                remarks = exported(model, torch.randn(1, 2, 5, 5), Options()).deployed.remarks
+                self.assertTrue(any("of the data: the network is what this pass ran" in text for text in remarks), remarks)
+        model = Pieces(lambda self, x: self.c(x)[:, torch.tensor([0, 1]).tolist()[0] :], c=nn.Conv2d(2, 2, 1))
+        remarks = exported(model, torch.randn(1, 2, 5, 5), Options()).deployed.remarks
+        self.assertFalse(any("this pass ran" in text for text in remarks), remarks)
+
+    def test_a_name_of_the_users_makes_no_layer_16_bit(self):
+        """Nor one that it clashes with, and layers that are in float."""
+        def forward(self, x):
+            return self.relu_hp(self.conv(self.conv_hp(x)) + x)
+
+        model = Pieces(forward, conv_hp=nn.Conv2d(2, 2, 1), conv=nn.Conv2d(2, 2, 1), relu_hp=nn.ReLU())
+        deployed = exported(model, torch.randn(1, 2, 5, 5), Options(), layer_bits={"conv": 16}).deployed
+        bits = {row["layer"]: row["bits"] for row in deployed.rows}
+        self.assertEqual(bits, {"conv_hp_8": 8, "conv_hp": 16, "add": 8})
+        self.assertEqual({row["layer"]: row.get("module") for row in deployed.rows},
+                         {"conv_hp_8": "conv_hp", "conv_hp": "conv", "add": None})  # fmt: skip
+        self.assertEqual([layer.name for layer in deployed.net.layer if layer.name.endswith("_hp")], ["conv_hp"])
+        self.assertTrue(any("conv_hp_8" in remark for remark in deployed.remarks), deployed.remarks)
+        model = Pieces(forward, conv_hp=nn.Conv2d(2, 2, 1), conv=nn.Conv2d(2, 2, 1), relu_hp=nn.ReLU())
+        names = [layer.name for layer in exported(model, torch.randn(1, 2, 5, 5), Options()).deployed.net.layer]
+        self.assertEqual(names, ["data", "conv_hp", "conv", "add", "relu_hp"])
+
+    def test_constants_that_are_no_parameters_and_numbers_that_are_not_real(self):
+        constants = {
+            "register_buffer": (lambda self, x: self.c(x) + torch.ones(1, 2, 1, 1),
+                                lambda self, x: self.c(x) * torch.tensor(2.0),
+                                lambda self, x: torch.ones(1, 2, 5, 5) - self.c(x)),
+            "no real number": (lambda self, x: (self.c(x) * 1j).imag, lambda self, x: (self.c(x) + 1j).real),
+        }  # fmt: skip
+        for words, forwards in constants.items():
+            for forward in forwards:
+                with self.assertRaisesRegex(gfpq.NotSupportedError, words):
+                    exported(Pieces(forward, c=nn.Conv2d(2, 2, 1)), torch.randn(1, 2, 5, 5), Options())
+
     def test_files(self):
         x = torch.randn(1, 3, 16, 16)
         for bits, mode in (({}, 0), ({"0": 16, "2": 16}, 1), ({"2": 16}, 2)):
@@ -216,8 +269,9 @@ class ExportTest(unittest.TestCase):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 for number in range(60):
-                    (folder / f"{number:02}.jpg").touch()
-                export = exported(model, x, Options(MEAN, SCALE, "RGB", folder), folder / "out", layer_bits=bits)
+                    np.save(folder / f"{number:02}.npy", np.zeros((16, 16, 3), "u1"))
+                options = Options(MEAN, SCALE, "RGB", sorted(folder.glob("*.npy")))
+                export = exported(model, x, options, folder / "out", layer_bits=bits)
                 files = {file.name: file.read_text("latin1") for file in (folder / "out").iterdir()}
                 written = {"model.pt", "parameters.json", "nnie.json", "model.prototxt", "model.caffemodel",
                            "mapper.cfg", "mean.txt", "image_list.txt"}  # fmt: skip

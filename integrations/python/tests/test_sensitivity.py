@@ -29,6 +29,20 @@ class Chain(nn.Module if torch is not None else object):
         return self.last((self.spread(x) + x).flatten(1))
 
 
+class TwoOutputs(nn.Module if torch is not None else object):
+    """The small one loses more in 8 bit."""
+
+    def __init__(self):
+        super().__init__()
+        self.large, self.small = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1, bias=False)
+        with torch.no_grad():
+            self.small.weight.copy_(torch.tensor([[1.0, -0.99], [-0.99, 1.0]]).view(2, 2, 1, 1))
+
+    def forward(self, x):
+        y = x.mean(1, keepdim=True).expand(-1, 2, -1, -1) + 0.01 * x
+        return self.large(x) * 1000, self.small(y)
+
+
 @needs_torch
 class SensitivityTest(unittest.TestCase):
     def setUp(self):
@@ -79,6 +93,30 @@ class SensitivityTest(unittest.TestCase):
         self.assertFalse(never.reached)
         self.assertEqual(len(never.layer_bits), 4)
         self.assertIn("not reached", str(never))
+
+    def test_the_worst_output_counts_however_small_its_numbers_are(self):
+        model = TwoOutputs().eval()
+        batches = [torch.randn(2, 2, 8, 8) for _ in range(2)]
+        found = gq.sensitivity(model, batches, example_inputs=batches[0])
+        prepared = gq.prepare(model, 8, example_inputs=batches[0]) and model
+        reference = TwoOutputs().eval()
+        reference.load_state_dict(gq.float_state(prepared.state_dict()))
+        gq.calibrate(prepared, batches)
+        twin = gq.export(prepared).twin
+        worst = []
+        for number in range(2):
+            outputs = [torch.cat([net(x)[number].flatten() for x in batches]).double() for net in (twin, reference)]
+            worst.append(torch.cosine_similarity(*outputs, 0).item())
+        self.assertLess(worst[1], worst[0] - 1e-4)
+        self.assertAlmostEqual(found.in_8_bit, worst[1], 3)
+
+    def test_a_metric_that_is_nan_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "metric.*float.*NaN"):
+            self.find(lambda network: float("nan"))
+        model = Chain().eval()
+        model.last.bias.data[:] = float("nan")
+        with self.assertRaisesRegex(ValueError, "NaN"):
+            gq.sensitivity(model, self.batches)
 
     def test_a_layer_that_was_not_needed_goes_back(self):
         def metric(network):

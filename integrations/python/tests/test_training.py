@@ -146,6 +146,17 @@ class AveragedModelTest(unittest.TestCase):
         gq.calibrate(averaged, [x for x, _ in batches(2)])
         self.assertTrue(torch.isfinite(evaluated(averaged)).all())
 
+    def test_an_export_of_an_average_without_buffers_is_warned_of(self):
+        for buffers in (False, True):
+            model = prepared()
+            gq.calibrate(model, [x for x, _ in batches(1)])
+            averaged = self.averaged(model, use_buffers=buffers)
+            averaged.update_parameters(model)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                gq.export(averaged)
+            self.assertEqual(any("use_buffers=True" in str(w.message) for w in caught), not buffers)
+
     def test_averages_of_ranges_lie_among_them(self):
         """torchvision's ExponentialMovingAverage is an AveragedModel with buffers, updated at each step."""
         decay = 0.9

@@ -43,6 +43,8 @@ def affine(builder: Builder, operation: Operation, name: str) -> None:
     """Data with a number, or with a constant of one number a channel."""
     role = next((role for role in ("other", "input") if role in operation.parameters), None)
     given = builder.parameter(operation, role) if role else None
+    if given is None and not isinstance(operation.attributes["other"], (bool, int, float)):
+        raise Refusal(f"it takes {operation.attributes['other']}, no real number", "real numbers")
     constant: NDArray[Any] = np.asarray(operation.attributes["other"] if given is None else given, "f8")
     coefficients = operation.attributes.get("coefficients", (1.0, 1.0))
     if operation.attributes.get("alpha", 1) != 1 or (name == "div" and operation.attributes.get("rounding_mode")):

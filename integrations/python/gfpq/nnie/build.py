@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import NotSupportedError
 from ..torch.recorded import Operation, Record
 from . import layers, network, proto
-from .facts import HIGH_PRECISION, REPORT
+from .facts import HIGH_PRECISION, LOW_PRECISION, REPORT
 from .network import Shape, ShapeError, text_of
 from .problems import Problem, Refusal
 
@@ -59,7 +59,7 @@ class Built:
 
 
 def build(
-    record: Record, model: nn.Module, *, cut: Sequence[str] = (), depthwise: bool = False,
+    record: Record, model: nn.Module, *, cut: str | Sequence[str] = (), depthwise: bool = False,
     high_precision: Collection[str] = (), name: str = "network",
 ) -> Built:
     """Makes a Caffe network of a recorded pass.
@@ -70,11 +70,11 @@ def build(
         cut: names of operations, as in the record: their outputs become those of the network, and what comes after
             them is left out. Without them the network ends with the model's outputs.
         depthwise: make depthwise convolutions layers of the type DepthwiseConv, else Convolutions with groups.
-        high_precision: places whose layers get names that end in `_hp`.
+        high_precision: places whose layers get names that end in `_hp`; where there are any, no others do.
 
     Raises ValueError for names in `cut` that the record lacks.
     """
-    return Builder(record, model, depthwise, set(high_precision)).build(cut, name)
+    return Builder(record, model, depthwise, set(high_precision)).build([cut] if isinstance(cut, str) else cut, name)
 
 
 class Builder:
@@ -220,6 +220,10 @@ class Builder:
     def _name(self, operation: Operation, suffix: str) -> str:
         base = self._path(operation) or re.sub(r":(\d+)$", r"_call\1", operation.name) or "layer"
         end = suffix + (HIGH_PRECISION if operation.place in self.high_precision else "")
+        if self.high_precision and operation.place not in self.high_precision and (base + end).endswith(HIGH_PRECISION):
+            self.built.remarks.append(f"{base + end} is named {base + end + LOW_PRECISION}: the mapper makes layers 16 "
+                                      f"bit whose names end in {HIGH_PRECISION}")  # fmt: skip
+            end += LOW_PRECISION
         name, number = base + end, 1
         while name in self.names:
             name, number = f"{base}_{number}{end}", number + 1
@@ -256,9 +260,10 @@ class Builder:
 
     def _tell_of_decisions(self) -> None:
         for operation in self.record.operations:
-            if not operation.outputs and self.data & set(operation.inputs):
-                self.built.remarks.append(f"{operation.name} ({operation.site}) reads numbers of the data: the network "
-                                          "is what this pass ran, whatever the model would decide on other data")  # fmt: skip
+            if (operation.sized_by_data or not operation.outputs) and self.data & set(operation.inputs):
+                what = "makes a size of numbers" if operation.sized_by_data else "reads numbers"
+                self.built.remarks.append(f"{operation.name} ({operation.site}) {what} of the data: the network is "
+                                          "what this pass ran, whatever the model would decide on other data")  # fmt: skip
 
 
 def _tensors_of(model: nn.Module) -> Mapping[str, Tensor]:

@@ -59,9 +59,9 @@ def calibrate(
         options: `pictures`, in the network's size, are needed; `cut` and `depthwise` do not count.
         layer_bits: other widths of some layers, by name.
 
-    The layers of 16 bit, where there are both widths, get names that end in `_hp`. Raises FileError for files that
-    can't be read, written or used; NotSupportedError for layers that can't be run here; ValueError for options that do
-    not fit, and names that no layer has. Nothing is written then.
+    The layers of 16 bit, where there are both widths, get names that end in `_hp`, and no others do. Raises FileError
+    for files that can't be read, written or used; NotSupportedError for layers that can't be run here; ValueError for
+    options that do not fit, and names that no layer has. Nothing is written then.
     """
     net = proto.read_network(Path(model), Path(weights))
     layers = network.test_layers(net)

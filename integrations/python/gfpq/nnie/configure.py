@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import files
 from ..parameters import Row
-from . import mapper, network, proto
+from . import inputs, mapper, network, proto
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED, HIGH_PRECISION
 from .mapper import Options, TextFiles
@@ -38,23 +38,29 @@ def configure(folder: str | Path, options: Options) -> Configured:
     folder = Path(folder)
     net = proto.read_prototxt(folder / mapper.MODEL)
     proto.read_caffemodel(folder / mapper.WEIGHTS)
-    bits = {row["layer"]: row["bits"] for row, _ in files.load_rows(folder / "parameters.json")}
+    loaded = files.load_rows(folder / "parameters.json")
+    rows = [{**row, "clip": param.largest} for row, param in loaded]
+    bits = {row["layer"]: row["bits"] for row in rows}
     if mapper.compile_mode(list(bits.values())) == COMPILE_MIXED:
-        wrong = [name for name, width in bits.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
+        others = {layer.name: 8 for layer in net.layer} | bits
+        wrong = [name for name, width in others.items() if (width == 16) != name.endswith(HIGH_PRECISION)]
         if wrong:
             raise ValueError(f"layers of 16 bit, and no others, have names that end in {HIGH_PRECISION} where a "
                              f"network has both widths: rename {', '.join(wrong)} in the prototxts and in the weights")
     text = text_files_of(net, list(bits.values()), options)
+    shape, = network.inputs_of(net).values()
+    norm = mapper.normalization_of(options, shape)
+    text.remarks += inputs.check(options, norm, shape) + inputs.against_ranges(options, norm, net, rows)
     files.write({folder / name: content.encode() for name, content in text.contents.items()})
     return Configured(list(text.contents), text.remarks, check_net(net))
 
 
 def text_files_of(net: Any, bits: Sequence[int], options: Options) -> TextFiles:
     """mapper.cfg and what goes with it for a NetParameter whose layers have these widths. Raises ValueError."""
-    inputs = list(network.inputs_of(net).values())
-    if len(inputs) != 1:
-        raise ValueError(f"the network has {len(inputs)} inputs, and the mapper takes one")
-    norm = mapper.normalization_of(options, inputs[0])
+    shapes = list(network.inputs_of(net).values())
+    if len(shapes) != 1:
+        raise ValueError(f"the network has {len(shapes)} inputs, and the mapper takes one")
+    norm = mapper.normalization_of(options, shapes[0])
     return mapper.text_files(options, norm, mapper.compile_mode(bits), net.name or "network")
 
 
@@ -66,9 +72,10 @@ def name_high_precision(layers: Sequence[Any], rows: list[Row]) -> dict[str, str
     bits = {row["layer"]: row["bits"] for row in rows}
     if mapper.compile_mode(list(bits.values())) != COMPILE_MIXED:
         return {}
+    others = {layer.name: 8 for layer in layers} | bits
     new = {name: name + HIGH_PRECISION for name, width in bits.items()
            if width == 16 and not name.endswith(HIGH_PRECISION)}  # fmt: skip
-    wrong = [name for name, width in bits.items() if width != 16 and name.endswith(HIGH_PRECISION)]
+    wrong = [name for name, width in others.items() if width != 16 and name.endswith(HIGH_PRECISION)]
     wrong += sorted({layer.name for layer in layers} & set(new.values()) - set(wrong))
     if wrong:
         raise ValueError(f"rename {', '.join(wrong)} in the prototxts and in the weights: names that end in "

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from ..errors import GfpqError, some
+from ..errors import GfpqError, NotSupportedError, some
 from ..parameters import Row
 from ..similarity import Similarity
-from ..torch.model import example_of, mapped
+from ..torch.model import example_of, mapped, prepared_parts
 from ..torch.record import record
 from ..torch.running import tensors_in
+from ..torch.steady import difference as between_calls
 from ..torch.values import values_of
-from . import mapper, proto
+from . import inputs, mapper, proto
 from .build import Output, build
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED
@@ -71,6 +73,9 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     example = _one_sample(twin)
     bits = {row["layer"]: row["bits"] for row in rows}
     recorded = record(plain, example)
+    unsteady = between_calls(plain, example, recorded)
+    if unsteady:
+        raise NotSupportedError(f"no network for the mapper: {unsteady}")
     name = type(plain).__name__.lower()
     mixed = mapper.compile_mode(list(bits.values())) == COMPILE_MIXED
     high = {place for place, width in bits.items() if width == 16} if mixed else set()
@@ -80,10 +85,13 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     built.check()
     if not built.outputs:
         raise ValueError("the network has no outputs that depend on its input")
-    norm = mapper.normalization_of(options, next(iter(built.inputs.values())))
+    shape = next(iter(built.inputs.values()))
+    norm = mapper.normalization_of(options, shape)
     renamed = _renamed(rows, built.first_layers)
+    unchecked = inputs.check(options, norm, shape)
+    unlike = inputs.against_ranges(options, norm, built.net, renamed)
     text = mapper.text_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
-    remarks = [*built.remarks, *text.remarks]
+    remarks = [*built.remarks, *text.remarks, *unchecked, *unlike]
     left = sorted({row["layer"] for row in rows} - set(built.first_layers))
     if left:
         remarks.append(f"no layer of the network, and without parameters: {some(left)}")
@@ -92,6 +100,8 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     if floating:
         remarks.append(f"without a range here, so that the mapper finds its own: {some(floating)}")
     difference = _verify(built.net, list(built.inputs), built.made, example, plain, twin, renamed)
+    for remark in unlike:
+        warnings.warn(f"gfpq.nnie: {remark}", stacklevel=3)
     files = {mapper.MODEL: proto.text_of(built.net).encode(), mapper.WEIGHTS: proto.bytes_of(built.net)}
     files |= {name: content.encode() for name, content in text.contents.items()}
     return Deployed(built.net, built.inputs, built.outputs, renamed, check_net(built.net), difference, built.made,
@@ -105,7 +115,10 @@ _QUANTIZED = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct", "
 def _one_sample(twin: nn.Module) -> Any:
     example = example_of(twin)
     if example is None:
-        raise ValueError("what the model is called with is not known: gfpq.torch.prepare(..., example_inputs=x)")
+        raise ValueError("what the model is called with is not known: "
+                         + ("parts of it were prepared: gfpq.torch.remove(model), and prepare the whole with "
+                            "example_inputs" if "" not in prepared_parts(twin) and prepared_parts(twin) else
+                            "gfpq.torch.prepare(..., example_inputs=x)"))  # fmt: skip
     return mapped(lambda item: item[:1] if isinstance(item, Tensor) and item.dim() else item, example)
 
 
@@ -119,17 +132,24 @@ def _renamed(rows: list[Row], layers: dict[str, list[str]]) -> list[Row]:
 
 
 def _verify(
-    net: Any, inputs: list[str], made: list[Output], example: Any, plain: nn.Module, twin: nn.Module, rows: list[Row]
+    net: Any, names: list[str], made: list[Output], example: Any, plain: nn.Module, twin: nn.Module, rows: list[Row]
 ) -> float:
     """Runs the network and both models, and compares them layer by layer. Returns the largest difference in float."""
-    given = dict(zip(inputs, (tensor.detach().cpu().numpy() for _, tensor in tensors_in(example))))
+    given = dict(zip(names, (tensor.detach().cpu().numpy() for _, tensor in tensors_in(example))))
     largest = 0.0
     for model, params, what in ((plain, None, "in float"), (twin, params_of(rows), "with quantized data")):
         values = values_of(model, example, [output.operation for output in made])
         blobs = run(net, given, params).blobs
+        other = sorted({output.operation for output in made} - set(values))
+        if other:
+            raise NotSupportedError(f"no network for the mapper: {some(other)}: computed with a parametrized weight: "
+                                    "torch.nn.utils.parametrize.remove_parametrizations(layer, \"weight\") first")
         for output in made:
             expected = values[output.operation][output.number].cpu().numpy()
             found = blobs[output.blob]
+            if not np.isfinite(expected).all():
+                raise GfpqError(f"no network for the mapper: {output.operation} makes NaN or infinite numbers of the "
+                                f"example inputs, {what}")  # fmt: skip
             similarity = Similarity()
             similarity.add(expected, found.reshape(expected.shape))
             part = similarity.largest_error / max(float(np.abs(expected).max(initial=0.0)), 1e-30)
@@ -137,6 +157,8 @@ def _verify(
             if wrong:
                 raise GfpqError(f"the network for the mapper computes something else than the model, {what}: "
                                 f"{output.blob} differs by {part:.1e} of the largest number, cosine "
-                                f"{similarity.cosine:.6f}. Nothing was written. Please report the model")  # fmt: skip
+                                f"{similarity.cosine:.6f}. Nothing was written. Where the model goes into training in "
+                                "its forward, or writes with numpy into a tensor, leave that out; else please report "
+                                "the model")  # fmt: skip
             largest = largest if params else max(largest, part)
     return largest

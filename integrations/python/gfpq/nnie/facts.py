@@ -65,6 +65,7 @@ IMAGE_TYPE_FEATURE_MAP, IMAGE_TYPE_PICTURE = 0, 1
 NORM_NONE, NORM_CHANNEL_MEANS, NORM_SCALE, NORM_MEANS_AND_SCALE = 0, 2, 3, 5  # first the mean, then the scale
 COMPILE_8_BIT, COMPILE_16_BIT, COMPILE_MIXED = 0, 1, 2
 HIGH_PRECISION = "_hp"  # the end of a layer's name that makes it 16 bit in COMPILE_MIXED
+LOW_PRECISION = "_8"  # put behind that of another layer
 REPORT = "_report"  # the end of a top's name that makes it an output of the network
 LEAST_PICTURES, MOST_PICTURES = 20, 50
 LOG_WITH_DUMPS = 3

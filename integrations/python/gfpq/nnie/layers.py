@@ -46,6 +46,8 @@ _REFUSED: dict[str, tuple[str, str]] = {
 def convert(builder: Builder, operation: Operation) -> None:
     """Adds the layers for an operation. Raises Refusal."""
     name = operation.function.rpartition(":")[2]
+    if name in (*ARITHMETIC, "maximum") and (foreign := [x for x in operation.inputs if x not in builder.data]):
+        builder.blob(foreign[0])  # which says what to do
     constants = {role: value for role, value in operation.parameters.items() if role in ("input", "other")}
     if name in ARITHMETIC and len(operation.inputs) == 1 and (constants or "other" in operation.attributes):
         return affine(builder, operation, name)

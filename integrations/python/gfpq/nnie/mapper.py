@@ -40,7 +40,7 @@ class Options:
     order: str | None = None
     pictures: str | Path | Sequence[str | Path] | None = None
     tensors: Any = None
-    cut: Sequence[str] = ()
+    cut: str | Sequence[str] = ()
     depthwise: bool = False
 
 
@@ -86,6 +86,10 @@ def normalization_of(options: Options, shape: Shape) -> Normalization:
     if mean and len(mean) != channels:
         raise ValueError(f"{len(mean)} means for {channels} channels")
     scales = {float(s) for s in np.ravel(options.scale)} if options.scale is not None else set()
+    if not np.isfinite(mean).all():
+        raise ValueError(f"mean is {options.mean}: give finite numbers, in bytes (0 to 255)")
+    if not all(0 < s < np.inf for s in scales):
+        raise ValueError(f"scale is {options.scale}: give a finite number above 0, such as 1 / (255 * std)")
     if len(scales) > 1:
         raise ValueError(
             f"the mapper has one scale for all channels, and there are {sorted(scales)}: before gfpq.torch.prepare "

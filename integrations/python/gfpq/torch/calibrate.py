@@ -12,10 +12,13 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
+from ..errors import some
 from ..parameters import DATA
 from .fake_quantize import Policy
-from .placed import check_not_switched, quantizers
+from .placed import check_not_switched, is_prepared, quantizers
 from .running import call
+
+_NEXT_TO_NOTHING = 1e-6  # the least range, that of zeros, lies below
 
 
 def calibrate(
@@ -35,8 +38,9 @@ def calibrate(
             arguments, or one argument.
         progress: show a bar; takes tqdm.
 
-    Warns of layers that saw no data, by name. Raises ValueError for a model without quantizers of data, where `only`
-    switched them off, and where there is no batch. The ranges are as they were where it raises.
+    Warns of layers that saw no data, or nothing but zeros, by name. Raises TypeError for a tensor in place of
+    batches; ValueError for a model without quantizers of data, where `only` switched them off, and where there is no
+    batch. The ranges are as they were where it raises.
     """
     found = [
         (name, quantizer)
@@ -44,7 +48,10 @@ def calibrate(
         if tensor == DATA and quantizer.policy is Policy.TRAINING
     ]
     if not found:
-        raise ValueError("the model has no quantizers of data to calibrate: prepare it first")
+        raise ValueError("the model has no quantizers of data to calibrate: "
+                         + ("it was prepared without (data=False)" if is_prepared(model) else "prepare it first"))
+    if isinstance(batches, torch.Tensor):
+        raise TypeError("the batches are one tensor, whose rows are no batches: give a list, [x]")
     check_not_switched(model, "a calibration", [DATA])
     remaining = iter(batches)
     try:
@@ -72,6 +79,11 @@ def calibrate(
     finally:
         for _, quantizer in found:
             quantizer.calibrating = False
+    nothing = [name for name, quantizer in found if quantizer.initialized and
+               all(param.largest < _NEXT_TO_NOTHING for param in quantizer.params)]  # fmt: skip
+    if nothing:
+        warnings.warn(f"calibration brought nothing but zeros to {some(list(dict.fromkeys(nothing)))}: other data will "
+                      "be clipped to 0, or nearly so. Calibrate on data as the network will see it", stacklevel=2)
     without = list(dict.fromkeys(name for name, quantizer in found if not quantizer.initialized))
     if without:
         warnings.warn(f"calibration brought no data to {', '.join(without)}: not called in evaluation, or disabled",

@@ -29,6 +29,8 @@ def compare_layers(
 
     Of a prepared model, or of its Export, the twin is compared: the network as it is deployed, with BatchNorm folded.
     The same BatchNorms are folded in a copy of the float model, so that a layer's output is the folded one in both.
+    What is compared is quantization alone where both have the same weights: after training, the float model is a copy
+    of the quantized one after gfpq.torch.remove(copy), not what the training began with.
 
     Args:
         data: batches, each a tensor, or a tuple or list whose first item is the input, or a dict of keyword arguments.

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel
 
 from .. import files, parameters
 from ..errors import NotInitializedError, some
 from ..parameters import DATA
 from .fake_quantize import FakeQuantize
+from .finite import holding_nan
 from .fold import fold_pairs
 from .model import (
     QuantizedModel,
@@ -36,6 +38,7 @@ from .report import NOT_FOLDED, NOT_QUANTIZED, Remark, Report, add_unprepared, r
 from .running import call, tensors_in, untouched
 from .shared import check_shared
 from .sites import CallSites, call_sites
+from .steady import difference
 
 if TYPE_CHECKING:
     from ..nnie.export import Deployed
@@ -100,14 +103,22 @@ def export(
     Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
     evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
     NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, and within
-    `only`; OSError where `folder` can't be written; with `nnie` also what gfpq.nnie.export.deploy raises. Nothing is
-    written then.
+    `only`, and with `nnie` for parameters that hold NaN (else they are warned of); OSError where `folder` can't be
+    written; with `nnie` also what gfpq.nnie.export.deploy raises. Nothing is written then.
     """
+    if isinstance(model, AveragedModel) and not getattr(model, "use_buffers", True):
+        warnings.warn("gfpq.torch: an AveragedModel without use_buffers=True: with some versions of PyTorch its ranges and "
+                      "BatchNorm's statistics are those that the model had when the average was made. Where they were "
+                      "found anew (update_bn, calibrate) there is nothing to do", stacklevel=2)  # fmt: skip
     model = unwrapped(model)
     check_prepared(model)
     check_not_switched(model, "an export")
     check_all(model)
     check_shared(model, weight_quantizers(model), None)
+    if damaged := holding_nan(model):
+        if nnie:
+            raise ValueError(f"no network for the mapper: {damaged}")
+        warnings.warn(f"gfpq.torch: {damaged}", stacklevel=2)
     twin = copy.deepcopy(model).eval()
     parts: dict[str, nn.Module] = {**prepared_parts(twin)} or {"": twin}
     folded, remarks, called = [], Report(), set()
@@ -163,6 +174,8 @@ def _fold_part(part: nn.Module, state: State, fold: bool) -> _Folded:
         return _Folded(list(state.folded))
     example = example_like_the_first(part)
     recorded = recorded_pass(part, example)
+    if state.record is None and recorded is not None and (unsteady := difference(part, example, recorded)):
+        warnings.warn(f"gfpq.torch: {unsteady}", stacklevel=4)
     check_shared(part, weight_quantizers(part), recorded)
     # The network's outputs are compared in the first export, each layer's in all of them.
     compared = state.compared and state.record is recorded
@@ -199,9 +212,13 @@ def _add_unfolded(twin: nn.Module, parts: dict[str, Any], remarks: Report) -> No
 def recorded_pass(model: nn.Module, example: Any) -> Record | None:
     """The pass that prepare recorded, or one on the example; None where there is none."""
     known = model._gfpq.record if isinstance(model, QuantizedModel) else None
-    if known is not None and set(known.modules) <= {name for name, _ in model.named_modules()}:
-        return known
-    return None if example is None else record(model, example)  # modules were taken out since
+    if known is not None:
+        modules = dict(model.named_modules())
+        norms = {name for name, module in modules.items() if isinstance(module, _BatchNorm)}
+        if set(known.modules) <= set(modules) and all(known.modules[name].type == type(modules[name]).__name__
+                                                      for name in norms & set(known.modules)):  # fmt: skip
+            return known
+    return None if example is None else record(model, example)  # modules were taken out or replaced since
 
 
 def example_like_the_first(model: nn.Module) -> Any:

@@ -236,7 +236,8 @@ class FakeQuantize(nn.Module):
     def _count(self, nonfinite: int, total: int) -> None:
         if self.nonfinite == 0:
             warnings.warn(f"{self._label()} got a tensor in which {nonfinite} of {total} numbers are infinite or NaN: "
-                          "they don't enter the range", RuntimeWarning, stacklevel=2)
+                          "they don't enter the range; NaN becomes 0, and infinite numbers the clip value",
+                          RuntimeWarning, stacklevel=2)  # fmt: skip
         self.nonfinite += nonfinite
 
     def _current_params(self) -> list[Param]:

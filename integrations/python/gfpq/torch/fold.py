@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from ..errors import GfpqError, some
+from .finite import holding_nan
 from .optimizers import warn_of_optimizers
 from .pairs import module_pairs, recorded_pairs
 from .record import record as record_pass
@@ -282,6 +283,8 @@ def _rounded(model: nn.Module, pair: tuple[str, str]) -> tuple[Tensor, Tensor]:
     weight, bias = (tensor.to(layer.weight.dtype) for tensor in _folded(layer, model.get_submodule(pair[1])))
     if not (weight.isfinite().all() and bias.isfinite().all()):
         text = f"folded, the weight or bias of {_listed([pair])} is beyond {layer.weight.dtype}'s range. {_AS_IT_WAS}"
+        if damaged := holding_nan(model):
+            text = f"{_listed([pair])} can't be folded: {damaged}. {_AS_IT_WAS}"
         raise FoldError(text, [pair])
     return weight, bias
 

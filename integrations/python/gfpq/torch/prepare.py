@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,7 @@ from .report import Report, report_of
 from .running import assigned_forward
 from .shared import check_shared
 from .sites import CallSite, CallSites, call_sites
+from .steady import difference
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def prepare(
     for width in {bits, *wanted_bits.values()}:
         width_of(width)
     recorded = None if example_inputs is None else record(model, example_inputs)
+    unsteady = "" if recorded is None else difference(model, example_inputs, recorded)
     left = {name for name in layers if recorded is not None and _is_bypassed(recorded, name)}
     left |= {name for key in skip for name in _under(key, layers)}
     calls = CallSites() if recorded is None or not data else call_sites(recorded, model, layers.keys() - left)
@@ -183,8 +185,28 @@ def prepare(
             module.name = f"{name} {DATA}"
     if not train_batchnorm:
         state.frozen = freeze_batchnorm(model)
+    if unsteady:
+        warnings.warn(f"gfpq.torch: {unsteady}", stacklevel=2)
+    _warn_of_order(calls, {row.layer for row in done})
     warn_of_optimizers(model, done.new_parameters, stacklevel=2)
     return done
+
+
+def _warn_of_order(calls: CallSites, quantized: Collection[str]) -> None:
+    """Warns of calls that only their order tells apart, where their inputs differ by more than an octave."""
+    for group in calls.alike:
+        group = [site for site in group if site.name in quantized]
+        for sizes in zip(*(site.largest for site in group)):
+            if max(sizes) > 2 * min(sizes):
+                names, first = ", ".join(site.name for site in group), group[0]
+                listed = ", ".join(f"{size:.3g}" for size in sizes)
+                warnings.warn(
+                    f"gfpq.torch: {names} in {first.module or 'the model'} ({first.site}) are known by their order alone, "
+                    f"and their largest inputs differ: {listed}. Where training calls them in another order than "
+                    "evaluation, each gets another's range. Keep the order, or call them in different lines, or leave "
+                    "them in float (skip)", stacklevel=3,
+                )  # fmt: skip
+                break
 
 
 def _check_float(model: nn.Module) -> None:

@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .callers import calling_frame, ends_stack, stack_of
-from .operations import arguments, describe_function, describe_module, function_name
+from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, describe_module, function_name
 from .recorded import Module, Operation, Record, Value
 from .running import assigned_forward, call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
@@ -35,6 +35,9 @@ _FORM = """size dim ndimension numel nelement stride storage_offset element_size
 is_complex is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook
 requires_grad retain_grad hash result_type is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim"""
 _METADATA = frozenset(_FORM.split())
+_MASKS = (torch.bool, torch.uint8)
+_TAG: Any = vars(torch)["Tag"]
+_INDEX: Any = vars(torch)["ops"].aten.index.Tensor
 
 
 def record(model: nn.Module, example_inputs: Any) -> Record:
@@ -97,6 +100,7 @@ class _Inputs:
     roles: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
+    largest: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -115,6 +119,7 @@ class Recorder:
         self.depth = 0  # in an operation that is being recorded, or in this code
         self.contexts = [_Context("", 0)]
         self.written: set[Any] = set()  # storages
+        self.tags: set[Any] = set()  # of what ATen computed
         self.tracked: dict[int, tuple[Tensor, int]] = {}  # tensors are kept, so that no id is used twice
         self.aliases: dict[Any, list[int]] = {}  # tracked tensors by storage
         self.calls: Counter[str] = Counter()  # of places
@@ -175,6 +180,7 @@ class Recorder:
         finally:
             self.depth -= 1
             self.written.clear()
+            self.tags.clear()
         return result
 
     def _run_container(self, name: str, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -195,6 +201,8 @@ class Recorder:
         try:
             kind, attributes = describe_function(name, given)  # before a write may change shapes
             inputs = self._inputs(given)
+            if kind in QUANTIZED_FUNCTIONS:
+                inputs.largest = [_largest(tensor) for _, tensor in tensors_in(given) if id(tensor) not in self.parameters]
             result = function(*args, **kwargs)
             if name == "data" and getattr(function, "__name__", "") == "__set__":
                 self._move(args[0])
@@ -204,6 +212,7 @@ class Recorder:
         finally:
             self.depth -= 1
             self.written.clear()
+            self.tags.clear()
         return result
 
     @staticmethod
@@ -243,6 +252,8 @@ class Recorder:
                 index, f"{place}:{call_number}" if call_number else place, place, call_number, kind, function, module,
                 context.module, context.call, _site(frame), stack_of(calling_frame(frame))[0], tuple(inputs.values),
                 tuple(inputs.roles), tuple(inputs.positions), outputs, parameters, attributes,
+                _TAG.dynamic_output_shape in self.tags, _TAG.nondeterministic_seeded in self.tags,
+                tuple(inputs.largest),
             )
         )
 
@@ -335,9 +346,18 @@ class _Dispatched(TorchDispatchMode):
             if argument.alias_info is not None and argument.alias_info.is_write:
                 item = args[position] if position < len(args) else kwargs.get(argument.name)
                 self.recorder.written.update(storage_key(tensor) for _, tensor in tensors_in(item))
+        self.recorder.tags.update(_tags_of(func, args))
         if self.recorder.depth:
             return func(*args, **kwargs)
         return self.recorder.function(_Named(func), args, kwargs, sys._getframe(1))
+
+
+def _tags_of(func: Any, args: Any) -> list[Any]:
+    """ATen's tags. An index by numbers makes a known shape, unlike one by a mask."""
+    tags = list(func.tags)
+    if func is _INDEX and not any(t.dtype in _MASKS for _, t in tensors_in(args[1])):
+        tags.remove(_TAG.dynamic_output_shape)
+    return tags
 
 
 class _Named:
@@ -350,6 +370,14 @@ class _Named:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.func(*args, **kwargs)
+
+
+def _largest(tensor: Tensor) -> float:
+    """The largest magnitude; 0 where there is none to be found."""
+    numbers = tensor.detach()
+    if not numbers.is_floating_point() or numbers.device.type == "meta" or not numbers.numel():
+        return 0.0
+    return float(numbers.abs().amax())
 
 
 def _is_leaf(module: nn.Module) -> bool:

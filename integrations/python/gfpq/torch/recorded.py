@@ -33,7 +33,9 @@ class Operation:
     `inputs` are the values it reads, in the order of the arguments, `roles` their arguments' names, and `positions`
     their places among all tensors of the call; parameters and buffers of the model are not among them but in
     `parameters`: argument's name to full name. `outputs` are the values it returns, and those that it wrote to.
-    `attributes` depend on the kind: see gfpq.torch.operations.
+    `attributes` depend on the kind: see gfpq.torch.operations. `sized_by_data`: the shape of what it returns depends on
+    the numbers that it reads. `random`: it takes numbers from PyTorch's generator. `largest`: of a function whose inputs NNIE
+    quantizes, the largest magnitude in each.
     """
 
     index: int
@@ -53,6 +55,9 @@ class Operation:
     outputs: tuple[int, ...]
     parameters: dict[str, str]
     attributes: dict[str, Any]
+    sized_by_data: bool = False
+    random: bool = False
+    largest: tuple[float, ...] = ()
 
     @property
     def layer(self) -> str | None:

@@ -12,7 +12,7 @@ from .recorded import Record, aligned
 from .sites import CallSites
 
 NOT_QUANTIZED, NOT_FOLDED, SHARED, NEVER_CALLED = "not quantized", "not folded", "shared", "never called"
-NOT_KNOWN = "not known"
+NOT_KNOWN, BY_ORDER = "not known", "known by order alone"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ def report_of(
             why = "skip" if {name, operation.layer} & set(skipped) else f"a function, called at {operation.site}"
             unquantized[name] = kind, why
     rows += [Remark(name, kind, NOT_QUANTIZED, reason) for name, (kind, reason) in unquantized.items()]
+    for site in (site for group in calls.alike for site in group if site.name in quantized):
+        reason = f"one of several calls at {site.site} on what the same layers made: training is to keep their order"
+        rows.append(Remark(site.name, site.kind, BY_ORDER, reason))
     for name in record.shared:
         if name in quantized:
             kind, times = str(record.modules[name].kind), len(record.of_module(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ def sensitivity(
         batches: for calibration, and for the metric where none is given; as for gfpq.torch.calibrate. Used several
             times: no iterator.
         metric: returns a number for a network as it is deployed, in evaluation, the larger the better: your validation.
-            Default: the cosine similarity of the outputs on the batches to the float network's.
+            Default: the cosine similarity of the outputs on the batches to the float network's, of several outputs the
+            smallest.
         example_inputs: as for gfpq.torch.prepare; without it functions such as Concat stay in float.
         wanted: the metric to reach.
         progress: show a bar; takes tqdm.
@@ -119,7 +121,7 @@ def sensitivity(
     and calibrated, a network has slightly others, so look at its metric once more.
 
     It takes one call of the metric a layer and three more, and with `wanted` up to two more a layer. Raises ValueError
-    for a prepared model, and a `resume` of another model; what prepare, calibrate and export raise.
+    for a prepared model, a metric that is NaN, and a `resume` of another model; what prepare, calibrate and export raise.
     """
     if is_prepared(model):
         raise ValueError("this model is prepared: give the float one, or a copy after gfpq.torch.remove(copy)")
@@ -142,7 +144,11 @@ def sensitivity(
     def value(name: str, low: Collection[str], high: Collection[str]) -> float:
         if name not in found.values:
             with network.quantized(low, high), torch.no_grad(), evaluating(network.model):
-                found.add(name, float(metric(network.model)))
+                number = float(metric(network.model))
+            if math.isnan(number):
+                raise ValueError(f"the metric of the network ({name}) is NaN, which no other number is above or below: "
+                                 "look for NaN in the model's weights and in the batches")  # fmt: skip
+            found.add(name, number)
         steps.advance()
         return found.values[name]
 
@@ -238,18 +244,20 @@ class _CosineOfOutputs:
             self.expected = self._outputs(network.model)
 
     def __call__(self, model: nn.Module) -> float:
-        total = Similarity()
-        for expected, found in zip(self.expected, self._outputs(model)):
-            total.add(expected, found)
-        return total.cosine
+        totals: dict[int, Similarity] = {}
+        for (number, expected), (_, found) in zip(self.expected, self._outputs(model)):
+            totals.setdefault(number, Similarity()).add(expected, found)
+        cosines = [total.cosine for total in totals.values()]
+        return math.nan if any(map(math.isnan, cosines)) else min(cosines)
 
-    def _outputs(self, model: nn.Module) -> list[Any]:
-        outputs: list[Tensor] = []
+    def _outputs(self, model: nn.Module) -> list[tuple[int, Any]]:
+        """Each output of each batch, with its number among the model's."""
+        outputs: list[tuple[int, Tensor]] = []
         for batch in self.batches:
-            outputs += [tensor for _, tensor in tensors_in(call_with(model, batch, self.input_of))]
+            outputs += enumerate(tensor for _, tensor in tensors_in(call_with(model, batch, self.input_of)))
         if not outputs:
             raise ValueError("no batch, or no output that is a tensor: give a list of batches, or a metric")
-        return [tensor.detach().double().cpu().numpy() for tensor in outputs]
+        return [(number, tensor.detach().double().cpu().numpy()) for number, tensor in outputs]
 
 
 class _Found:

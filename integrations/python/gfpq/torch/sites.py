@@ -41,6 +41,7 @@ class CallSite:
     tensors: int  # how many these are
     site: str  # file:line
     signature: int  # see gfpq.torch.signatures
+    largest: tuple[float, ...] = field(default=(), compare=False)  # magnitudes in the inputs, in the recorded pass
 
     @property
     def key(self) -> Key:
@@ -63,6 +64,16 @@ class CallSites:
     found: list[CallSite] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     tables: dict[str, CallTable] = field(default_factory=dict)  # of the calling modules
+
+    @property
+    def alike(self) -> list[list[CallSite]]:
+        """Groups of calls that come from one place in the code, and from the same layers: only their order tells them
+        apart.
+        """
+        groups: dict[Any, list[CallSite]] = {}
+        for site in self.found:
+            groups.setdefault((site.module, *site.key[:3]), []).append(site)
+        return [group for group in groups.values() if len(group) > 1]
 
 
 @dataclass
@@ -113,7 +124,7 @@ def call_sites(record: Record, model: nn.Module, layers: Collection[str] = ()) -
         site = CallSite(
             operation.place, str(operation.kind), operation.caller, operation.function, operation.code, known_by,
             passes[line], operation.positions, len(operation.positions) + len(operation.parameters), operation.site,
-            numbers[operation.place],
+            numbers[operation.place], operation.largest,
         )  # fmt: skip
         passes[line] += 1
         table.passed += [set() for _ in range(record.modules[operation.caller].calls - len(table.passed))]

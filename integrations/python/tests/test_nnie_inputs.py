@@ -1,0 +1,84 @@
+"""What the mapper is told of the network's input, held against the ranges and the size that the network has."""
+
+import tempfile
+import unittest
+import warnings
+from pathlib import Path
+
+import numpy as np
+from support import needs_protobuf, needs_torch, protobuf, torch
+
+from gfpq.files import FileError
+
+if protobuf is not None and torch is not None:
+    from test_nnie_export import exported
+    from torch import nn
+
+    from gfpq.nnie import Options
+
+MEAN, SCALE = (123.7, 116.3, 103.5), 1 / 57.4
+
+
+@needs_protobuf
+@needs_torch
+class InputsTest(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(0)
+
+    def notes(self, x, **options):
+        """The notes and warnings of an export on the network's input."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            deployed = exported(nn.Sequential(nn.Conv2d(x.shape[1], 4, 3)).eval(), x, Options(**options)).deployed
+        texts = [str(warning.message) for warning in caught]
+        return [remark for remark in deployed.remarks if "clip" in remark and any(remark in text for text in texts)]
+
+    @staticmethod
+    def normalized():
+        pixels = torch.randint(0, 256, (4, 3, 16, 16)).float()
+        return (pixels - torch.tensor(MEAN).view(1, 3, 1, 1)) * SCALE
+
+    def test_a_normalization_that_leaves_the_range_or_does_not_fill_it_is_warned_of(self):
+        wrong = [{}, {"mean": (0.485, 0.456, 0.406), "scale": 1 / 0.225}, {"mean": MEAN, "scale": 57.4},
+                 {"mean": -127.5, "scale": SCALE}, {"scale": SCALE}, {"mean": MEAN, "scale": SCALE / 57.4}]  # fmt: skip
+        for options in wrong:
+            with self.subTest(options):
+                (note,) = self.notes(self.normalized(), order="RGB", **options)
+                self.assertRegex(note, "0 to 255.*2\\.[56]")
+
+    def test_the_one_that_the_network_was_calibrated_with_is_not(self):
+        self.assertEqual(self.notes(self.normalized(), order="RGB", mean=MEAN, scale=SCALE), [])
+
+    def test_means_and_scales_are_finite_and_the_scale_positive(self):
+        for options in ({"mean": float("nan")}, {"mean": (0, float("inf"), 0)}, {"scale": 0}, {"scale": -1 / 57},
+                        {"scale": float("nan")}, {"scale": float("inf")}):  # fmt: skip
+            with self.subTest(options), self.assertRaisesRegex(ValueError, "mean|scale"):
+                self.notes(self.normalized(), order="RGB", **options)
+
+    def test_tensors_have_the_networks_shape_and_are_finite(self):
+        x = torch.randn(2, 4, 16, 16)
+        for wrong in (torch.randn(3, 3, 16, 16), torch.randn(3, 4, 8, 8), x * float("nan"), x / 0, x[0], x[:0]):
+            with self.subTest(tuple(wrong.shape)), self.assertRaisesRegex(ValueError, "tensors"):
+                self.notes(x, tensors=wrong)
+
+    def test_tensors_outside_the_range_are_warned_of(self):
+        x = torch.randn(2, 4, 16, 16)
+        for factor in (1e4, 1e-4):
+            self.assertEqual(len(self.notes(x, tensors=x * factor)), 1)
+        self.assertEqual(self.notes(x, tensors=x), [])
+
+    def test_pictures_have_the_networks_size(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "picture.npy")
+            for shape, fits in (((7, 9), False), ((9, 7, 3), False), ((16, 16, 3), True)):
+                np.save(file, np.zeros(shape, "u1"))
+                options = {"order": "RGB", "mean": MEAN, "scale": SCALE, "pictures": [file]}
+                if fits:
+                    self.assertEqual(self.notes(self.normalized(), **options), [])
+                else:
+                    with self.assertRaisesRegex(FileError, "network takes 16x16x3"):
+                        self.notes(self.normalized(), **options)
+
+
+if __name__ == "__main__":
+    unittest.main()
