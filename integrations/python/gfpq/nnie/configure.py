@@ -34,7 +34,7 @@ def configure(folder: str | Path, options: Options) -> Configured:
     """
     folder = Path(folder)
     net = proto.read_prototxt(folder / mapper.MODEL)
-    proto.read_caffemodel(folder / mapper.WEIGHTS)
+    weighted = proto.read_network(folder / mapper.MODEL, folder / mapper.WEIGHTS)
     loaded = files.load_rows(folder / "parameters.json")
     rows = [{**row, "clip": param.largest} for row, param in loaded]
     bits = {row["layer"]: row["bits"] for row in rows}
@@ -50,6 +50,6 @@ def configure(folder: str | Path, options: Options) -> Configured:
         raise ValueError(f"the network has {len(shapes)} inputs, and the mapper takes one")
     norm = mapper.normalization_of(options, shapes[0])
     text = mapper.text_files(options, norm, mode, net.name or "network")
-    text.remarks += inputs.check(options, norm, shapes[0]) + inputs.against_ranges(options, norm, net, rows)
+    text.remarks += inputs.check(options, norm, shapes[0]) + inputs.against_ranges(options, norm, weighted, rows)
     files.write({folder / name: content.encode() for name, content in text.contents.items()})
     return Configured(list(text.contents), text.remarks, check_net(net))
