@@ -78,6 +78,15 @@ class CallsInStatesTest(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "add_1 was saved for the call that is add here"):
             prepared(parts(1, 0)).load_state_dict(state)
 
+    def test_numbers_on_the_way_to_a_call(self):
+        def scaled(factor):
+            return lambda self, x: x + self.a(x) * factor
+
+        state = prepared(scaled(1)).state_dict()
+        prepared(scaled(1.0)).load_state_dict(state)
+        with self.assertRaisesRegex(RuntimeError, "add was saved for another call"):
+            prepared(scaled(300)).load_state_dict(state)
+
     def test_what_does_not_matter(self):
         """Lines elsewhere, the size of the images, where the model hangs in another."""
 

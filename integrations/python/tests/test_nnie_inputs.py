@@ -49,6 +49,23 @@ class InputsTest(unittest.TestCase):
     def test_the_one_that_the_network_was_calibrated_with_is_not(self):
         self.assertEqual(self.notes(self.normalized(), order="RGB", mean=MEAN, scale=SCALE), [])
 
+    def test_a_model_that_normalizes_by_itself_is_not_to_be_normalized_again(self):
+        class Normalizing(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(3, 4, 3)
+                self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
+
+            def forward(self, x):
+                return self.conv((x - self.mean) * SCALE)
+
+        pixels = torch.randint(0, 256, (4, 3, 16, 16)).float()
+        for options, count in (({}, 0), ({"mean": MEAN, "scale": SCALE}, 1)):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                exported(Normalizing().eval(), pixels, Options(order="RGB", **options))
+            self.assertEqual(sum("before conv" in str(w.message) for w in caught), count)
+
     def test_means_and_scales_are_finite_and_the_scale_positive(self):
         for options in ({"mean": float("nan")}, {"mean": (0, float("inf"), 0)}, {"scale": 0}, {"scale": -1 / 57},
                         {"scale": float("nan")}, {"scale": float("inf")}):  # fmt: skip

@@ -37,7 +37,7 @@ def configure(folder: str | Path, options: Options) -> Configured:
     """
     folder = Path(folder)
     net = proto.read_prototxt(folder / mapper.MODEL)
-    proto.read_caffemodel(folder / mapper.WEIGHTS)
+    weighted = proto.read_network(folder / mapper.MODEL, folder / mapper.WEIGHTS)
     loaded = files.load_rows(folder / "parameters.json")
     rows = [{**row, "clip": param.largest} for row, param in loaded]
     bits = {row["layer"]: row["bits"] for row in rows}
@@ -50,7 +50,7 @@ def configure(folder: str | Path, options: Options) -> Configured:
     text = text_files_of(net, list(bits.values()), options)
     shape, = network.inputs_of(net).values()
     norm = mapper.normalization_of(options, shape)
-    text.remarks += inputs.check(options, norm, shape) + inputs.against_ranges(options, norm, net, rows)
+    text.remarks += inputs.check(options, norm, shape) + inputs.against_ranges(options, norm, weighted, rows)
     files.write({folder / name: content.encode() for name, content in text.contents.items()})
     return Configured(list(text.contents), text.remarks, check_net(net))
 

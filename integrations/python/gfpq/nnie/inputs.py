@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LibraryNotFoundError
+from ..errors import LibraryNotFoundError, NotSupportedError
 from ..parameters import DATA, Row
-from . import mapper, network, pictures
+from . import mapper, network, pictures, proto
 from .mapper import Normalization, Options
 from .network import Shape, text_of
+from .run import run
 
 Array = NDArray[Any]
 _MOST_TIMES_CLIP, _LEAST_TIMES_CLIP = 1.5, 0.5  # between them a calibration's pictures may lie
@@ -40,38 +41,61 @@ def check(options: Options, norm: Normalization, shape: Shape) -> list[str]:
 
 def against_ranges(options: Options, norm: Normalization, net: Any, rows: Sequence[Row]) -> list[str]:
     """Says where the numbers that the mapper makes of a picture, or is given, are none that the first layers' ranges
-    were found on. `rows`: those of parameters.json, by the names of the network's layers.
+    were found on. `net` has blobs; `rows`: those of parameters.json, by the names of its layers.
+
+    The first ranges are those behind layers without any, such as a normalization that is part of the network.
     """
-    inputs = set(network.inputs_of(net))
-    firsts = {(layer.name, number) for layer in net.layer for number, bottom in enumerate(layer.bottom)
-              if bottom in inputs}  # fmt: skip
-    clips: dict[str, float] = {}
+    clips: dict[tuple[str, int], float] = {}
     for row in rows:
-        if row["tensor"] == DATA and (row["layer"], row.get("input", 0)) in firsts:
-            clips[row["layer"]] = max(clips.get(row["layer"], 0.0), row["clip"])
+        if row["tensor"] == DATA:
+            key = row["layer"], row.get("input", 0)
+            clips[key] = max(clips.get(key, 0.0), row["clip"])
+    ((name, shape),) = list(network.inputs_of(net).items())[:1]
     if options.tensors is not None:
-        given, low, high = "tensors=", *_ends(_array_of(options.tensors))
-        instead = "give tensors as the model takes them, and calibrate on such"
+        given, samples = "tensors=", list(_array_of(options.tensors)[:, None])
+        instead = "Give tensors as the model takes them, and calibrate on such"
     elif norm.picture:
-        given, instead = "a picture's bytes 0 to 255, after mean and scale,", (
-            "state mean and scale of the pictures that the model was calibrated on, in bytes: for torchvision's "
-            "Normalize mean = 255 * its mean and scale = 1 / (255 * its std)")  # fmt: skip
-        low, high = _ends(np.stack([norm.apply(np.full((max(len(norm.mean), 1), 1, 1), x)) for x in (0, 255)]))
+        given, samples = "a picture's bytes 0 to 255", [norm.apply(np.full(shape[1:], x)) for x in (0, 255)]
+        instead = ("State mean and scale of the pictures that the model was calibrated on, in bytes: for torchvision's "
+                   "Normalize mean = 255 * its mean and scale = 1 / (255 * its std); none where the model normalizes by "
+                   "itself")  # fmt: skip
     else:
         return []
-    return [
-        f"{given} are {low:.4g} to {high:.4g}, and the range of {layer}'s data, its clip value, is {clip:.4g}: "
-        f"{'larger numbers are clipped' if max(-low, high) > clip else 'the model was calibrated on larger numbers'}. "
-        f"{instead[0].upper()}{instead[1:]}; where the model normalizes by itself, give none"
-        for layer, clip in clips.items()
-        if not _LEAST_TIMES_CLIP * clip <= max(-low, high) <= _MOST_TIMES_CLIP * clip
-    ]
+    found = []
+    for (layer, number), (low, high) in _first_ends(net, name, samples, set(clips)).items():
+        clip, largest = clips[layer, number], max(-low, high)
+        filled = largest if options.tensors is not None else min(largest, high - low)
+        if not (_LEAST_TIMES_CLIP * clip <= filled and largest <= _MOST_TIMES_CLIP * clip):
+            what = "larger numbers are clipped" if largest > clip else "they fill little of it"
+            found.append(f"{given} become {low:.4g} to {high:.4g} before {layer}, and the range of its data, the clip "
+                         f"value, is {clip:.4g}: {what}. {instead}")  # fmt: skip
+    return found
+
+
+def _first_ends(
+    net: Any, name: str, samples: Sequence[Array], ranged: set[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[float, float]]:
+    """The least and largest number before each of the first layers that have ranges."""
+    before, firsts = {name}, {}
+    start = proto.NetParameter(input=[name])
+    for layer in network.test_layers(net):
+        has_range = any((layer.name, number) in ranged for number in range(len(layer.bottom)))
+        if has_range or layer.type in network.WEIGHTED:
+            firsts.update({(layer.name, number): bottom for number, bottom in enumerate(layer.bottom)
+                           if bottom in before and (layer.name, number) in ranged})  # fmt: skip
+            before -= set(layer.top)
+        elif layer.bottom and before.issuperset(layer.bottom):
+            start.layer.add().CopyFrom(layer)
+            before.update(layer.top)
+    try:
+        passes = [run(start, {name: sample}).blobs for sample in samples]
+    except NotSupportedError:  # a layer of a network that was not made here
+        return {}
+    return {key: (float(min(blobs[blob].min() for blobs in passes)), float(max(blobs[blob].max() for blobs in passes)))
+            for key, blob in firsts.items()}  # fmt: skip
 
 
 def _array_of(tensors: Any) -> Array:
     detached = tensors.detach().cpu() if hasattr(tensors, "detach") else tensors
     return np.asarray(detached, "f4")
 
-
-def _ends(numbers: Array) -> tuple[float, float]:
-    return float(numbers.min()), float(numbers.max())

@@ -1,8 +1,8 @@
 """What a call of a function computes and from what, as a number: the same call has the same one in another recording.
 
-It stands for the expression that leads from the layers before to the call: the functions, their operands in order, and
-the layers' paths seen from the calling module. The size of the data does not matter, nor does what is before these
-layers, nor where a model hangs in another.
+It stands for the expression that leads from the layers before to the call: the functions, their operands in order, the
+numbers that data are multiplied by or that are added, and the layers' paths seen from the calling module. The size of
+the data does not matter, nor does what is before these layers, nor where a model hangs in another.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _expressions(record: Record, caller: str) -> Iterator[tuple[Operation, str]]
     texts.update((value, f"input {number}") for number, value in enumerate(record.inputs))
     for operation in record.operations:
         name = operation.module and _relative(operation.module, caller)
-        text = name or f"{operation.function}{_index(operation)}"
+        text = name or f"{operation.function}{_index(operation)}{_numbers(operation)}"
         if operation.module is None or record.modules[operation.module].calls > 1:
             inputs = [f"{role}={texts[value]}" for role, value in zip(operation.roles, operation.inputs)]
             parameters = [f"{role}={_relative(path, caller)}" for role, path in operation.parameters.items()]
@@ -53,3 +53,9 @@ def _index(operation: Operation) -> str:
     """What of a tensor is taken, along the axes of the batch and the channels: along others it may be a size."""
     index = operation.attributes.get("index") if operation.function == "getitem" else None
     return "" if index is None else str(index[:2] if isinstance(index, tuple) else index)
+
+
+def _numbers(operation: Operation) -> str:
+    """What data are multiplied by, and what is added to them."""
+    a = operation.attributes
+    return f"*{float(a['scale'])}+{float(a['shift'])}" if operation.kind == "Power" else ""
