@@ -143,7 +143,8 @@ def _verify(
         other = sorted({output.operation for output in made} - set(values))
         if other:
             raise NotSupportedError(f"no network for the mapper: {some(other)}: computed with a parametrized weight: "
-                                    "torch.nn.utils.parametrize.remove_parametrizations(layer, \"weight\") first")
+                                    "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') before "
+                                    "gfpq.torch.prepare")  # fmt: skip
         for output in made:
             expected = values[output.operation][output.number].cpu().numpy()
             found = blobs[output.blob]
