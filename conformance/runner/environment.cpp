@@ -35,6 +35,16 @@ const char* requirement_of(Surrounding part) {
   throw std::logic_error("an unknown part of the environment");
 }
 
+const std::vector<std::string>& requirements_of_every_case() {
+  static const std::vector<std::string> ids = [] {
+    std::vector<std::string> all = {calls_return};
+    for (std::size_t part = 0; part < surroundings; ++part)
+      all.emplace_back(requirement_of(static_cast<Surrounding>(part)));
+    return all;
+  }();
+  return ids;
+}
+
 EnvironmentGuard::EnvironmentGuard(Channel& channel) : channel_(channel) { the_guard = this; }
 
 void EnvironmentGuard::before(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param,

@@ -20,6 +20,8 @@ enum class Surrounding { floating_point, locale, signals, descriptors, folder, c
 inline constexpr std::size_t surroundings = 6;
 const char* requirement_of(Surrounding part);
 inline constexpr const char* calls_return = "GFPQ-ENV-01";
+/// What is looked after in every case: those of the surroundings, and that calls return.
+const std::vector<std::string>& requirements_of_every_case();
 
 /// Told what a part was changed to.
 using TellChange = std::function<void(Surrounding, const std::string& what)>;

@@ -37,8 +37,8 @@ public:
   /// Whether a finding of one case is worse than what is known; `why` says how where it is known to fail.
   bool is_unexpected(const Finding& finding, std::string& why) const;
 
-  /// Every requirement of the specification, in its order.
-  std::vector<RequirementResult> requirements() const;
+  /// Every requirement of the specification, in its order. `all_cases`: whether none was left out.
+  std::vector<RequirementResult> requirements(bool all_cases) const;
   const std::vector<Finding>& findings() const { return findings_; }
 
 private:

@@ -129,7 +129,7 @@ std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResul
   const std::string parts = !facts.profiles.empty() ? "--profile=" + join(facts.profiles, ",") : facts.filter;
   const std::string incomplete = "INCOMPLETE, " + std::to_string(facts.cases_run) + " of " +
                                  plural(facts.cases, "case") + (parts.empty() ? "" : " (" + parts + ")") + ": ";
-  const bool is_complete = facts.cases_run == facts.cases && facts.profiles.empty() && facts.filter.empty();
+  const bool is_complete = facts.is_complete();
   if (failures > 0) {
     std::string text = name + (wrong.empty() ? "" : " does NOT compute GFPQ");
     text += ": ";

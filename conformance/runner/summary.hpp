@@ -30,6 +30,9 @@ struct RunFacts {
   double timeout = 0, seconds = 0;
   std::size_t cases = 0, cases_run = 0; ///< cases_run: to their end, with or without failures
   std::size_t casualties = 0;
+
+  /// Whether no case and no profile was left out.
+  bool is_complete() const { return cases_run == cases && profiles.empty() && filter.empty(); }
 };
 
 /// Each offered kind by name.
