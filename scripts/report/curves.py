@@ -114,7 +114,7 @@ def against_size(everything):
         text = (
             f"APPLY on floats in place; {picture.ACCOUNTING['apply']}. Warm: the tensor was written just before and"
             " lies in the innermost cache that can hold it; cold: it comes from memory. The limit is a loop that only"
-            " scales the same tensor, measured beside each call. Dotted verticals: the size of "
+            " scales the same tensor, the best of the run. Dotted verticals: the size of "
         )
         text += (
             "the GPU's L2 cache."

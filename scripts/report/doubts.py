@@ -16,6 +16,9 @@ def contradictions(results):
     def note(row, sentence):
         found.setdefault(row.name, []).append(sentence)
 
+    def differs(ratio):
+        return not 1 / (1 + DIFFERENCE) < ratio < 1 + DIFFERENCE
+
     by_work = {tuple(sorted(row.keys.items())): row for row in results.rows.values()}
 
     def other(row, key, value):
@@ -29,7 +32,7 @@ def contradictions(results):
             floats = other(row, "type", "f32")
             if floats is not None:
                 ratio = row.time.median / (2 * floats.time.median)
-                if not 1 / (1 + DIFFERENCE) < ratio < 1 + DIFFERENCE:
+                if differs(ratio):
                     note(row, f"it takes {ratio:.2f} times as long a byte as for floats")
         if row.keys.get("bits") == "8":
             wide = other(row, "bits", "16")
@@ -39,7 +42,7 @@ def contradictions(results):
             update = other(row, "mode", "update")
             if update is not None:
                 ratio = update.time.median / row.time.median
-                if not 1 / (1 + DIFFERENCE) < ratio < 1 + DIFFERENCE:
+                if differs(ratio):
                     note(row, f"UPDATE took {ratio:.2f} times as long, and does the same")
     return found
 

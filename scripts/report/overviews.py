@@ -46,7 +46,7 @@ def unique(rows):
 
 
 def limit_rate(row):
-    """GB/s of the limit beside this row: the same bytes in the limit's time."""
+    """GB/s of this row's limit: the same bytes in the best limit's time."""
     if not row.has("limit_ratio"):
         return None
     return row.spread("gbytes_per_second").median / row.spread("limit_ratio").median

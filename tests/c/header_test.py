@@ -15,7 +15,7 @@ import unittest
 SOURCE, LIBRARY = pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 HERE = pathlib.Path(__file__).parent
 HEADER = SOURCE / "include" / "gfpq.hpp"
-COMPILERS = [name for names in (("gcc",), ("clang", "clang-14")) for name in [next(filter(shutil.which, names), None)] if name]
+COMPILERS = [name for name in ("gcc", "clang-14") if shutil.which(name)]
 WARNINGS = ["-Wall", "-Wextra", "-Wstrict-prototypes", "-Wmissing-prototypes", "-pedantic", "-Werror"]
 
 
