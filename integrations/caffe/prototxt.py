@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from gfpq import files
+from gfpq.nnie_commands import layer_bits_of
 
 CONVOLUTIONS = ("Convolution", "Deconvolution", "DepthwiseConv", "DepthwiseConvolution", "ConvolutionDepthwise")
 WEIGHTED = (*CONVOLUTIONS, "InnerProduct")
@@ -209,24 +211,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def prepare_file(options: argparse.Namespace) -> None:
     """Reads a prototxt, and writes it with Quant layers. Raises OSError and ValueError; then nothing is written."""
-    layer_bits = {}
-    for given in options.layer_bits:
-        name, _, bits = given.rpartition("=")
-        if bits not in ("8", "16"):
-            raise ValueError(f"--layer-bits {given}: LAYER=8 or LAYER=16")
-        layer_bits[name] = int(bits)
+    layer_bits = layer_bits_of(options.layer_bits)
     if options.output.exists() and options.output.samefile(options.model):
         raise ValueError(f"{options.output}: the same file as {options.model}")
     try:
         done = prepare(options.model.read_text(), options.bits, layer_bits, joining=options.joining, skip=options.skip)
     except ValueError as error:
         raise ValueError(f"{options.model}: {error}") from None
-    beside = options.output.with_name(f".{options.output.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(done.text)
-        beside.replace(options.output)
-    finally:
-        beside.unlink(missing_ok=True)
+    files.write({options.output: done.text.encode()})
     for name, bits, readers in done.placed:
         print(f"{name}: {bits} bit, read by {', '.join(readers)}")
     print(f"{options.output}: {len(done.placed)} Quant layers put in")

@@ -1,5 +1,6 @@
 """finetune.py prepare: Quant layers put into prototxts. Takes no Caffe."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -132,7 +133,8 @@ class PrepareTest(unittest.TestCase):
 
             def run(*arguments):
                 command = [sys.executable, FOLDER / "prototxt.py", *map(str, arguments)]
-                return subprocess.run(command, capture_output=True, text=True, check=False)
+                environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent / "python")}
+                return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
             done = run(file, out, "--joining", "--layer-bits", "b=16")
             self.assertEqual((done.returncode, done.stderr), (0, ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +89,26 @@ def options_of(options: argparse.Namespace) -> Any:
     return Options(options.mean, options.scale, options.order, options.pictures)
 
 
+def layer_bits_of(given: Iterable[str]) -> dict[str, int]:
+    """Widths by layer, of --layer-bits. Raises ValueError."""
+    layer_bits = {}
+    for item in given:
+        name, _, bits = item.rpartition("=")
+        if not name or bits not in map(str, WIDTHS):
+            raise ValueError(f"--layer-bits {item}: want {' or '.join(f'LAYER={width}' for width in WIDTHS)}")
+        layer_bits[name] = int(bits)
+    return layer_bits
+
+
 def _calibrate(options: argparse.Namespace) -> int:
     from .nnie.calibrate import calibrate
 
     given = options_of(options)
     try:
-        layer_bits = {name: int(bits) for name, _, bits in (item.rpartition("=") for item in options.layer_bits)}
         done = calibrate(
-            options.model, options.weights, options.folder, given, bits=options.bits, layer_bits=layer_bits
-        )
+            options.model, options.weights, options.folder, given, bits=options.bits,
+            layer_bits=layer_bits_of(options.layer_bits),
+        )  # fmt: skip
     except ValueError as error:
         raise files.FileError(options.model, error) from error
     print(done)

@@ -120,6 +120,8 @@ class CalibrateTest(unittest.TestCase):
         Image.fromarray(self.pixels[0][:4]).save(self.folder / "small.png")
         photos = "--pictures", self.folder / "photos"
         for arguments, words in (((), "give a folder"), ((*photos, "--layer-bits", "x=8"), "name x"),
+                                 ((*photos, "--layer-bits", "a=9"), "--layer-bits a=9: want LAYER=8 or LAYER=16"),
+                                 ((*photos, "--layer-bits", "a"), "--layer-bits a: want LAYER=8 or LAYER=16"),
                                  (("--pictures", self.folder), "resize it first")):  # fmt: skip
             status, out = self.run_command(*arguments)
             self.assertEqual((status, words in out), (3, True), out)
