@@ -27,19 +27,19 @@ struct Usage {
 };
 
 /// The library loaded, used with threads, with an error, and unloaded.
-void use_once(const std::string& file, std::vector<float>& numbers) {
-  void* const library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+void use_once(const std::string& copy, std::vector<float>& data) {
+  void* const library = dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(library, nullptr) << dlerror();
   const auto quantize = reinterpret_cast<int (*)(float*, unsigned, unsigned, GFPQ_PARAM_ST*)>(
       dlsym(library, "HI_GFPQ_QuantAndDeQuant_PY"));
   ASSERT_NE(quantize, nullptr);
-  numbers = faults::tensor<float>(faults::large);
+  data = faults::tensor<float>(faults::large);
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
-  ASSERT_EQ(quantize(numbers.data(), faults::large, 8, &param), GFPQ_SUCCESS);
-  ASSERT_EQ(faults::count_wrong(numbers.data(), faults::large), 0u);
+  ASSERT_EQ(quantize(data.data(), faults::large, 8, &param), GFPQ_SUCCESS);
+  ASSERT_EQ(faults::count_wrong(data.data(), faults::large), 0u);
   ASSERT_EQ(quantize(nullptr, 0, 8, nullptr), GFPQ_ERR_BAD_PARAMETERS);
   ASSERT_EQ(dlclose(library), 0);
-  ASSERT_EQ(dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr) << "it is still there";
+  ASSERT_EQ(dlopen(copy.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr) << "it is still there";
 }
 
 TEST(Unload, LeavesNothingBehind) {

@@ -48,7 +48,7 @@ class Settings:
             if mutant.program == "gfpq_unit":
                 targets += ["gfpq_core", "gfpq_kernels"]
         else:
-            targets = ["gfpq_core", "gfpq_shared", "gfpq_kernels" if mutant.targets else "gfpq_mutant_scalar"]
+            targets = ["gfpq_core", "gfpq_shared", "gfpq_mutant_scalar" if mutant.is_scalar else "gfpq_kernels"]
         return [self._unit(pathlib.Path(file)) for target in targets for file in self._settings["objects"][target]]
 
     @property

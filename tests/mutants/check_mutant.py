@@ -38,7 +38,7 @@ def cases_of(requirement: str) -> str:
     return ":".join(found)
 
 
-def verdict(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str, *arguments: str,
+def verdict(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str | None, *arguments: str,
             ) -> tuple[subprocess.CompletedProcess, list[str]]:
     """Runs the runner on a mutant's library. Returns how it ended and the requirements that fail."""
     cases = mutant.cases or cases_of(mutant.requirement)
@@ -46,7 +46,7 @@ def verdict(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.
                *arguments]
     with tempfile.TemporaryDirectory() as folder:
         results = pathlib.Path(folder) / "results.json"
-        ended = run([*command, f"--json={results}"], mutant, GFPQ_TARGET=target)
+        ended = run([*command, f"--json={results}"], mutant, **({"GFPQ_TARGET": target} if target else {}))
         if f"GFPQ_TARGET={target}: this machine has" in ended.stdout:
             print(f"this machine lacks {target}")
             sys.exit(SKIPPED)
@@ -56,7 +56,7 @@ def verdict(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.
     return ended, [entry["id"] for entry in json.loads(text)["requirements"] if entry["result"] == "unexpected failure"]
 
 
-def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str) -> None:
+def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Path, target: str | None) -> None:
     """Requires that the runner finds a mutant's library out."""
     # Up to the first case that fails; to the end where that is for another requirement.
     ended, failed = verdict(settings, mutant, library, target, "--gtest_fail_fast")
@@ -68,8 +68,8 @@ def judge(settings: builds.Settings, mutant: mutants.Mutant, library: pathlib.Pa
         if failed:
             sys.exit(f"{ended.stdout[-4000:]}\nThe unchanged sources should pass.")
     elif mutant.requirement not in failed:
-        sys.exit(f"{target}: {mutant.requirement} should fail; what fails: {', '.join(failed) or 'nothing'}.")
-    print(f"{target}: found out: {', '.join(failed) or 'nothing, as it should be'}")
+        sys.exit(f"{target or 'fastest target'}: {mutant.requirement} should fail; what fails: {', '.join(failed) or 'nothing'}.")
+    print(f"{target or 'fastest target'}: found out: {', '.join(failed) or 'nothing, as it should be'}")
 
 
 def test(mutant: mutants.Mutant, program: pathlib.Path) -> None:
@@ -123,7 +123,7 @@ def main() -> None:
         if mutant.program:
             test(mutant, output)
         else:
-            for target in mutant.targets or ("scalar",):
+            for target in mutant.targets or ("scalar" if mutant.is_scalar else None,):
                 judge(settings, mutant, output, target)
     except subprocess.TimeoutExpired:
         sys.exit(f"mutant {mutant.name}: no end within {mutant.timeout} s")

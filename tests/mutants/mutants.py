@@ -68,7 +68,7 @@ class Mutant:
     fault: str
     edits: tuple[Edit, ...] = ()
     requirement: str = ""  # that the runner must find broken
-    targets: tuple[str, ...] = ()  # CPU targets that have the fault; without any it is built and run as scalar code
+    targets: tuple[str, ...] = ()  # CPU targets that have the fault; see is_scalar
     program: str = ""  # a test program, instead of the runner, compiled with the mutant's texts...
     found_by: str = ""  # ...and its tests of which one at least must fail
     proof: str = ""  # the words of the static assertion that fails: the mutant must not compile
@@ -82,6 +82,13 @@ class Mutant:
         finders = bool(self.requirement) + bool(self.program and self.found_by) + bool(self.proof)
         if self.edits and finders != 1:
             raise ValueError("a mutant names a requirement, or a program and the tests that find it, or a proof")
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is built without SIMD, which is compiled in a tenth of the time: where the fault is in the kernels, and no
+        target is named. The library's own kernels serve a fault elsewhere, which is run with the fastest target.
+        """
+        return not self.targets and (not self.edits or any(edit.file.startswith("kernels/") for edit in self.edits))
 
     def texts(self, originals: dict[str, str]) -> dict[str, str]:
         """The project's texts with the mutant's edits."""
