@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """An nvcc that cannot be used ends the configuration, and in its own words: the GPU library is not left out silently."""
 
+import functools
 import pathlib
 import re
 import shutil
@@ -60,7 +61,9 @@ class NvccTest(unittest.TestCase):
 class ArchitecturesTest(unittest.TestCase):
     """CMake's own ways to choose architectures."""
 
-    def built_for(self, *options, **environment):
+    @staticmethod
+    @functools.cache
+    def built_for(*options, **environment):
         with tempfile.TemporaryDirectory() as folder:
             said = configure(NVCC, pathlib.Path(folder), *options, status=0, **environment)
         return re.search(r"GPU library for (\S+)", said).group(1).split(";")

@@ -58,7 +58,7 @@ class SubprojectTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def check(self, how):
+    def configure(self, how):
         (self.folder / "CMakeLists.txt").write_text(PARENT % how)
         build = self.folder / "build"
         said = run("cmake", "-S", self.folder, "-B", build, "-G", "Ninja")
@@ -66,6 +66,10 @@ class SubprojectTest(unittest.TestCase):
         cache = (build / "CMakeCache.txt").read_text()
         for variable in ("CMAKE_BUILD_TYPE:STRING=Release", "Python3_EXECUTABLE", "CMAKE_CUDA_ARCHITECTURES"):
             self.assertNotIn(variable, cache)
+        return build
+
+    def test_add_subdirectory(self):
+        build = self.configure(ADDED)
         run("cmake", "--build", build)
         for program in ("sample", "static_sample"):
             self.assertRegex(run(build / program), sample_output())
@@ -76,11 +80,8 @@ class SubprojectTest(unittest.TestCase):
         self.assertIn("7.8.9", (build / "CPackConfig.cmake").read_text())
         self.assertNotIn("gfpq", run("ctest", "-N", "--test-dir", build))
 
-    def test_add_subdirectory(self):
-        self.check(ADDED)
-
     def test_fetch_content(self):
-        self.check(FETCHED)
+        self.configure(FETCHED)
 
 NO_HIGHWAY = ("-DCMAKE_FIND_ROOT_PATH=/nonexistent", "-DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY")
 

@@ -76,7 +76,7 @@ class Mutant:
     arguments: tuple[str, ...] = ()  # of the runner
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     timeout: int = 300  # seconds
-    long: bool = False  # takes minutes: its test has the label long
+    long: bool = False  # takes minutes, or seconds beside another of its kind: its test has the label long
 
     def __post_init__(self):
         finders = bool(self.requirement) + bool(self.program and self.found_by) + bool(self.proof)
