@@ -1,4 +1,5 @@
 // Thread: calls at once, of every kind.
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <ctime>
@@ -131,6 +132,42 @@ CONFORMANCE_TEST(Thread, AllKindsAtOnce, "GFPQ-THREAD-01") {
   calls.conclude(requirements["GFPQ-THREAD-01"]);
 }
 
+/// More threads than a library may have places for, in short calls nearly all their time.
+CONFORMANCE_TEST(Thread, ManyAtOnce, "GFPQ-THREAD-01") {
+  need_host_memory();
+  constexpr int many = 200, least = 200;
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    for (const int variant : {0, 1})
+      long_tensor<Float>(bits, variant);
+    std::atomic<int> wrong{0};
+    const Interruptions interruptions;
+    const std::clock_t end = std::clock() + CLOCKS_PER_SEC / 2; // processor time: a busy machine tries as much
+    run_threads(many, [&](int thread) {
+      Interruptions::allow();
+      std::mt19937 random(static_cast<unsigned>(thread)); // threads that share a place are to differ
+      const int variant = random() % 2;
+      const LongTensor<Float>& numbers = long_tensor<Float>(bits, variant);
+      const std::size_t count = 1 + random() % 7;
+      GFPQ_PARAM_ST param = parameters_of<Float>(bits, GFPQ_MODE_APPLY_ONLY, variant).before;
+      for (int call = 0; call < least || call % 64 != 0 || std::clock() < end; ++call) {
+        Float data[7];
+        std::copy_n(numbers.input.begin(), count, data);
+        test_run().library->quantize(Device::cpu, data, static_cast<unsigned>(count), static_cast<unsigned>(bits),
+                                     &param, entry);
+        wrong += std::memcmp(data, numbers.want.data(), count * sizeof(Float)) != 0;
+      }
+    });
+    requirements["GFPQ-THREAD-01"].that(wrong == 0, [&] {
+      return Call{test_run().library->function_name<Float>(Device::cpu, entry), type_name<Float>,
+                  static_cast<unsigned>(bits)}
+                 .describe() +
+             ": " + std::to_string(wrong) + " calls with short tensors are wrong in " + std::to_string(many) +
+             " threads at once";
+    });
+  });
+}
+
 /// Every pair of kinds and modes, with two deltas: about the same time for short and for long tensors, by number and
 /// not by the clock, so that a busy machine tries as much as an idle one.
 CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
@@ -247,6 +284,21 @@ CONFORMANCE_TEST_THREADS(Thread, LongTensorsAtOnce, "GFPQ-THREAD-01") {
           return;
     });
   calls.conclude(requirements["GFPQ-THREAD-01"]);
+}
+
+CONFORMANCE_TEST_WITH(Thread, LongTensorsInterrupted, {2}, "GFPQ-THREAD-02") {
+  need_host_memory();
+  ConcurrentCalls calls(*test_run().library);
+  const std::vector<Job> jobs = all_jobs();
+  const Interruptions interruptions;
+  run_threads(1, [&](int) {
+    Interruptions::allow();
+    for (int round = 0; round < 4; ++round)
+      for (const Job& job : jobs)
+        if (!run_job(calls, job, std::size_t(1) << 20, round % 2))
+          return;
+  });
+  calls.conclude(requirements["GFPQ-THREAD-02"]);
 }
 
 /// A copy of the library's file, which the loader takes for another library: its first calls are still to come.

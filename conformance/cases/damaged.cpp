@@ -53,6 +53,29 @@ CONFORMANCE_TEST(Param, DamagedBlock, "GFPQ-PARAM-08") {
   });
 }
 
+/// INIT writes the block whole, whatever stood there: what it writes itself, but for a bit.
+CONFORMANCE_TEST(Param, InitRepairs, "GFPQ-PARAM-03") {
+  need_specified_blocks();
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const std::vector<Float> input = {1, -2, 3};
+    const GFPQ_PARAM_ST whole = oracle<Float>(bits).param(GFPQ_MODE_INIT, oracle<Float>(bits).delta(input));
+    for (int bit = 0; bit < 8 * GFPQ_PARAM_LEN; ++bit) {
+      GFPQ_PARAM_ST param = whole;
+      param.buf[bit / 8] = static_cast<unsigned char>(param.buf[bit / 8] ^ 1 << bit % 8);
+      const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), &param);
+      const Call call{"HI_GFPQ_QuantAndDeQuant",
+                      type_name<Float>,
+                      static_cast<unsigned>(bits),
+                      mode_name(GFPQ_MODE_INIT),
+                      {},
+                      "bit " + std::to_string(bit % 8) + " of byte " + std::to_string(bit / 8) + " was wrong"};
+      requirements["GFPQ-PARAM-03"].status(call, outcome.status, GFPQ_SUCCESS);
+      requirements["GFPQ-PARAM-03"].param(call, param, whole);
+    }
+  });
+}
+
 CONFORMANCE_TEST(Param, UnsetBlock, "GFPQ-PARAM-09") {
   CapturedOutput quiet;
   for_each_kind([&](auto kind, int bits) {

@@ -1,11 +1,15 @@
 // Fpenv: calls in whatever floating-point environment the caller has.
 #include <cfenv>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
+#if defined(__GNUC__)
+#define GFPQ_HAS_X87
+#endif
 #endif
 
 #include "cases/everywhere.hpp"
@@ -41,7 +45,12 @@ public:
     if (setting.raised) {
       std::feraiseexcept(FE_ALL_EXCEPT);
 #if defined(__SSE2__)
-      _mm_setcsr(_mm_getcsr() | sse_flags);
+      _mm_setcsr(_mm_getcsr() | all_flags);
+#endif
+#if defined(GFPQ_HAS_X87)
+      X87 state = x87();
+      state.status |= all_flags;
+      asm volatile("fldenv %0" : : "m"(state));
 #endif
     }
   }
@@ -52,7 +61,11 @@ public:
   /// Whether all flags are raised now, wherever this processor keeps them.
   static bool all_raised() {
 #if defined(__SSE2__)
-    if ((_mm_getcsr() & sse_flags) != sse_flags)
+    if ((_mm_getcsr() & all_flags) != all_flags)
+      return false;
+#endif
+#if defined(GFPQ_HAS_X87) // long double's
+    if ((x87().status & all_flags) != all_flags)
       return false;
 #endif
     return std::fetestexcept(FE_ALL_EXCEPT) == FE_ALL_EXCEPT;
@@ -60,7 +73,17 @@ public:
 
 private:
 #if defined(__SSE2__)
-  static constexpr unsigned sse_flags = 0x3f;
+  static constexpr unsigned all_flags = 0x3f;
+#endif
+#if defined(GFPQ_HAS_X87)
+  struct X87 { // as fnstenv stores it
+    std::uint16_t control, unused, status, rest[11];
+  };
+  static X87 x87() {
+    X87 state;
+    asm volatile("fnstenv %0\n\tfldcw %0" : "=m"(state)); // which masks all exceptions, and what follows does not
+    return state;
+  }
 #endif
 #if defined(__aarch64__)
   static unsigned long long fpcr() {
@@ -138,7 +161,7 @@ void check_short_tensors(Checks& checks, int bits, Entry entry, const Setting& s
         check(std::vector<Float>(count, tiny), mode, -right.delta_limit());
 }
 
-/// NaN, quiet and signalling, and infinities, under a setting.
+/// NaN, quiet and signalling, infinities, and tensors of nothing else, or of zeros, under a setting.
 template <class Float>
 void check_special_numbers(Checks& checks, int bits, Entry entry, const Setting& setting) {
   const Oracle<Float>& right = oracle<Float>(bits);
@@ -152,6 +175,14 @@ void check_special_numbers(Checks& checks, int bits, Entry entry, const Setting&
     const std::vector<Float>& input = mode == GFPQ_MODE_APPLY_ONLY ? applied : fitted;
     check_call(checks, bits, entry, setting, mode, delta, input, right.quantize(input, delta));
   }
+  using Limits = std::numeric_limits<Float>;
+  for (const Float number : {Float(0), -Float(0), Limits::infinity(), Limits::quiet_NaN(), Limits::max()})
+    for (const std::size_t count : {1, 50})
+      for (const unsigned mode : all_modes) {
+        const std::vector<Float> input(count, number);
+        const int of_all = mode == GFPQ_MODE_APPLY_ONLY ? delta : right.delta(input);
+        check_call(checks, bits, entry, setting, mode, of_all, input, right.quantize(input, of_all));
+      }
 }
 
 /// With threads of the library's own, if it has any.

@@ -71,22 +71,26 @@ CONFORMANCE_TEST(Interface, GpuFunctionsWithoutGpu, "GFPQ-INTERFACE-05") {
               [] { return std::string("a GPU function that returned an error changed the data"); });
 }
 
-/// Runs `call`, and checks that it prints one line: `[ERR][function][line] ` and then `text`, perhaps with more behind
-/// it.
+/// Runs `call` twice, and checks that it prints one line each time: `[ERR][function][line] ` and then `text`, perhaps
+/// with more behind it. `has_end`: with its line end, but for the last.
 template <class Run>
-void check_message(Checks& checks, const std::string& what, const std::string& text, Run call) {
+void check_message(Checks& checks, const std::string& what, const std::string& text, Run call, bool has_end = true) {
   CapturedOutput output;
   call();
+  call();
   const std::string printed = output.take();
+  static const std::string form = "(\\[ERR\\]\\[\\w+\\]\\[\\d+\\] )(.*)";
+  static const std::regex whole_lines(form + "\n\\1\\2\n?"), lines(form + "\n?\\1\\2\n?");
   std::smatch parts;
-  static const std::regex line("\\[ERR\\]\\[\\w+\\]\\[\\d+\\] (.*)\\n?"); // the last line may lack its end
-  const bool holds = std::regex_match(printed, parts, line) && parts[1].str().rfind(text, 0) == 0;
+  const bool are_two = std::regex_match(printed, parts, has_end ? whole_lines : lines);
+  const bool holds = are_two && parts[2].str().rfind(text, 0) == 0;
   if (!holds)
-    checks.hint({printed.empty()                          ? "nothing is printed where a call fails"
-                 : std::regex_match(printed, parts, line) ? "the line begins as it should, and has other words"
-                                                          : "what is printed is another line, or more than one"});
+    checks.hint({printed.empty() ? "nothing is printed where a call fails"
+                 : are_two       ? "the line begins as it should, and has other words"
+                                 : "what is printed is another line, or more than one, or no whole one"});
   checks.that(holds, [&] {
-    return what + " printed \"" + printed + "\", want one line: [ERR][function][line] " + text + " ...";
+    return what + ", twice, printed \"" + printed + "\", want this line each time: [ERR][function][line] " + text +
+           " ...";
   });
 }
 
@@ -94,11 +98,12 @@ CONFORMANCE_TEST(Interface, Messages, "GFPQ-INTERFACE-06") {
   Checks& checks = requirements["GFPQ-INTERFACE-06"];
   const Library& library = *test_run().library;
   const Device device = test_run().device;
-  for_each_type([&](auto kind) {
+  for_each_entry([&](auto kind, int width, Entry entry) {
     using Float = decltype(kind);
-    const auto width = static_cast<unsigned>(offered_widths<Float>().front());
-    check_message(checks, "null data", "Empty pointer",
-                  [&] { library.quantize(device, static_cast<Float*>(nullptr), 3, width, nullptr); });
+    const CallsThrough through(entry);
+    check_message(checks, "null data", "Empty pointer", [&] {
+      library.quantize(device, static_cast<Float*>(nullptr), 3, static_cast<unsigned>(width), nullptr, entry);
+    });
     for (const unsigned bits : {0u, 9u, 1234567u})
       check_message(checks, "bit width " + std::to_string(bits), "Invalid bit width[" + std::to_string(bits) + "]",
                     [&] { quantize(std::vector<Float>{1}, bits, nullptr); });
@@ -108,15 +113,17 @@ CONFORMANCE_TEST(Interface, Messages, "GFPQ-INTERFACE-06") {
   if (device == Device::cpu && library.file_name().find("gpu") == std::string::npos &&
       library.has<float>(Device::gpu, Entry::cpp)) {
     float number = 1;
-    check_message(checks, "a GPU function", "Not Support GPU mode",
-                  [&] { library.quantize(Device::gpu, &number, 1, 8, nullptr); });
+    check_message(
+        checks, "a GPU function", "Not Support GPU mode",
+        [&] { library.quantize(Device::gpu, &number, 1, 8, nullptr); }, false); // the vendor's library leaves it out
   }
 }
 
 CONFORMANCE_TEST(Interface, MessagesOnParameters, "GFPQ-INTERFACE-09") {
   Checks& checks = requirements["GFPQ-INTERFACE-09"];
-  for_each_kind([&](auto kind, int bits) {
+  for_each_entry([&](auto kind, int bits, Entry entry) {
     using Float = decltype(kind);
+    const CallsThrough through(entry);
     const std::vector<Float> input = {1, 2, 3};
     const auto check = [&](const std::string& what, const std::string& text, GFPQ_PARAM_ST param) {
       check_message(checks, what, text, [&] { quantize(input, static_cast<unsigned>(bits), &param); });
@@ -132,6 +139,28 @@ CONFORMANCE_TEST(Interface, MessagesOnParameters, "GFPQ-INTERFACE-09") {
       damaged.buf[9] ^= 4;
       check("a damaged block", block_text, damaged);
     }
+  });
+}
+
+/// Of several bad arguments the first to be checked decides: pointer, width, mode, block.
+CONFORMANCE_TEST(Interface, MessageOfTheFirstBadArgument, "GFPQ-INTERFACE-06", "GFPQ-INTERFACE-09") {
+  constexpr unsigned bad_width = 9, bad_mode = 77;
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const auto check = [&](const char* requirement, const char* what, const char* text, bool is_null, unsigned width,
+                           unsigned mode) {
+      check_message(requirements[requirement], what, text, [&] {
+        Float data[] = {1, 2, 3};
+        GFPQ_PARAM_ST unset{mode, {}};
+        test_run().library->quantize(test_run().device, is_null ? nullptr : data, 3, width, &unset, entry);
+      });
+    };
+    const auto width = static_cast<unsigned>(bits);
+    check("GFPQ-INTERFACE-06", "null data and all else bad", "Empty pointer", true, bad_width, bad_mode);
+    check("GFPQ-INTERFACE-06", "null data and an unset block", "Empty pointer", true, width, GFPQ_MODE_UPDATE);
+    check("GFPQ-INTERFACE-06", "a bad width, mode and block", "Invalid bit width[9]", false, bad_width, bad_mode);
+    check("GFPQ-INTERFACE-06", "a bad width and block", "Invalid bit width[9]", false, bad_width, GFPQ_MODE_APPLY_ONLY);
+    check("GFPQ-INTERFACE-09", "a bad mode and block", "Invalid mode[77]", false, width, bad_mode);
   });
 }
 

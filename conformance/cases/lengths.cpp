@@ -1,6 +1,8 @@
 // Memory, Delta: tensors of many lengths, whole, and nothing beside them touched.
 #include <algorithm>
+#include <cmath>
 #include <set>
+#include <utility>
 
 #include "cases/everywhere.hpp"
 
@@ -193,6 +195,73 @@ CONFORMANCE_TEST_WITH(Delta, OneNumberAmongZeros, (std::vector<int>{1, 8, 40}), 
       requirements["GFPQ-DELTA-08"].status(call, status, GFPQ_SUCCESS);
       requirements["GFPQ-DELTA-08"].param(call, param, param_of<Float>(bits, mode, delta));
     }
+  });
+}
+
+/// Calls with long tensors that find delta, which alone is looked at: quick, so that many can be tried.
+template <class Float>
+class FoundDelta {
+public:
+  FoundDelta(Checks& checks, int bits, std::size_t longest) : checks_(checks), bits_(bits), data_(longest, Float(1)) {}
+
+  /// Ones, with other numbers in a few places, all larger.
+  void check(std::size_t count, const std::vector<std::pair<std::size_t, Float>>& numbers) {
+    std::vector<Float> all;
+    std::string where;
+    for (const auto& [place, number] : numbers) {
+      data_[place] = number;
+      all.push_back(number);
+      where += ", " + show(number) + " is number " + std::to_string(place);
+    }
+    const int delta = oracle<Float>(bits_).delta(all);
+    const unsigned mode = turn_++ % 2 == 0 ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE;
+    GFPQ_PARAM_ST param = param_of<Float>(bits_, mode, -oracle<Float>(bits_).delta_limit());
+    const int status = test_run().library->quantize(test_run().device, data_.data(), static_cast<unsigned>(count),
+                                                    static_cast<unsigned>(bits_), &param);
+    const Call call{"HI_GFPQ_QuantAndDeQuant",
+                    type_name<Float>,
+                    static_cast<unsigned>(bits_),
+                    name_of_mode(mode),
+                    delta,
+                    std::to_string(count) + " numbers" + where};
+    checks_.status(call, status, GFPQ_SUCCESS);
+    checks_.param(call, param, param_of<Float>(bits_, mode, delta));
+    for (const auto& [place, number] : numbers)
+      data_[place] = 1;
+  }
+
+private:
+  Checks& checks_;
+  int bits_;
+  std::size_t turn_ = 0;
+  std::vector<Float> data_;
+};
+
+/// Tensors of whole blocks, whatever number of blocks and of numbers in one a library likes.
+CONFORMANCE_TEST(Delta, LastOfWholeBlocks, "GFPQ-DELTA-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    constexpr std::size_t longest = 1u << 20;
+    FoundDelta<Float> found(requirements["GFPQ-DELTA-08"], bits, longest);
+    for (std::size_t blocks = bits == 8 ? 1 : 3; blocks < 64; blocks += 4)
+      for (std::size_t count = blocks << 10; count <= longest; count *= 2)
+        found.check(count, {{count - 1, Float(1000)}});
+    for (std::size_t block = 1000; block <= 100'000; block *= 10)
+      for (const std::size_t blocks : {1, 2, 5, 10})
+        found.check(block * blocks, {{block * blocks - 1, Float(1000)}});
+  });
+}
+
+/// A number of each octave, and behind it one that is larger still.
+CONFORMANCE_TEST(Delta, LargerBehindLarge, "GFPQ-DELTA-08") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    constexpr std::size_t count = 70001;
+    FoundDelta<Float> found(requirements["GFPQ-DELTA-08"], bits, count);
+    for (int exponent = 1; exponent < 60; ++exponent)
+      for (const int octaves : {1, 5})
+        found.check(count,
+                    {{0, std::ldexp(Float(1.1), exponent)}, {count - 1, std::ldexp(Float(1.3), exponent + octaves)}});
   });
 }
 

@@ -1,9 +1,14 @@
 // State, Memory: what one call leaves to the next, and to a forked child: nothing.
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <future>
+#include <new>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "cases/everywhere.hpp"
 #include "cases/system.hpp"
@@ -110,8 +115,8 @@ void make_calls(Checks& checks, int bits, Entry entry, int first, int last, Seri
 }
 
 /// What the process holds more than before, where it is too much.
-std::string growth(const Resources& before, const Resources& after) {
-  constexpr std::size_t allowed_bytes = 1u << 20, allowed_address_bytes = 64u << 20;
+std::string growth(const Resources& before, const Resources& after, std::size_t allowed_bytes = 1u << 20,
+                   std::size_t allowed_address_bytes = 64u << 20) {
   std::string text;
   const auto compare = [&](std::size_t from, std::size_t to, std::size_t allowed, const char* what) {
     if (to > from + allowed)
@@ -149,29 +154,44 @@ CONFORMANCE_TEST(State, ManyCalls, "GFPQ-STATE-02", "GFPQ-MEMORY-11") {
   });
 }
 
-CONFORMANCE_TEST(State, ManyErrorsAndLargeCalls, "GFPQ-MEMORY-11") {
-  need_host_memory();
-  const auto check = [&](const std::string& what, int warm_up, int calls, auto call) {
-    for (int i = 0; i < warm_up; ++i)
-      call();
+/// A leak grows whenever `work` is done again; what is kept for later use, such as the stacks of ended threads, grows
+/// for some time. \return what has grown each time
+std::string leak(const std::function<void()>& work) {
+  constexpr int times = 6;
+  constexpr std::size_t allowed_bytes = 512, allowed_address_bytes = 64u << 10;
+  std::string grown;
+  for (int time = 0; time < times; ++time) {
     const std::optional<Resources> before = resources_in_use();
-    for (int i = 0; i < calls; ++i)
-      call();
+    work();
     const std::optional<Resources> after = resources_in_use();
-    const std::string grown = before && after ? growth(*before, *after) : "";
+    grown = before && after ? growth(*before, *after, allowed_bytes, allowed_address_bytes) : "";
+    if (grown.empty())
+      break;
+  }
+  return grown;
+}
+
+CONFORMANCE_TEST_WITH(State, ManyErrorsAndLargeCalls, {2}, "GFPQ-MEMORY-11") {
+  need_host_memory();
+  const auto check = [&](const std::string& what, int calls, auto call) {
+    const std::string grown = leak([&] {
+      for (int i = 0; i < calls; ++i)
+        call();
+    });
     requirements["GFPQ-MEMORY-11"].that(grown.empty(), [&] {
-      return "after " + std::to_string(calls) + " more calls with " + what + " the process holds" + grown + " more";
+      return "after each " + std::to_string(calls) + " more calls with " + what + " the process holds" + grown +
+             " more";
     });
   };
   for_each_type([&](auto kind) {
     using Float = decltype(kind);
     const int bits = offered_widths<Float>().front();
     for (const BadCall& bad : bad_calls)
-      check(bad.what, 500, 20000, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
+      check(bad.what, 5000, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
     const LongTensor<Float>& numbers = long_tensor<Float>(bits);
     std::vector<Float> data = numbers.input;
     data.insert(data.end(), numbers.input.begin(), numbers.input.end());
-    check("a long tensor", 5, 100, [&] {
+    check("a long tensor", 30, [&] {
       test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(data.size()),
                                    static_cast<unsigned>(bits), nullptr);
     });
@@ -233,57 +253,107 @@ std::string wrong_first_calls() {
   return wrong;
 }
 
-/// A child is forked while other threads are within calls that report errors, and may hold what errors hold.
-CONFORMANCE_TEST(State, ForkedWithinErrors, "GFPQ-STATE-03") {
-  need_host_memory();
-  constexpr int rounds = 40, calls_a_round = 20'000; // milliseconds: a child that hangs is waited for without them
+constexpr int forking_threads = 3;
+
+/// Forks children, in which `wrong_calls` says what is wrong with its calls, while other threads call `work(thread)`,
+/// and may hold what such calls hold.
+void check_forks_within(Checks& checks, const char* what, int rounds, int calls_a_round,
+                        const std::function<void(int)>& work, const std::function<std::string()>& wrong_calls) {
   constexpr unsigned seconds = 20;
-  Checks& checks = requirements["GFPQ-STATE-03"];
-  CapturedOutput quiet;
   std::atomic<bool> ends{false};
-  std::atomic<int> calls_left{0};
+  std::atomic<int> calls_left{0}; // few: a child that hangs is waited for without them
   std::vector<std::future<void>> threads;
-  for (int thread = 0; thread < 3; ++thread)
-    threads.push_back(std::async(std::launch::async, [&] {
-      const int bits = offered_widths<float>().front();
+  for (int thread = 0; thread < forking_threads; ++thread)
+    threads.push_back(std::async(std::launch::async, [&, thread] {
       while (!ends)
         if (calls_left-- > 0)
-          make_bad_call<float>(bad_calls[1], bits, Entry::cpp);
+          work(thread);
         else
           std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }));
   std::string wrong;
   for (int round = 0; round < rounds && wrong.empty(); ++round) {
     calls_left = calls_a_round;
-    wrong = run_in_child(wrong_first_calls, seconds);
-    checks.that(wrong.empty(), [&] { return "in a child forked while other threads report errors: " + wrong; });
+    while (calls_left > calls_a_round - forking_threads) // until they are within calls
+      std::this_thread::yield();
+    wrong = run_in_child(wrong_calls, seconds);
+    checks.that(wrong.empty(),
+                [&] { return std::string("in a child forked while other threads ") + what + ": " + wrong; });
   }
   ends = true;
   for (std::future<void>& thread : threads)
     thread.get();
 }
 
+CONFORMANCE_TEST(State, ForkedWithinErrors, "GFPQ-STATE-03") {
+  need_host_memory();
+  CapturedOutput quiet;
+  const int bits = offered_widths<float>().front();
+  check_forks_within(
+      requirements["GFPQ-STATE-03"], "report errors", 40, 20'000,
+      [&](int) { make_bad_call<float>(bad_calls[1], bits, Entry::cpp); }, wrong_first_calls);
+}
+
+CONFORMANCE_TEST_WITH(State, ForkedWithinLargeCalls, {2}, "GFPQ-STATE-03") {
+  need_host_memory();
+  for_each_type([&](auto kind) {
+    using Float = decltype(kind);
+    const int bits = offered_widths<Float>().front();
+    const LongTensor<Float>& numbers = long_tensor<Float>(bits);
+    const GFPQ_PARAM_ST right = parameters_of<Float>(bits, GFPQ_MODE_INIT).after;
+    const auto call = [&](std::vector<Float>& data) {
+      GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
+      const int status = test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(data.size()),
+                                                      static_cast<unsigned>(bits), &param);
+      return status == GFPQ_SUCCESS && std::memcmp(&param, &right, sizeof param) == 0;
+    };
+    std::vector<Float> input = numbers.input;
+    input.back() = numbers.largest;
+    std::vector<std::vector<Float>> tensors(forking_threads, input);
+    check_forks_within(
+        requirements["GFPQ-STATE-03"], "are within long tensors", 10, 10,
+        [&](int thread) { call(tensors[static_cast<std::size_t>(thread)]); },
+        [&] { return call(input) ? "" : "INIT of a long tensor is wrong"; });
+  });
+}
+
+CONFORMANCE_TEST(State, OutputThatTakesNothing, "GFPQ-STATE-06") {
+  need_host_memory();
+  constexpr unsigned seconds = 20;
+  for (const BrokenOutput how : {BrokenOutput::full_disk, BrokenOutput::closed}) {
+    const std::string wrong = run_in_child(
+        [&] {
+          break_standard_output(how);
+          return wrong_first_calls();
+        },
+        seconds);
+    requirements["GFPQ-STATE-06"].that(wrong.empty(), [&] {
+      return std::string("where standard output is ") +
+             (how == BrokenOutput::closed ? "closed: " : "a file on a full disk: ") + wrong;
+    });
+    if (!wrong.empty())
+      break;
+  }
+}
+
 /// A call leaves what it allocated for a thread to nobody.
 CONFORMANCE_TEST(State, ManyThreads, "GFPQ-MEMORY-11") {
   need_host_memory();
+  constexpr int threads = 300;
   CapturedOutput quiet;
   for_each_entry([&](auto kind, int bits, Entry entry) {
     using Float = decltype(kind);
-    const auto call_from_threads = [&](int count) {
-      for (int i = 0; i < count; ++i)
+    const std::string grown = leak([&] {
+      for (int i = 0; i < threads; ++i)
         std::thread([&] {
           Float data[] = {1, -2, 3};
           test_run().library->quantize(Device::cpu, data, 3, static_cast<unsigned>(bits), nullptr, entry);
           make_bad_call<Float>(bad_calls[1], bits, entry);
         }).join();
-    };
-    call_from_threads(50);
-    const std::optional<Resources> before = resources_in_use();
-    call_from_threads(1000);
-    const std::optional<Resources> after = resources_in_use();
-    const std::string grown = before && after ? growth(*before, *after) : "";
-    requirements["GFPQ-MEMORY-11"].that(
-        grown.empty(), [&] { return "after calls of 1000 more threads the process holds" + grown + " more"; });
+    });
+    requirements["GFPQ-MEMORY-11"].that(grown.empty(), [&] {
+      return "after calls of each " + std::to_string(threads) + " more threads the process holds" + grown + " more";
+    });
   });
 }
 
@@ -307,9 +377,32 @@ CONFORMANCE_TEST(State, HandlersOfTheCaller, "GFPQ-ENV-04") {
   });
 }
 
-/// What is wrong with calls on long tensors in a process that gets no more threads or memory; empty where nothing is.
+/// While it lives, malloc has nothing left, where the system gives no more.
+class ExhaustedHeap {
+public:
+  ExhaustedHeap() {
+    for (std::size_t bytes = 1u << 20; bytes >= sizeof(Block); bytes /= 2)
+      while (void* const memory = std::malloc(bytes))
+        last_ = new (memory) Block{last_};
+  }
+  ~ExhaustedHeap() {
+    while (last_ != nullptr)
+      std::free(std::exchange(last_, last_->former));
+  }
+  ExhaustedHeap(const ExhaustedHeap&) = delete;
+  ExhaustedHeap& operator=(const ExhaustedHeap&) = delete;
+
+private:
+  struct Block {
+    Block* former;
+  };
+  Block* last_ = nullptr;
+};
+
+/// What is wrong with calls on long tensors in a process that gets no more threads or memory, or has none left either;
+/// empty where nothing is.
 template <class Float>
-std::string wrong_calls_without_resources(int bits, Entry entry) {
+std::string wrong_calls_without_resources(int bits, Entry entry, bool with_heap) {
   const LongTensor<Float>& numbers = long_tensor<Float>(bits);
   std::vector<Float> data[std::size(all_modes)]; // before memory is scarce
   std::fill(std::begin(data), std::end(data), numbers.input);
@@ -322,9 +415,15 @@ std::string wrong_calls_without_resources(int bits, Entry entry) {
       tensor.back() = numbers.largest;
     auto [param, want] = parameters_of<Float>(bits, mode);
     const GFPQ_PARAM_ST before = param;
-    const int status =
-        test_run().library->quantize(Device::cpu, tensor.data(), static_cast<unsigned>(tensor.size()),
-                                     static_cast<unsigned>(bits), mode == without_parameter ? nullptr : &param, entry);
+    int status;
+    {
+      std::optional<ExhaustedHeap> nothing_left;
+      if (!with_heap)
+        nothing_left.emplace();
+      status = test_run().library->quantize(Device::cpu, tensor.data(), static_cast<unsigned>(tensor.size()),
+                                            static_cast<unsigned>(bits), mode == without_parameter ? nullptr : &param,
+                                            entry);
+    }
     const std::vector<Float>& right = status == GFPQ_SUCCESS ? numbers.want : numbers.input;
     const GFPQ_PARAM_ST& right_param = mode == without_parameter || status != GFPQ_SUCCESS ? before : want;
     if (std::memcmp(tensor.data(), right.data(), (tensor.size() - 1) * sizeof(Float)) != 0 ||
@@ -343,11 +442,14 @@ CONFORMANCE_TEST_WITH(State, WithoutThreadsAndMemory, (std::vector<int>{1, 8}), 
   for_each_entry([&](auto kind, int bits, Entry entry) {
     using Float = decltype(kind);
     long_tensor<Float>(bits); // is made before the fork
-    const std::string wrong = run_in_child([&] { return wrong_calls_without_resources<Float>(bits, entry); }, seconds);
-    requirements["GFPQ-STATE-05"].that(wrong.empty(), [&] {
-      return kind_name(static_cast<unsigned>(bits), sizeof(Float) == 8) +
-             ", a long tensor without threads to be had: " + wrong;
-    });
+    for (const bool with_heap : {true, false}) {
+      const std::string wrong =
+          run_in_child([&] { return wrong_calls_without_resources<Float>(bits, entry, with_heap); }, seconds);
+      requirements["GFPQ-STATE-05"].that(wrong.empty(), [&] {
+        return kind_name(static_cast<unsigned>(bits), sizeof(Float) == 8) +
+               ", a long tensor without threads to be had" + (with_heap ? ": " : ", and without memory left: ") + wrong;
+      });
+    }
   });
 }
 

@@ -41,6 +41,10 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
 /// cannot be done.
 void refuse_threads_and_memory();
 
+/// Has standard output go to a full disk, or closes it, from now on. Throws Skip where there is no such disk.
+enum class BrokenOutput { full_disk, closed };
+void break_standard_output(BrokenOutput how);
+
 /// What the process holds, as far as the system tells.
 struct Resources {
   std::size_t heap_bytes; ///< that are allocated; 0 where the C library does not tell

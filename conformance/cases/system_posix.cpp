@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -74,7 +75,7 @@ void mask_alarm(int how) {
 Interruptions::Interruptions() {
   struct sigaction action {};
   action.sa_handler = sleep_a_moment;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = 0; // what waits is told that it was interrupted
   sigaction(SIGALRM, &action, &former_action);
   mask_alarm(SIG_BLOCK); // for this thread, which waits for the others
   interrupt_in(pause_between);
@@ -194,6 +195,18 @@ void refuse_threads_and_memory() {
     if (pthread_create(&thread, nullptr, sleep_for_ever, nullptr) != 0)
       return;
   throw Skip("this system does not refuse threads");
+}
+
+void break_standard_output(BrokenOutput how) {
+  if (how == BrokenOutput::closed) {
+    close(STDOUT_FILENO);
+    return;
+  }
+  const int full = open("/dev/full", O_WRONLY);
+  if (full < 0)
+    throw Skip("this system has no /dev/full");
+  dup2(full, STDOUT_FILENO);
+  close(full);
 }
 
 namespace {

@@ -37,6 +37,8 @@ std::string run_in_child(const std::function<std::string()>&, unsigned) {
 
 void refuse_threads_and_memory() { throw Skip("a process without threads is written for POSIX alone"); }
 
+void break_standard_output(BrokenOutput) { throw Skip("Windows has no file that is a full disk"); }
+
 std::optional<Resources> resources_in_use() { return std::nullopt; }
 
 RepeatedMemory::RepeatedMemory(std::size_t bytes) : bytes_(bytes), mapped_(0), begin_(nullptr) {
