@@ -265,5 +265,29 @@ CONFORMANCE_TEST(Delta, LargerBehindLarge, "GFPQ-DELTA-08") {
   });
 }
 
+/// Numbers that ask for one delta, and one among them that is larger by the least that asks for the next.
+CONFORMANCE_TEST(Delta, LargerByALittle, "GFPQ-DELTA-03") {
+  for_each_kind([&](auto kind, int bits) {
+    using Float = decltype(kind);
+    const Oracle<Float>& right = oracle<Float>(bits);
+    for (int delta = -right.delta_limit() / 2; delta < right.delta_limit(); delta += right.delta_limit() / 40)
+      for (const std::size_t count : {7, 64, 300}) {
+        const Float next = right.smallest_maximum(delta + 1);
+        std::vector<Float> input(count, away_from_zero(next, -64));
+        input[count - 1 - count / 3] = away_from_zero(next, 64);
+        GFPQ_PARAM_ST param = param_of<Float>(bits, GFPQ_MODE_INIT, 0);
+        const Outcome<Float> outcome = quantize(input, static_cast<unsigned>(bits), &param);
+        const Call call{"HI_GFPQ_QuantAndDeQuant",
+                        type_name<Float>,
+                        static_cast<unsigned>(bits),
+                        mode_name(GFPQ_MODE_INIT),
+                        delta + 1,
+                        std::to_string(count) + " numbers around what asks for this delta"};
+        requirements["GFPQ-DELTA-03"].status(call, outcome.status, GFPQ_SUCCESS);
+        requirements["GFPQ-DELTA-03"].param(call, param, param_of<Float>(bits, GFPQ_MODE_INIT, delta + 1));
+      }
+  });
+}
+
 } // namespace
 } // namespace conformance

@@ -487,6 +487,33 @@ CONFORMANCE_TEST(State, SameMemoryOtherNumbers, "GFPQ-STATE-04") {
   });
 }
 
+/// A long tensor that changes in one number only, which a library that looks at some of them does not see.
+CONFORMANCE_TEST(State, SameMemoryOneOtherNumber, "GFPQ-STATE-04") {
+  need_host_memory();
+  for_each_entry([&](auto kind, int bits, Entry entry) {
+    using Float = decltype(kind);
+    const Oracle<Float>& right = oracle<Float>(bits);
+    constexpr std::size_t count = 70000;
+    std::vector<Float> data(count);
+    std::mt19937_64 random(11);
+    for (const Float largest : {Float(1000), Float(5), Float(40), Float(0.5)}) {
+      std::fill(data.begin(), data.end(), Float(0.25));
+      data[random() % count] = largest;
+      GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
+      const Call call{test_run().library->function_name<Float>(Device::cpu, entry),
+                      type_name<Float>,
+                      static_cast<unsigned>(bits),
+                      mode_name(GFPQ_MODE_INIT),
+                      right.delta({largest}),
+                      "the same address, length and numbers as the call before, but for the largest"};
+      const int status = test_run().library->quantize(Device::cpu, data.data(), static_cast<unsigned>(count),
+                                                      static_cast<unsigned>(bits), &param, entry);
+      requirements["GFPQ-STATE-04"].status(call, status, GFPQ_SUCCESS);
+      requirements["GFPQ-STATE-04"].param(call, param, param_of<Float>(bits, GFPQ_MODE_INIT, right.delta({largest})));
+    }
+  });
+}
+
 CONFORMANCE_TEST_THREADS(State, SmallStack, "GFPQ-MEMORY-10") {
   need_host_memory();
   Checks& checks = requirements["GFPQ-MEMORY-10"];
