@@ -106,6 +106,16 @@ class HighwayTest(unittest.TestCase):
         self.assertIn("hwy/highway.h was not found", said)
         self.assertIn("-DGFPQ_SCALAR=ON", said)
 
+    def test_downloaded_on_demand(self):
+        status, said = self.configure("-DGFPQ_FETCH_HIGHWAY=ON", *NO_HIGHWAY, "-DGFPQ_HIGHWAY_URL=file:///nonexistent.tar.gz")
+        self.assertNotEqual(status, 0, said)
+        self.assertIn("Highway cannot be downloaded from file:///nonexistent.tar.gz", said)
+        other = self.folder / "other.tar.gz"
+        other.write_text("another archive")
+        status, said = self.configure("-DGFPQ_FETCH_HIGHWAY=ON", *NO_HIGHWAY, f"-DGFPQ_HIGHWAY_URL=file://{other}")
+        self.assertNotEqual(status, 0, said)
+        self.assertIn("is not Highway 1.0.3: its SHA-256 is", said)
+
     def test_too_old(self):
         (self.folder / "hwy").mkdir()
         (self.folder / "hwy/highway.h").write_text("#define HWY_MAJOR 0\n#define HWY_MINOR 15\n")
