@@ -3,10 +3,11 @@
 A recorded pass tells where such functions are called. The calling module gets the quantizers and another class, whose
 `forward` opens a TorchFunctionMode: that finds the quantizers of a call by the function, by all places in the code that
 lead to it from the module's `forward`, in a loop by the layers that its newest input was computed from (see
-gfpq.torch.origins; of all inputs, where that alone does not tell the rounds apart), and by how often such a call came before in this call of the module. A call
-that the recorded pass does not have is warned of, and stays in float. Where as many calls that are alike in all this
-come as in the recorded pass, they are taken for the same ones in the same order; where more or fewer come, ranges that
-they changed are put back, with a warning: which of the calls these were, nothing proves.
+gfpq.torch.origins; of all inputs, where that alone does not tell the rounds apart), and by how often such a call came
+before in this call of the module. A call that the recorded pass does not have is warned of, and stays in float. Where
+as many calls that are alike in all this come as in the recorded pass, they are taken for the same ones in the same
+order; where more or fewer come, ranges that they changed are put back, with a warning: which of the calls these were,
+nothing proves.
 
 Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass, 1 us more in modules with such loops, and
 10 us for each quantized call (on one x86-64 core, PyTorch 1.13).

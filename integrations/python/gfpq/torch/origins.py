@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 
     time: int  # rises from call to call
     layer: str
-    before: Optional["Origin"]  # of the layer's input
+    before: Origin | None  # of the layer's input
 
     def text(self, start: int, repeated: Collection[str]) -> str:
         """As it is seen from a call of a module that began at `start` and calls the layers `repeated` repeatedly."""
