@@ -296,7 +296,7 @@ class _Calls(TorchFunctionMode):
         result = self._call(name, func, args, kwargs) if name in NAMES else func(*args, **kwargs)
         if type(result) not in origins.NO_TENSORS and origins.is_following():
             rewritten = args[0] if args and _is_in_place(func, kwargs) and isinstance(args[0], Tensor) else None
-            origins.note_made((args, kwargs), result, rewritten)
+            origins.note_made(args, kwargs, result, rewritten)
         return result
 
     def _call(self, name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -82,19 +82,30 @@ def layer_begins(name: str, given: Tensor, quantized: Tensor) -> None:
             _thread.made[id(quantized)] = weakref.ref(quantized), origin
 
 
-def note_made(inputs: Any, result: Any, rewritten: Tensor | None) -> None:
+def note_made(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, rewritten: Tensor | None) -> None:
     """Tells of what a function read and returned, and of a tensor that it wrote to."""
-    newest = _UNKNOWN
-    for _, tensor in tensors_in(inputs):
-        newest = max(newest, _origin_of(tensor))
-        if tensor is _thread.begun[0]:  # the layer's function is the first one that reads it
-            newest = max(newest, _thread.begun[1])
-            _thread.begun = None, _UNKNOWN
-    for _, tensor in tensors_in(result):
-        if _origin_of(tensor) is _UNKNOWN or tensor is rewritten:
-            _thread.made[id(tensor)] = weakref.ref(tensor), newest
+    made, newest = _thread.made, _UNKNOWN
+    given, begun = _thread.begun
+    for item in (*args, *kwargs.values()) if kwargs else args:
+        for tensor in _tensors_of(item):
+            known = made.get(id(tensor))
+            if known is not None and known[0]() is tensor and known[1] > newest:
+                newest = known[1]
+            if tensor is given:  # the layer's function is the first one that reads it
+                newest = max(newest, begun)
+                _thread.begun = None, _UNKNOWN
+    for tensor in _tensors_of(result):
+        known = made.get(id(tensor))
+        if known is None or known[0]() is not tensor or tensor is rewritten:
+            made[id(tensor)] = weakref.ref(tensor), newest
     if rewritten is not None:
-        _thread.made[id(rewritten)] = weakref.ref(rewritten), newest
+        made[id(rewritten)] = weakref.ref(rewritten), newest
+
+
+def _tensors_of(item: Any) -> Iterable[Tensor]:
+    if isinstance(item, Tensor):
+        return (item,)
+    return () if type(item) in NO_TENSORS else [tensor for _, tensor in tensors_in(item)]
 
 
 def _origin_of(tensor: Tensor) -> Origin:
