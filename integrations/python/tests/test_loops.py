@@ -1,5 +1,6 @@
 """Functions that a loop calls: which round a call is, where training goes through other rounds than evaluation."""
 
+import copy
 import unittest
 import warnings
 from functools import partial
@@ -136,15 +137,14 @@ class LoopsTest(unittest.TestCase):
 
     def test_rounds_that_only_their_order_tells_apart_are_warned_of_where_their_numbers_differ(self):
         def forward(self, x):
-            made = {number: self.blocks[number](x) for number in range(4)}
-            out = {}
+            y, out = self.head(x), {}
             for number in self.rounds[self.training]:
-                y = self.head(made[number])
-                out[number] = y * 2 + y
+                z = y * 8.0**number
+                out[number] = z * 2 + z
             return list(out.values())
 
         for rounds, words in (([0, 3], "add, add_1 in the model.*order"), ([0, 0], None)):
-            model = Of(forward, blocks=blocks(), head=nn.Conv2d(2, 2, 1, bias=False))
+            model = Of(forward, head=nn.Conv2d(2, 2, 1, bias=False))
             model.rounds = {False: rounds, True: rounds[::-1]}
             with self.subTest(rounds), warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -155,6 +155,88 @@ class LoopsTest(unittest.TestCase):
                     self.assertEqual(texts, [])
                 else:
                     self.assertRegex(" ".join(texts), words)
+
+    def test_one_head_for_all_levels_is_told_apart_by_what_it_reads(self):
+        def head(self, x):
+            made = {number: self.blocks[number](x) for number in range(3)}
+            for number in self.rounds[self.training]:
+                y = self.tower(self.head(made[number] * 2) / 2)
+                made[number] = y * 0 + y
+            return [made[number] for number in range(3)]
+
+        for order in ([2, 1, 0], [1, 2, 0], [2, 0]):
+            model = Of(head, blocks=blocks(), head=copy.deepcopy(blocks()[0]), tower=copy.deepcopy(blocks()[0]))
+            model.rounds = {False: [0, 1, 2], True: order}
+            with self.subTest(order):
+                found, texts = self.second_inputs(model, skip=["head", "tower"][: len(order) - 2])
+                wanted = [1.0, 8.0, 64.0]
+                self.assertEqual(found, [wanted[number] if number in order else None for number in range(3)])
+                self.assertEqual([text for text in texts if "called in the recorded pass" not in text], [])
+
+    def test_a_cell_that_is_called_again_and_again_is_known_by_how_often_it_was(self):
+        def forward(self, x):
+            for _ in self.rounds[self.training]:
+                y = self.cell(x)
+                x = y * 0 + y
+            return x
+
+        for rounds, wanted in ((3, [8.0, 64.0, 512.0]), (2, [8.0, 64.0, None]), (4, [8.0, 64.0, 512.0])):
+            model = Of(forward, cell=blocks()[1])
+            model.rounds = {False: range(3), True: range(rounds)}
+            with self.subTest(rounds):
+                found, texts = self.second_inputs(model, skip="cell" if rounds == 3 else ())
+                self.assertEqual(found, wanted)
+                self.assertEqual(bool(texts), rounds != 3)
+
+    def test_what_ran_last_before_a_tensor_was_made_does_not_matter(self):
+        """The layer that began last here is that of another round."""
+
+        def forward(self, x):
+            made, out = {number: self.blocks[number](x) for number in range(3)}, {}
+            for number in self.rounds[self.training]:
+                y = made[number] * 2
+                out[number] = self.after[number](y * 0 + y)
+            return [out[number] for number in range(3)]
+
+        model = Of(forward, blocks=blocks(), after=blocks())
+        model.rounds = {False: [0, 1, 2], True: [1, 0, 2]}
+        self.assertEqual(self.second_inputs(model), ([2.0, 16.0, 128.0], []))
+
+    def test_a_quantizer_that_is_switched_off_changes_nothing(self):
+        model = loop(residual)
+        model.rounds = {False: [0, 1, 2], True: [2, 0, 1]}
+        gq.prepare(model, example_inputs=images())
+        model.blocks[2].input_quantizer.enabled = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.train()(images())
+            with gq.only(model, data=False):
+                model(images())
+        found = {name: quantizer.params[0].largest for name, _, quantizer in gq.quantizers(model) if "add" in name}
+        self.assertEqual({name: round(largest) for name, largest in found.items()}, {"add": 1, "add_1": 8, "add_2": 64})
+
+    def test_layers_with_a_forward_of_their_own(self):
+        class Padded(nn.Conv2d):
+            def forward(self, x):
+                scale = torch.ones(1) * self.weight.abs().amax() ** 0
+                return nn.functional.conv2d(nn.functional.pad(x, (1, 1, 1, 1)), self.weight, self.bias) * scale
+
+        class Pool(nn.MaxPool2d):
+            def forward(self, x):
+                wide = torch.ones(1) * 1.0
+                return super().forward(x) * wide
+
+        def forward(self, x):
+            made = {number: self.blocks[number](x) for number in range(3)}
+            for number in self.rounds[self.training]:
+                y = self.pool(self.head(made[number] * 2))
+                made[number] = y * 0 + y
+            return [made[number] for number in range(3)]
+
+        model = Of(forward, blocks=blocks(), head=Padded(2, 2, 1, bias=False), pool=Pool(1))
+        nn.init.dirac_(model.head.weight)
+        model.rounds = {False: [0, 1, 2], True: [2, 0, 1]}
+        self.assertEqual(self.second_inputs(model), ([2.0, 16.0, 128.0], []))
 
     def test_rounds_that_layers_tell_apart_are_not_warned_of(self):
         model = loop(residual)

@@ -11,7 +11,8 @@ from torch import nn
 _PACKAGE = __name__.rpartition(".")[0]
 # Python code of PyTorch between a caller and the function that a mode sees.
 _THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional",
-         "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".functional")
+         "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".observers",
+         _PACKAGE + ".functional")
 _CALLS = ("CALL", "BINARY", "INPLACE")  # the beginnings of the names of instructions that call
 _JUMPS = frozenset([*dis.hasjrel, *dis.hasjabs])
 

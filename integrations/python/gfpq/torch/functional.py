@@ -2,11 +2,12 @@
 
 A recorded pass tells where such functions are called. The calling module gets the quantizers and another class, whose
 `forward` opens a TorchFunctionMode: that finds the quantizers of a call by the function, by all places in the code that
-lead to it from the module's `forward`, in a loop by the layer that its newest input was made from (of all inputs, where
-that alone does not tell the rounds apart), and by how often such a call came before in this call of the module. A call
-that the recorded pass does not have is warned of, and stays in float. Where as many calls that are alike in all this
-come as in the recorded pass, they are taken for the same ones in the same order; where more or fewer come, ranges that
-they changed are put back, with a warning: which of the calls these were, nothing proves.
+lead to it from the module's `forward`, in a loop by the layers that its newest input was computed from (see
+gfpq.torch.origins; of all inputs, where that alone does not tell the rounds apart), and by how often such a call came
+before in this call of the module. A call that the recorded pass does not have is warned of, and stays in float. Where
+as many calls that are alike in all this come as in the recorded pass, they are taken for the same ones in the same
+order; where more or fewer come, ranges that they changed are put back, with a warning: which of the calls these were,
+nothing proves.
 
 Beside its quantizers it costs 1 to 2 us for each PyTorch function in a pass, 1 us more in modules with such loops, and
 10 us for each quantized call (on one x86-64 core, PyTorch 1.13).
@@ -295,7 +296,7 @@ class _Calls(TorchFunctionMode):
         result = self._call(name, func, args, kwargs) if name in NAMES else func(*args, **kwargs)
         if type(result) not in origins.NO_TENSORS and origins.is_following():
             rewritten = args[0] if args and _is_in_place(func, kwargs) and isinstance(args[0], Tensor) else None
-            origins.note_made(result, rewritten)
+            origins.note_made(args, kwargs, result, rewritten)
         return result
 
     def _call(self, name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -309,7 +310,7 @@ class _Calls(TorchFunctionMode):
             if module is not None and own_forward(module):
                 _warn_unknown(name, module, type(module).__name__, args, kwargs, frame, ())
             return func(*args, **kwargs)
-        known_by = call.table.known_by((name, code), origins.origins_of((args, kwargs), call.start))
+        known_by = call.table.known_by((name, code), origins.origins_of((args, kwargs)), call.start)
         line = name, code, known_by
         key = (*line, call.passes[line])
         call.passes[line] += 1

@@ -56,8 +56,10 @@ class QuantizedLayer(Swapped):
     def quantized_input(self, x: Tensor) -> Tensor:
         if self.input_quantizer is None:
             return x
-        layer_begins(getattr(self.input_quantizer, "name", "").rpartition(" ")[0])  # others may have been put there
-        return self.input_quantizer(x)
+        quantized: Tensor = self.input_quantizer(x)
+        name = getattr(self.input_quantizer, "name", "")  # others may have been put there
+        layer_begins(name.rpartition(" ")[0], x, quantized)
+        return quantized
 
     def quantized_weight(self) -> Tensor:
         """The weight as `forward` uses it."""

@@ -1,9 +1,7 @@
 """One recorded pass of a network: every operation on tensors, in the order of the calls.
 
 Recorded is what ran, so networks that torch.fx can't trace are recorded too; what depends on the data is recorded as it
-went.
-Three observers work together: each module's `forward` is wrapped, a TorchFunctionMode sees the functions, and a
-TorchDispatchMode beneath them sees what those miss (scripted code, extensions) and every write to memory.
+went. Three observers tell of the operations: see gfpq.torch.observers.
 """
 
 from __future__ import annotations
@@ -20,13 +18,12 @@ from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from .callers import calling_frame, ends_stack, stack_of
+from .callers import calling_frame, stack_of
+from .observers import Dispatched, Functions, RecordedForward, is_leaf, storage_key
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, describe_module, function_name
 from .recorded import Module, Operation, Record, Value
-from .running import assigned_forward, call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
+from .running import call, copied, evaluate_in_float, is_quantizer, own_forward, tensors_in, untouched
 
 _TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep  # not torchvision's beside it
 _FOLDER = str(Path(__file__).parents[1]) + os.sep
@@ -35,9 +32,7 @@ _FORM = """size dim ndimension numel nelement stride storage_offset element_size
 is_complex is_signed is_inference get_device len type has_names is_shared is_pinned is_same_size register_hook
 requires_grad retain_grad hash result_type is_neg is_conj is_distributed is_coalesced sparse_dim dense_dim"""
 _METADATA = frozenset(_FORM.split())
-_MASKS = (torch.bool, torch.uint8)
 _TAG: Any = vars(torch)["Tag"]
-_INDEX: Any = vars(torch)["ops"].aten.index.Tensor
 
 
 def record(model: nn.Module, example_inputs: Any) -> Record:
@@ -60,16 +55,6 @@ def record(model: nn.Module, example_inputs: Any) -> Record:
     with untouched(model):
         evaluate_in_float(model)
         return Recorder(model).run(example_inputs)
-
-
-def storage_key(tensor: Tensor) -> Any:
-    """The same for all tensors that lie in one memory."""
-    try:
-        storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
-        address = storage.data_ptr()
-    except (RuntimeError, NotImplementedError):  # sparse tensors have none
-        address = 0
-    return (tensor.device, address) if address else id(tensor)
 
 
 def sharing_memory(tensors: list[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
@@ -128,7 +113,7 @@ class Recorder:
         self._learn_modules()
 
     def run(self, example_inputs: Any) -> Record:
-        function_mode, dispatch_mode = _Functions(self), _Dispatched(self)
+        function_mode, dispatch_mode = Functions(self), Dispatched(self)
         example_inputs = copied(example_inputs)
         self.record.inputs = tuple(
             self._track(tensor, self._value(tensor, None, is_input=True)) for _, tensor in tensors_in(example_inputs)
@@ -147,9 +132,9 @@ class Recorder:
             paths.setdefault(id(module), []).append(name)
         for name, module in self.model.named_modules():
             if not is_quantizer(module):
-                kind = describe_module(module)[0] if not own_forward(module) and _is_leaf(module) else None
+                kind = describe_module(module)[0] if not own_forward(module) and is_leaf(module) else None
                 self.record.modules[name] = Module(name, type(module).__name__, kind, tuple(paths[id(module)][1:]))
-            vars(module)["forward"] = _Recorded(self, module, name)
+            vars(module)["forward"] = RecordedForward(self, module, name)
         named = []
         for name, module in self.model.named_modules(remove_duplicate=False):
             if not is_quantizer(module):
@@ -159,7 +144,7 @@ class Recorder:
             self.held.append(tensor)
         self.record.tied = sharing_memory(named)
 
-    def called(self, module: _Recorded, args: Any, kwargs: dict[str, Any]) -> Any:
+    def called(self, module: RecordedForward, args: Any, kwargs: dict[str, Any]) -> Any:
         """Records the call of a module, and makes it."""
         if self.depth:
             return module.forward(*args, **kwargs)
@@ -307,84 +292,12 @@ class Recorder:
             self.record.values[value].kept = ref() is not None
 
 
-class _Recorded:
-    """Stands for a module's `forward` while it is recorded."""
-
-    def __init__(self, recorder: Recorder, module: nn.Module, name: str) -> None:
-        self.assigned = assigned_forward(module)
-        self.recorder, self.module, self.name, self.forward = recorder, module, name, module.forward
-        # One operation, not made of others.
-        self.leaf = is_quantizer(module) or (not own_forward(module) and _is_leaf(module))
-        self.kind, self.attributes = describe_module(module)
-
-    @ends_stack
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.recorder.called(self, args, kwargs)
-
-
-class _Functions(TorchFunctionMode):
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
-        self.recorder = recorder
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.recorder.depth:
-            return func(*args, **(kwargs or {}))
-        return self.recorder.function(func, args, kwargs or {}, sys._getframe(1))
-
-
-class _Dispatched(TorchDispatchMode):
-    """Sees ATen's operations: for the writes of all, and those that no function told of."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
-        self.recorder = recorder
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        for position, argument in enumerate(func._schema.arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                item = args[position] if position < len(args) else kwargs.get(argument.name)
-                self.recorder.written.update(storage_key(tensor) for _, tensor in tensors_in(item))
-        self.recorder.tags.update(_tags_of(func, args))
-        if self.recorder.depth:
-            return func(*args, **kwargs)
-        return self.recorder.function(_Named(func), args, kwargs, sys._getframe(1))
-
-
-def _tags_of(func: Any, args: Any) -> list[Any]:
-    """ATen's tags. An index by numbers makes a known shape, unlike one by a mask."""
-    tags = list(func.tags)
-    if func is _INDEX and not any(t.dtype in _MASKS for _, t in tensors_in(args[1])):
-        tags.remove(_TAG.dynamic_output_shape)
-    return tags
-
-
-class _Named:
-    """An ATen operation under its plain name, without namespace and overload."""
-
-    def __init__(self, func: Any) -> None:
-        self.func = func
-        self.full_name = func._schema.name
-        self.__name__ = self.full_name.rpartition(":")[2]
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.func(*args, **kwargs)
-
-
 def _largest(tensor: Tensor) -> float:
     """The largest magnitude; 0 where there is none to be found."""
     numbers = tensor.detach()
     if not numbers.is_floating_point() or numbers.device.type == "meta" or not numbers.numel():
         return 0.0
     return float(numbers.abs().amax())
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    """Modules of torch.nn are one operation each, but for containers and those that are made of other modules."""
-    if isinstance(module, (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)):
-        return False
-    return all(is_quantizer(child) for child in module.children())
 
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -113,6 +113,10 @@ class Record:
         index = self.values[value].producer
         return None if index is None else self.operations[index]
 
+    def start_of(self, operation: Operation) -> int:
+        """How many operations there were before the call of the module that the operation is in."""
+        return self.starts.get((operation.caller, operation.caller_call), 0)
+
     @property
     def data(self) -> set[int]:
         """The values that depend on the network's inputs, not on its parameters and constants alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class CallSite:
     module: str  # the calling module's path
     function: str  # "cat"
     code: Stack  # the places in the code that lead to it
-    origins: tuple[str, ...]  # in a loop: the layers that its input was made from; see gfpq.torch.origins
+    origins: tuple[str, ...]  # in a loop: the layers that its input was computed from; see gfpq.torch.origins
     passes: int  # how often such a call came before, in one call of the module
     positions: tuple[int, ...]  # of the tensors that get a quantizer, among all tensors of the call
     tensors: int  # how many these are
@@ -87,12 +87,14 @@ class CallTable:
     methods: set[str] = field(default_factory=set)  # functions between its `forward` and the sites
     counts: dict[Alike, set[int]] = field(default_factory=dict)  # how many such calls came in a call of it
     loops: dict[Line, bool] = field(default_factory=dict)  # what comes more than once: do all inputs' origins count?
+    repeated: frozenset[str] = frozenset()  # layers that are called more than once in one call of it
 
-    def known_by(self, line: Line, found: list[origins.Origin]) -> tuple[str, ...]:
-        return origins.names(found, self.loops[line]) if line in self.loops else ()
+    def known_by(self, line: Line, found: list[origins.Origin], start: int) -> tuple[str, ...]:
+        """`start`: when the call of the module began."""
+        return origins.names(found, start, self.repeated, self.loops[line]) if line in self.loops else ()
 
 
-def call_sites(record: Record, model: nn.Module, layers: Collection[str] = ()) -> CallSites:
+def call_sites(record: Record, model: nn.Module, layers: AbstractSet[str] = frozenset()) -> CallSites:
     """The calls of functions in a recorded pass whose inputs NNIE quantizes. `layers`: the layers that it quantizes.
 
     These are Concat, Eltwise, Upsample and Pooling (a mean over the spatial axes too) of feature maps, which have 4
@@ -103,14 +105,14 @@ def call_sites(record: Record, model: nn.Module, layers: Collection[str] = ()) -
     by_place: dict[str, CallSite] = {}
     recorded_origins = origins.RecordedOrigins(record, layers)
     found_origins = {
-        operation.index: recorded_origins.of(
-            operation.inputs, record.starts.get((operation.caller, operation.caller_call), 0)
-        )
+        operation.index: recorded_origins.of(operation)
         for operation in record.operations
         if operation.module is None and operation.function in NAMES
     }
     for caller in dict.fromkeys(record.operations[index].caller for index in found_origins):
-        sites.tables[caller] = CallTable(caller)
+        calls = record.modules[caller].calls
+        repeated = frozenset(name for name in record.modules.keys() & layers if record.modules[name].calls > calls)
+        sites.tables[caller] = CallTable(caller, repeated=repeated)
     _find_loops(record, sites.tables, found_origins)
     numbers = signatures(record, sites.tables)
     for operation in record.operations:
@@ -119,7 +121,8 @@ def call_sites(record: Record, model: nn.Module, layers: Collection[str] = ()) -
                 sites.reasons.setdefault(operation.place, "it is called from compiled code")
             continue
         table = sites.tables[operation.caller]
-        known_by = table.known_by((operation.function, operation.code), found_origins[operation.index])
+        start = record.start_of(operation)
+        known_by = table.known_by((operation.function, operation.code), found_origins[operation.index], start)
         line = operation.caller, operation.caller_call, operation.function, operation.code, known_by
         site = CallSite(
             operation.place, str(operation.kind), operation.caller, operation.function, operation.code, known_by,
@@ -160,7 +163,8 @@ def _find_loops(record: Record, tables: dict[str, CallTable], found: dict[int, l
         operation = record.operations[index]
         line = operation.caller, operation.caller_call, operation.function, operation.code
         lines[line] += 1
-        alike[(*line, origins.names(inputs, False))] += 1
+        names = origins.names(inputs, record.start_of(operation), tables[operation.caller].repeated, False)
+        alike[(*line, names)] += 1
     for (caller, _, function, code), count in lines.items():
         if count > 1 or any(place.in_loop for place in code):
             tables[caller].loops.setdefault((function, code), False)
