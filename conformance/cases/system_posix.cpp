@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 #include "cases/system.hpp"
 #include "runner/case.hpp"
@@ -47,6 +49,8 @@ void run_on_stack_of(std::size_t bytes, const std::function<void()>& work) {
 namespace {
 
 struct sigaction former_action;
+std::atomic<bool> interrupts{false};
+std::atomic<int> handlers{0}; // that run now: a thread that ends may be in one after all that waits for it
 
 void interrupt_in(suseconds_t microseconds) {
   const itimerval once{{0, 0}, {0, microseconds}};
@@ -56,11 +60,15 @@ void interrupt_in(suseconds_t microseconds) {
 constexpr suseconds_t pause_between = 50;
 
 void sleep_a_moment(int) {
-  const int error = errno;
-  const timespec moment{0, 1};
-  pselect(0, nullptr, nullptr, nullptr, &moment, nullptr);
-  interrupt_in(pause_between); // from here on, so that the threads go on between two
-  errno = error;
+  ++handlers;
+  if (interrupts) {
+    const int error = errno;
+    const timespec moment{0, 1};
+    pselect(0, nullptr, nullptr, nullptr, &moment, nullptr);
+    interrupt_in(pause_between); // from here on, so that the threads go on between two
+    errno = error;
+  }
+  --handlers;
 }
 
 void mask_alarm(int how) {
@@ -78,11 +86,15 @@ Interruptions::Interruptions() {
   action.sa_flags = 0; // what waits is told that it was interrupted
   sigaction(SIGALRM, &action, &former_action);
   mask_alarm(SIG_BLOCK); // for this thread, which waits for the others
+  interrupts = true;
   interrupt_in(pause_between);
 }
 
 Interruptions::~Interruptions() {
-  interrupt_in(0);
+  interrupts = false;
+  while (handlers > 0)
+    std::this_thread::yield();
+  interrupt_in(0);          // after the last that may have set the timer
   signal(SIGALRM, SIG_IGN); // what is still pending is dropped
   mask_alarm(SIG_UNBLOCK);
   sigaction(SIGALRM, &former_action, nullptr);
