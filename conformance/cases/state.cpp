@@ -127,7 +127,8 @@ std::string growth(const Resources& before, const Resources& after) {
 CONFORMANCE_TEST(State, ManyCalls, "GFPQ-STATE-02", "GFPQ-MEMORY-11") {
   need_host_memory();
   // A counter of 16 bit overflows within each series.
-  constexpr int warm_up = 2000, calls = 68'000;
+  const int warm_up = 2000;
+  const int calls = warm_up + repetitions(66'000, 2'500, 12, "calls of each series");
   constexpr Series all_series[] = {Series::mixed,           Series::init,  Series::update,
                                    Series::update_of_wider, Series::apply, Series::without};
   for_each_entry([&](auto kind, int bits, Entry entry) {
@@ -165,8 +166,9 @@ CONFORMANCE_TEST(State, ManyErrorsAndLargeCalls, "GFPQ-MEMORY-11") {
   for_each_type([&](auto kind) {
     using Float = decltype(kind);
     const int bits = offered_widths<Float>().front();
+    const int errors = repetitions(20'000, 2'000, 3, "calls with each error");
     for (const BadCall& bad : bad_calls)
-      check(bad.what, 500, 20000, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
+      check(bad.what, 500, errors, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
     const LongTensor<Float>& numbers = long_tensor<Float>(bits);
     std::vector<Float> data = numbers.input;
     data.insert(data.end(), numbers.input.begin(), numbers.input.end());

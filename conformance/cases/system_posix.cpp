@@ -20,6 +20,7 @@
 #include "cases/system.hpp"
 #include "runner/case.hpp"
 #include "runner/environment.hpp"
+#include "runner/process.hpp"
 
 namespace conformance {
 
@@ -123,10 +124,11 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
   int ends[2];
   if (pipe(ends) != 0)
     throw std::runtime_error("no pipe can be made");
-  const pid_t child = fork();
+  const pid_t parent = getpid(), child = fork();
   if (child < 0)
     throw std::runtime_error("no process can be forked");
   if (child == 0) {
+    end_with_parent(parent);
     environment_guard()->adopt_process();
     std::string text;
     int outcome = 0;

@@ -1,5 +1,6 @@
 // A right library that does to the process what no library should, where the environment's MISBEHAVIOUR says: in the
-// calls on tensors of 333 numbers, in HI_GFPQ_GetInfo, in all calls at 16 bit, or while it is loaded.
+// calls on tensors of 333 numbers, in HI_GFPQ_GetInfo, in all calls at 16 bit, in those of a forked child, or while it
+// is loaded.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -120,7 +121,12 @@ void misbehave_at(const char* place) {
     misbehave(asked + prefix.size());
 }
 
-[[gnu::constructor]] void at_load() { misbehave_at("load"); }
+pid_t loaded_in;
+
+[[gnu::constructor]] void at_load() {
+  loaded_in = getpid();
+  misbehave_at("load");
+}
 
 void* original(const char* symbol) {
   static void* const library = dlopen(ORIGINAL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
@@ -140,6 +146,8 @@ int forward(const char* symbol, Float* data, unsigned count, unsigned bits, GFPQ
     misbehave_at("call");
   if (bits == GFPQ_BIT_WIDTH_16BIT)
     misbehave_at("16bit");
+  if (getpid() != loaded_in)
+    misbehave_at("forked");
   misbehave_at("always");
   return status;
 }
