@@ -122,7 +122,7 @@ CONFORMANCE_TEST(Thread, AllKindsAtOnce, "GFPQ-THREAD-01") {
   constexpr std::size_t counts[] = {1, 3, 17, 100, 1000, 5000};
   ConcurrentCalls calls(*test_run().library);
   const std::vector<Job> jobs = all_jobs();
-  const int rounds = test_run().thorough ? 40000 : repetitions(2000, 200, 1000, "calls of each thread");
+  const int rounds = test_run().thorough ? 40000 : repetitions(2000, 600, 1000, "calls of each thread");
   run_threads(threads, [&](int thread) {
     std::mt19937 random(static_cast<unsigned>(thread));
     for (int round = 0; round < rounds; ++round)
@@ -142,7 +142,7 @@ CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
   };
   constexpr Turn turns[] = {{24, 1000}, {300, 150}, {5000, 20}, {40000, 3}};
   const int rounds = test_run().thorough ? 40 : 1;
-  const int shares = 20, made = repetitions(shares, 1, 24, "twentieths of the calls of each pair");
+  const int shares = 20, made = repetitions(shares, 3, 24, "twentieths of the calls of each pair");
   ConcurrentCalls calls(*test_run().library);
   const std::vector<Job> jobs = all_jobs();
   const Interruptions interruptions;

@@ -122,8 +122,10 @@ public:
   void check_in_modes(std::size_t place) {
     constexpr int all = std::size(fitting_modes);
     const int modes = repetitions(all, 1, input_.size(), "modes for each place");
+    // Another mode for each kind.
+    const std::size_t first = place + static_cast<std::size_t>(bits_) / 8 + sizeof(Float) / 2;
     for (int i = 0; i < modes; ++i)
-      check(place, fitting_modes[(place + static_cast<std::size_t>(i)) % all]);
+      check(place, fitting_modes[(first + static_cast<std::size_t>(i)) % all]);
   }
 
 private:

@@ -60,6 +60,8 @@ void misbehave(const std::string& how) {
   if (how == "spin")
     for (volatile int i = 0;; i = i + 1)
       continue;
+  if (how == "slow")
+    usleep(100);
   if (how == "close_descriptors")
     for (int descriptor = 3; descriptor < 1024; ++descriptor)
       close(descriptor);

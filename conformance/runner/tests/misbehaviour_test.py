@@ -174,6 +174,18 @@ class MisbehaviourTest(unittest.TestCase):
         self.assert_whole(run)
         self.assertEqual(run.failing(), {"GFPQ-MEMORY-03", "GFPQ-ENV-01"}, run.output)
 
+    def test_fewer_calls_of_a_slow_library_are_told_and_thorough_makes_them_all(self):
+        shared = "--gtest_filter=Thread.SharedParameter"
+        run = Run("always:slow", shared)
+        self.assertEqual(run.status, 0, run.output)
+        self.assertEqual(run.json["suite"]["left_out"], {"Thread.SharedParameter": ["calls of each thread: 60 instead of 300"]})
+        self.assertGreater(run.json["library"]["call_seconds"]["12 numbers"], 1e-4)
+        self.assertRegex(run.output, r"fewer calls than usual, .*\n  Thread.SharedParameter\n")
+        for arguments in (["nothing", shared], ["always:slow", shared, "--thorough"]):
+            run = Run(*arguments)
+            self.assertEqual((run.status, run.json["suite"]["left_out"]), (0, {}), run.output)
+            self.assertNotIn("fewer calls", run.output)
+
     def test_no_process_outlives_a_runner_that_is_ended(self):
         """Neither a worker that hangs nor a child that a case has forked and that hangs."""
         for where, depth, case in (("call", 2, "Memory.Alignment"), ("forked", 3, "State.ForkedChild")):
