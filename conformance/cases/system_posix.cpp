@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -55,11 +57,18 @@ void interrupt_in(suseconds_t microseconds) {
 
 constexpr suseconds_t pause_between = 50;
 
+// Threads that the library keeps may be in the handler when the interruptions end.
+std::atomic<bool> goes_on{false};
+std::atomic<int> handlers_inside{0};
+
 void sleep_a_moment(int) {
   const int error = errno;
+  ++handlers_inside;
   const timespec moment{0, 1};
   pselect(0, nullptr, nullptr, nullptr, &moment, nullptr);
-  interrupt_in(pause_between); // from here on, so that the threads go on between two
+  if (goes_on)
+    interrupt_in(pause_between); // from here on, so that the threads go on between two
+  --handlers_inside;
   errno = error;
 }
 
@@ -75,13 +84,17 @@ void mask_alarm(int how) {
 Interruptions::Interruptions() {
   struct sigaction action {};
   action.sa_handler = sleep_a_moment;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK; // threads of Go have small stacks
   sigaction(SIGALRM, &action, &former_action);
   mask_alarm(SIG_BLOCK); // for this thread, which waits for the others
+  goes_on = true;
   interrupt_in(pause_between);
 }
 
 Interruptions::~Interruptions() {
+  goes_on = false;
+  while (handlers_inside > 0)
+    sched_yield();
   interrupt_in(0);
   signal(SIGALRM, SIG_IGN); // what is still pending is dropped
   mask_alarm(SIG_UNBLOCK);
@@ -102,7 +115,7 @@ std::string changed_handlers(const std::function<void()>& calls) {
   for (Handling& one : all) {
     struct sigaction action {};
     action.sa_sigaction = [](int, siginfo_t*, void*) {};
-    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER | SA_ONSTACK;
     sigaddset(&action.sa_mask, SIGWINCH);
     sigaction(one.signal, &action, &one.former);
     sigaction(one.signal, nullptr, &one.set);

@@ -11,18 +11,21 @@
 #include <xmmintrin.h>
 #endif
 
+#include <atomic>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "gfpq.hpp"
 
 namespace {
 
 constexpr unsigned count_that_triggers = 333;
+constexpr unsigned count_of_pairs = 24; // of numbers in Thread.TwoKindsAtOnce
 
 int overflow_the_stack(long depth) {
   volatile char frame[4096] = {};
@@ -62,6 +65,14 @@ void misbehave(const std::string& how) {
       continue;
   if (how == "slow")
     usleep(100);
+  if (how == "keep_threads") { // which take signals, as those of OpenMP do
+    static std::atomic<int> kept{0};
+    if (kept++ < 16)
+      std::thread([] {
+        for (;;)
+          pause();
+      }).detach();
+  }
   if (how == "close_descriptors")
     for (int descriptor = 3; descriptor < 1024; ++descriptor)
       close(descriptor);
@@ -148,6 +159,8 @@ int forward(const char* symbol, Float* data, unsigned count, unsigned bits, GFPQ
     misbehave_at("call");
   if (bits == GFPQ_BIT_WIDTH_16BIT)
     misbehave_at("16bit");
+  if (count == count_of_pairs)
+    misbehave_at("pairs");
   if (getpid() != loaded_in)
     misbehave_at("forked");
   misbehave_at("always");

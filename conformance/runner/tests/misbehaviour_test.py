@@ -186,6 +186,10 @@ class MisbehaviourTest(unittest.TestCase):
             self.assertEqual((run.status, run.json["suite"]["left_out"]), (0, {}), run.output)
             self.assertNotIn("fewer calls", run.output)
 
+    def test_signals_that_a_case_sends_hit_none_after_it(self):
+        run = Run("pairs:keep_threads", "--gtest_filter=Thread.TwoKindsAtOnce:Thread.NeighboursInUse")
+        self.assertEqual(run.status, 0, run.output)
+
     def test_no_process_outlives_a_runner_that_is_ended(self):
         """Neither a worker that hangs nor a child that a case has forked and that hangs."""
         for where, depth, case in (("call", 2, "Memory.Alignment"), ("forked", 3, "State.ForkedChild")):
