@@ -23,7 +23,7 @@ def main(arguments=None):
         if options.html:
             page = pages.render(
                 "conformance.html.j2", title=options.title, runs=runs, areas=conformance.matrix(runs),
-                profiles=conformance.profile_rows(runs), outcomes=conformance.OUTCOMES)
+                profiles=conformance.profile_rows(runs), shares=conformance.share_rows(runs), outcomes=conformance.OUTCOMES)
             options.html.parent.mkdir(parents=True, exist_ok=True)
             options.html.write_text(page, encoding="utf-8")
     except (InputError, OSError) as error:

@@ -122,7 +122,7 @@ CONFORMANCE_TEST(Thread, AllKindsAtOnce, "GFPQ-THREAD-01") {
   constexpr std::size_t counts[] = {1, 3, 17, 100, 1000, 5000};
   ConcurrentCalls calls(*test_run().library);
   const std::vector<Job> jobs = all_jobs();
-  const int rounds = test_run().thorough ? 40000 : 2000;
+  const int rounds = test_run().thorough ? 40000 : repetitions(2000, 600, 1000, "calls of each thread");
   run_threads(threads, [&](int thread) {
     std::mt19937 random(static_cast<unsigned>(thread));
     for (int round = 0; round < rounds; ++round)
@@ -177,7 +177,8 @@ CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
     int calls;
   };
   constexpr Turn turns[] = {{24, 1000}, {300, 150}, {5000, 20}, {40000, 3}};
-  const int repetitions = test_run().thorough ? 40 : 1;
+  const int rounds = test_run().thorough ? 40 : 1;
+  const int shares = 20, made = repetitions(shares, 3, 24, "twentieths of the calls of each pair");
   ConcurrentCalls calls(*test_run().library);
   const std::vector<Job> jobs = all_jobs();
   const Interruptions interruptions;
@@ -185,9 +186,9 @@ CONFORMANCE_TEST(Thread, TwoKindsAtOnce, "GFPQ-THREAD-01") {
     for (std::size_t other = i; other < jobs.size(); ++other)
       run_threads(2, [&](int thread) {
         Interruptions::allow();
-        for (int repetition = 0; repetition < repetitions; ++repetition)
+        for (int round = 0; round < rounds; ++round)
           for (const Turn& turn : turns)
-            for (int call = 0; call < turn.calls; ++call)
+            for (int call = 0; call < std::max(1, turn.calls * made / shares); ++call)
               if (!run_job(calls, jobs[thread == 0 ? i : other], turn.count, thread))
                 return;
       });
@@ -206,9 +207,10 @@ void check_neighbours(Checks& checks, int bits, Entry entry, std::size_t count, 
     memory[offset + 1 + i] = bits_of(numbers.input[i]);
   std::atomic<bool> ended{false};
   std::size_t lost = 0;
+  const int least = repetitions(200, 40, count, "calls beside each writer");
   run_threads(2, [&](int thread) {
     if (thread == 0) {
-      constexpr int least = 200, most = 8000;
+      constexpr int most = 8000;
       const std::clock_t end = std::clock() + CLOCKS_PER_SEC / 10; // processor time: a busy machine is none the worse
       auto* const data = reinterpret_cast<Float*>(&memory[offset + 1]);
       for (int i = 0; i < least || (i < most && std::clock() < end); ++i) {
@@ -355,8 +357,9 @@ CONFORMANCE_TEST(Thread, SharedParameter, "GFPQ-THREAD-04") {
     ConcurrentCalls calls(*test_run().library);
     GFPQ_PARAM_ST shared = parameters_of<Float>(bits, GFPQ_MODE_APPLY_ONLY).before;
     const GFPQ_PARAM_ST before = shared;
+    const int rounds = repetitions(300, 60, 100, "calls of each thread");
     run_threads(threads, [&](int thread) {
-      for (int round = 0; round < 300; ++round) {
+      for (int round = 0; round < rounds; ++round) {
         const auto count = static_cast<std::size_t>(round % 30 == 7 ? 20000 : 1 + 13 * thread + round);
         if (!calls.template call<Float>(bits, entry, GFPQ_MODE_APPLY_ONLY, count, 0, &shared))
           return;

@@ -40,16 +40,27 @@ void check_apply_everywhere(Checks& checks, int bits, int delta, const std::vect
     want.clear();
   };
 
+  constexpr int quarters = 4;
+  const auto in_short =
+      static_cast<std::size_t>(repetitions(quarters, 2, 7, "quarters of the numbers in short tensors"));
+  const auto in_long =
+      static_cast<std::size_t>(repetitions(quarters, 1, 100, "quarters of the numbers in long tensors"));
   std::size_t turn = 0;
   for (std::size_t begin = 0; begin < numbers.size(); ++turn) {
     const std::size_t size = std::min(group_sizes[turn % std::size(group_sizes)], numbers.size() - begin);
-    const auto add_group = [&] {
-      const auto first = static_cast<std::ptrdiff_t>(begin), last = static_cast<std::ptrdiff_t>(begin + size);
+    const std::size_t place = static_cast<unsigned>(delta) + turn; // where calls are slow, another part at each delta
+    const auto add_group = [&, first = static_cast<std::ptrdiff_t>(begin),
+                            last = static_cast<std::ptrdiff_t>(begin + size)] {
       input.insert(input.end(), numbers.begin() + first, numbers.begin() + last);
       want.insert(want.end(), wanted.begin() + first, wanted.begin() + last);
     };
-    add_group();
-    check(", in a short tensor", turn % 4);
+    if (place % quarters < in_short) {
+      add_group();
+      check(", in a short tensor", turn % 4);
+    }
+    begin += size;
+    if (place % quarters >= in_long)
+      continue;
     // Every eighth one is long, and all are where there are few numbers: libraries turn to larger steps somewhere.
     const bool is_long = turn % 8 == 7 || numbers.size() <= 16;
     add_group();
@@ -58,7 +69,6 @@ void check_apply_everywhere(Checks& checks, int bits, int delta, const std::vect
     add_filler(37 + turn % 13 + (is_long ? 1000 : 0), -filler);
     add_group();
     check(", at both ends and in the middle of a tensor", turn % 16);
-    begin += size;
   }
   input = numbers;
   want = wanted;
@@ -81,7 +91,10 @@ void check_maximum_everywhere(Checks& checks, int bits, Float maximum, const std
     tensor[i] = at_safe_distance(bits, -maximum / 8);
   const std::size_t places[] = {0, tensor.size() / 2 + turn % 16, tensor.size() - 1};
   const char* const where[] = {", at the front", ", in the middle", ", at the end"};
-  for (std::size_t i = 0; i < std::size(places); ++i) {
+  constexpr int all = std::size(places);
+  const int tried = repetitions(all, 1, tensor.size(), "places for each maximum");
+  for (int place = 0; place < tried; ++place) {
+    const std::size_t i = (turn + static_cast<std::size_t>(place)) % all;
     std::vector<Float> input = tensor;
     input[places[i]] = maximum;
     check(input, fitting_modes[(i + turn) % std::size(fitting_modes)], where[i]);

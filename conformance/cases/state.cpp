@@ -133,7 +133,8 @@ std::string growth(const Resources& before, const Resources& after, std::size_t 
 CONFORMANCE_TEST(State, ManyCalls, "GFPQ-STATE-02", "GFPQ-MEMORY-11") {
   need_host_memory();
   // A counter of 16 bit overflows within each series.
-  constexpr int warm_up = 2000, calls = 68'000;
+  const int warm_up = 2000;
+  const int calls = warm_up + repetitions(66'000, 2'500, 12, "calls of each series");
   constexpr Series all_series[] = {Series::mixed,           Series::init,  Series::update,
                                    Series::update_of_wider, Series::apply, Series::without};
   for_each_entry([&](auto kind, int bits, Entry entry) {
@@ -186,8 +187,9 @@ CONFORMANCE_TEST_WITH(State, ManyErrorsAndLargeCalls, {2}, "GFPQ-MEMORY-11") {
   for_each_type([&](auto kind) {
     using Float = decltype(kind);
     const int bits = offered_widths<Float>().front();
+    const int errors = repetitions(5'000, 500, 3, "calls with each error");
     for (const BadCall& bad : bad_calls)
-      check(bad.what, 5000, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
+      check(bad.what, errors, [&] { make_bad_call<Float>(bad, bits, Entry::cpp); });
     const LongTensor<Float>& numbers = long_tensor<Float>(bits);
     std::vector<Float> data = numbers.input;
     data.insert(data.end(), numbers.input.begin(), numbers.input.end());

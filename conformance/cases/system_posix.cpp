@@ -23,6 +23,7 @@
 #include "cases/system.hpp"
 #include "runner/case.hpp"
 #include "runner/environment.hpp"
+#include "runner/process.hpp"
 
 namespace conformance {
 
@@ -50,7 +51,7 @@ namespace {
 
 struct sigaction former_action;
 std::atomic<bool> interrupts{false};
-std::atomic<int> handlers{0}; // that run now: a thread that ends may be in one after all that waits for it
+std::atomic<int> handlers{0}; // that run now: in threads that the library keeps, or that are about to end
 
 void interrupt_in(suseconds_t microseconds) {
   const itimerval once{{0, 0}, {0, microseconds}};
@@ -83,7 +84,7 @@ void mask_alarm(int how) {
 Interruptions::Interruptions() {
   struct sigaction action {};
   action.sa_handler = sleep_a_moment;
-  action.sa_flags = 0; // what waits is told that it was interrupted
+  action.sa_flags = SA_ONSTACK; // threads of Go have small stacks. What waits is told that it was interrupted
   sigaction(SIGALRM, &action, &former_action);
   mask_alarm(SIG_BLOCK); // for this thread, which waits for the others
   interrupts = true;
@@ -114,7 +115,7 @@ std::string changed_handlers(const std::function<void()>& calls) {
   for (Handling& one : all) {
     struct sigaction action {};
     action.sa_sigaction = [](int, siginfo_t*, void*) {};
-    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER | SA_ONSTACK;
     sigaddset(&action.sa_mask, SIGWINCH);
     sigaction(one.signal, &action, &one.former);
     sigaction(one.signal, nullptr, &one.set);
@@ -136,10 +137,11 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
   int ends[2];
   if (pipe(ends) != 0)
     throw std::runtime_error("no pipe can be made");
-  const pid_t child = fork();
+  const pid_t parent = getpid(), child = fork();
   if (child < 0)
     throw std::runtime_error("no process can be forked");
   if (child == 0) {
+    end_with_parent(parent);
     environment_guard()->adopt_process();
     std::string text;
     int outcome = 0;

@@ -18,6 +18,16 @@ TestRun& test_run() {
   return run;
 }
 
+int repetitions(int usual, int fewer, std::size_t numbers, const std::string& of) {
+  TestRun& run = test_run();
+  if (run.thorough || !run.pace.is_slow(numbers))
+    return usual;
+  const std::string what = of + ": " + std::to_string(fewer) + " instead of " + std::to_string(usual);
+  if (std::find(run.left_out.begin(), run.left_out.end(), what) == run.left_out.end())
+    run.left_out.push_back(what);
+  return fewer;
+}
+
 std::vector<TestCase>& test_cases() {
   static std::vector<TestCase> cases;
   return cases;

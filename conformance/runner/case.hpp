@@ -24,8 +24,14 @@ struct TestRun {
   bool thorough = false;       ///< a case may take minutes, and do more
   std::vector<Kind> offered;   ///< the kinds of tensors that the library takes
   bool has_own_blocks = false; ///< see own_block.hpp
+  Pace pace;
+  std::vector<std::string> left_out; ///< of the case in progress, see `repetitions`
 };
 TestRun& test_run();
+
+/// How often a case does something: `usual` times, or `fewer` where the library's calls on so many numbers are slow;
+/// all of it with --thorough. The case's report tells what was left out: `of` says what it is.
+int repetitions(int usual, int fewer, std::size_t numbers, const std::string& of);
 
 /// Thrown by a test that can't run here; the text says why.
 struct Skip : std::runtime_error {

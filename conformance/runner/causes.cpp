@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "runner/case.hpp"
 #include "runner/diagnosis.hpp"
 #include "runner/environment.hpp"
 
@@ -51,13 +52,16 @@ bool is_about_numbers(const std::string& id) {
   return std::find(std::begin(areas), std::end(areas), area_of(id)) != std::end(areas);
 }
 
-/// Whether calls have not returned in the cases alone where the caller has trapped exceptions or has a small stack:
+/// Whether calls have not returned in the cases alone where the caller has made them harder, such as on a small stack:
 /// what those ask for is the cause then.
 bool is_of_circumstances(const RequirementResult& result) {
+  const auto asks_for_circumstances = [](const std::string& test) {
+    const std::vector<std::string>& asked = test_case(test).requirements;
+    return std::all_of(asked.begin(), asked.end(),
+                       [](const std::string& id) { return requirement(id).is_of_circumstances; });
+  };
   return result.requirement->id == calls_return &&
-         std::all_of(result.failing_tests.begin(), result.failing_tests.end(), [](const std::string& test) {
-           return test.rfind("Fpenv.", 0) == 0 || test == "State.SmallStack";
-         });
+         std::all_of(result.failing_tests.begin(), result.failing_tests.end(), asks_for_circumstances);
 }
 
 /// The more basic of two requirements in what concerns numbers, or anything else, has the lower rank.

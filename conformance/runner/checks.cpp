@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "oracle/oracle.hpp"
 #include "runner/case.hpp"
@@ -73,6 +74,35 @@ bool same_layout(const GFPQ_PARAM_ST& param) {
                      sizeof param.buf) == 0;
 }
 
+/// The deltas that this thread's last call and the one before it have left.
+class LastDeltas {
+public:
+  void remember(int delta) {
+    before_ = is_spoiled_ ? std::nullopt : last_;
+    last_ = delta;
+    is_spoiled_ = false;
+  }
+  /// The last one is wrong, and was not kept: whoever has it next may have found it in the same wrong way.
+  void spoil() { is_spoiled_ = true; }
+  bool is_kept(int delta) const { return before_ == delta; }
+
+private:
+  std::optional<int> last_, before_;
+  bool is_spoiled_ = false;
+};
+struct CallsBefore {
+  LastDeltas all, of_kind[2 * std::size(widths)];
+  std::size_t kind = 0; // of the last call
+};
+thread_local CallsBefore calls_before;
+
+constexpr const char* kept_delta =
+    "delta is that of the call before: something is kept from call to call, or never found";
+
+bool is_kept(int delta) {
+  return calls_before.all.is_kept(delta) || calls_before.of_kind[calls_before.kind].is_kept(delta);
+}
+
 /// What may be wrong with a block, all that fits.
 std::vector<std::string> block_faults(const GFPQ_PARAM_ST& got_param, const GFPQ_PARAM_ST& want_param) {
   using Words = std::array<std::uint32_t, 4>;
@@ -108,6 +138,13 @@ std::vector<std::string> block_faults(const GFPQ_PARAM_ST& got_param, const GFPQ
   if (wrong.size() == 3)
     faults.push_back("of the block's words only" + wrong + " is wrong");
   const long difference = static_cast<long>(delta_held(got_param)) - delta_held(want_param);
+  // At a step of the delta rule the call before may well have had the next delta.
+  if (std::abs(difference) > 1 && same_layout(got_param) && is_kept(delta_held(got_param))) {
+    faults.emplace_back(kept_delta);
+  } else {
+    calls_before.all.spoil();
+    calls_before.of_kind[calls_before.kind].spoil();
+  }
   if (difference != 0 && same_layout(got_param))
     faults.push_back("delta is " + std::to_string(std::abs(difference)) + (difference > 0 ? " too high" : " too low"));
   if (got[1] != want[1] && delta_held(got_param) == -delta_held(want_param))
@@ -138,6 +175,15 @@ void Checks::param(const Call& call, const GFPQ_PARAM_ST& got, const GFPQ_PARAM_
            ")\n      want  " + show_block(want) + "  (delta " + std::to_string(delta_held(want)) +
            ")\n      words that differ:" + differing;
   });
+}
+
+void remember_delta(unsigned bits, std::size_t type_size, int delta) {
+  for (std::size_t i = 0; i < std::size(widths); ++i)
+    if (static_cast<unsigned>(widths[i].bits) == bits) {
+      calls_before.kind = 2 * i + (type_size == sizeof(double) ? 1 : 0);
+      calls_before.of_kind[calls_before.kind].remember(delta);
+      calls_before.all.remember(delta);
+    }
 }
 
 void Checks::hint(const std::vector<std::string>& words) {
@@ -172,7 +218,10 @@ Finding Checks::finding(const std::string& test) const {
     symptoms |= count.symptoms;
   if ((symptoms & delta_symptom) != 0) // numbers that a wrong delta spoils tell nothing by themselves
     finding.hints.clear();
-  finding.hints.insert(finding.hints.begin(), hints_.begin(), hints_.end());
+  if (std::find(hints_.begin(), hints_.end(), kept_delta) != hints_.end())
+    finding.hints.assign(1, kept_delta); // by how much it is wrong is chance
+  else
+    finding.hints.insert(finding.hints.begin(), hints_.begin(), hints_.end());
   return finding;
 }
 

@@ -99,6 +99,9 @@ private:
   friend class ChecksOfKind;
 };
 
+/// Remembers the delta that a call has left in its block: what checks say of the next one may be that it was kept.
+void remember_delta(unsigned bits, std::size_t type_size, int delta);
+
 /// `0x60 0x62 ...`
 std::string show_block(const GFPQ_PARAM_ST& param);
 std::string show_status(int status);

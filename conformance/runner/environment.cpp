@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "oracle/oracle.hpp"
+#include "runner/checks.hpp"
 #include "runner/diagnosis.hpp"
 
 namespace conformance {
@@ -10,6 +12,13 @@ namespace {
 
 EnvironmentGuard* the_guard = nullptr;
 thread_local ThreadEnvironment thread_environment;
+
+struct CallInProgress {
+  unsigned bits;
+  std::size_t type_size;
+  const GFPQ_PARAM_ST* param;
+};
+thread_local CallInProgress call_in_progress;
 
 constexpr int exit_descriptors_closed = 124;
 
@@ -58,6 +67,7 @@ void EnvironmentGuard::before(Function function, unsigned count, unsigned bits, 
   activity.type_size.store(static_cast<std::uint32_t>(type_size), relaxed);
   activity.threads_inside.fetch_add(1, relaxed);
   activity.calls.fetch_add(1, std::memory_order_release);
+  call_in_progress = {bits, type_size, param};
   thread_environment.save();
 }
 
@@ -68,6 +78,8 @@ void EnvironmentGuard::after() {
     channel_.activity().returned_in_child.fetch_add(1);
     std::_Exit(0);
   }
+  if (call_in_progress.param != nullptr)
+    remember_delta(call_in_progress.bits, call_in_progress.type_size, delta_of(*call_in_progress.param));
   thread_environment.restore([this](Surrounding part, const std::string& what) { note(part, what); });
   channel_.activity().threads_inside.fetch_sub(1, std::memory_order_relaxed);
   if (!channel_.is_open()) { // nothing can be reported any more

@@ -24,6 +24,16 @@ struct Kind {
   bool operator==(const Kind& other) const { return bits == other.bits && is_double == other.is_double; }
 };
 
+/// How long the library's calls take at the least, in seconds.
+struct Pace {
+  static constexpr std::size_t few_numbers = 12, more_numbers = 300;
+  double of_few = 0, of_more = 0;
+
+  /// Whether calls on so many numbers, or as many as calls on few of them are made with, take so long that cases of
+  /// many calls would take minutes: a library may start threads at each call.
+  bool is_slow(std::size_t numbers) const { return (numbers <= few_numbers ? of_few : of_more) > 50e-6; }
+};
+
 /// A function that the library should have and has not.
 struct MissingFunction : std::runtime_error {
   using std::runtime_error::runtime_error;

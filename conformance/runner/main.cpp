@@ -54,6 +54,8 @@ public:
     for (Finding& finding : report.findings)
       if (is_asked(finding.requirement))
         conclude(std::move(finding));
+    if (!report.left_out.empty())
+      facts_.left_out[test.full_name()] = report.left_out;
     if (!report.skipped.empty())
       GTEST_SKIP() << report.skipped;
   }

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <regex>
 #include <stdexcept>
+#include <string_view>
 
 namespace conformance {
 namespace {
@@ -23,33 +23,54 @@ std::size_t little_endian(const std::string& bytes, std::size_t begin, std::size
   return number;
 }
 
-/// The value of a key of the header, which is a Python dictionary.
-std::string value_of(const std::string& path, const std::string& header, const std::string& key,
-                     const std::string& pattern) {
-  std::smatch found;
-  if (!std::regex_search(header, found, std::regex("'" + key + "'\\s*:\\s*" + pattern)))
-    refuse(path, "its header does not tell " + key + ", or in another way than NumPy does");
-  return found[1];
+constexpr std::string_view blanks = " \t\r\n", digits = "0123456789";
+
+/// What stands behind a key of the header, which is a Python dictionary.
+std::string_view behind_key(const std::string& path, std::string_view header, const std::string& key) {
+  const std::string quoted = "'" + key + "'";
+  std::size_t at = header.find(quoted);
+  if (at != header.npos)
+    at = header.find_first_not_of(blanks, at + quoted.size());
+  if (at != header.npos && header[at] == ':')
+    if (const std::size_t value = header.find_first_not_of(blanks, at + 1); value != header.npos)
+      return header.substr(value);
+  refuse(path, "its header does not tell " + key + ", or in another way than NumPy does");
 }
 
-/// How many numbers there are in a shape: `3, 4`, `5,` or nothing for a single one.
-std::uint64_t numbers_in(const std::string& path, const std::string& shape) {
+/// The value, up to and with its last character. Regular expressions of the standard library overflow the stack where a
+/// header is long.
+std::string_view value_of(const std::string& path, std::string_view header, const std::string& key, char first,
+                          char last) {
+  const std::string_view rest = behind_key(path, header, key);
+  const std::size_t end = rest.front() == first ? rest.find(last, 1) : rest.npos;
+  if (end == rest.npos)
+    refuse(path, "its header does not tell " + key + ", or in another way than NumPy does");
+  return rest.substr(0, end + 1);
+}
+
+/// For messages.
+std::string shortened(std::string_view text) {
+  constexpr std::size_t most = 60;
+  return std::string(text.substr(0, most)) + (text.size() > most ? "..." : "");
+}
+
+/// How many numbers there are in a shape: `(3, 4)`, `(5,)` or `()` for a single one.
+std::uint64_t numbers_in(const std::string& path, std::string_view shape) {
   constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
-  static const std::regex extent("\\d+");
   std::uint64_t count = 1;
   bool too_many = false, is_empty = false;
-  for (std::sregex_iterator found(shape.begin(), shape.end(), extent), end; found != end; ++found) {
-    const std::string digits = found->str();
+  for (std::size_t at = shape.find_first_of(digits); at != shape.npos; at = shape.find_first_of(digits, at)) {
     std::uint64_t length = 0;
-    const auto [stopped, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+    const auto [stopped, error] = std::from_chars(shape.data() + at, shape.data() + shape.size(), length);
+    at = static_cast<std::size_t>(stopped - shape.data());
     too_many = too_many || error != std::errc() || length > most || count > most;
     is_empty = is_empty || (error == std::errc() && length == 0);
     count *= too_many ? 1 : length;
   }
   if (is_empty)
-    refuse(path, "it has no numbers: its shape is (" + shape + ")");
+    refuse(path, "it has no numbers: its shape is " + shortened(shape));
   if (too_many || count > most)
-    refuse(path, "it has more numbers than a call takes, which are 4294967295: its shape is (" + shape + ")");
+    refuse(path, "it has more numbers than a call takes, which are 4294967295: its shape is " + shortened(shape));
   return count;
 }
 
@@ -83,14 +104,20 @@ std::vector<Float> read_npy(const std::string& path) {
   constexpr std::size_t longest_header = 1u << 16;
   if (header_size > longest_header || header_size > bytes.size() - header_at)
     refuse(path, "it ends within its header");
-  const std::string header = bytes.substr(header_at, header_size);
+  const std::string_view header = std::string_view(bytes).substr(header_at, header_size);
 
-  const std::string type = value_of(path, header, "descr", "('[^']*'|\\[)");
+  const bool is_list = behind_key(path, header, "descr").front() == '['; // of several fields
+  const std::string_view type = value_of(path, header, "descr", is_list ? '[' : '\'', is_list ? ']' : '\'');
   if (type != "'<f4'" && type != "'<f8'")
-    refuse(path, "its numbers are of the type " + type + ", want '<f4' or '<f8': convert them with numpy's astype");
-  if (value_of(path, header, "fortran_order", "(\\w+)") != "False")
+    refuse(path, "its numbers are of the type " + shortened(type) +
+                     ", want '<f4' or '<f8': convert them with numpy's astype");
+  if (behind_key(path, header, "fortran_order").rfind("False", 0) != 0)
     refuse(path, "its numbers are in Fortran's order: convert them with numpy.ascontiguousarray");
-  const std::uint64_t count = numbers_in(path, value_of(path, header, "shape", "\\(([\\d,\\s]*)\\)"));
+  const std::string_view shape = value_of(path, header, "shape", '(', ')');
+  const std::string allowed = std::string(blanks) + std::string(digits) + ",";
+  if (shape.substr(1, shape.size() - 2).find_first_not_of(allowed) != shape.npos)
+    refuse(path, "its header does not tell shape, or in another way than NumPy does");
+  const std::uint64_t count = numbers_in(path, shape);
   const std::size_t size = type == "'<f4'" ? sizeof(float) : sizeof(double);
   const std::size_t held = bytes.size() - header_at - header_size;
   if (held != count * size)

@@ -62,7 +62,7 @@ FaultHandler::FaultHandler(bool (*repair)(const void*)) {
   repair_fault = repair;
   struct sigaction action = {};
   action.sa_sigaction = handle_fault;
-  action.sa_flags = SA_SIGINFO;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK; // threads of Go have small stacks
   sigaction(SIGSEGV, &action, &former_action);
 }
 

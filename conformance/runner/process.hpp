@@ -72,6 +72,10 @@ private:
   std::unique_ptr<State> state_;
 };
 
+/// For a process that `parent` has just forked: it ends when that one does, however that ends. (POSIX; where the system
+/// cannot, a process that hangs stays)
+void end_with_parent(int parent);
+
 /// Whether a worker has what the runner has in memory already.
 #if defined(_WIN32)
 inline constexpr bool workers_inherit_memory = false;

@@ -69,11 +69,9 @@ private:
 };
 
 /// The worker's side of a fork.
-[[noreturn]] void live_as_worker(WorkerMain worker_main, int from_runner, int to_runner, const int (&outputs)[2],
-                                 Activity& activity) {
-#if defined(__linux__)
-  prctl(PR_SET_PDEATHSIG, SIGKILL); // no worker outlives the runner
-#endif
+[[noreturn]] void live_as_worker(WorkerMain worker_main, int runner, int from_runner, int to_runner,
+                                 const int (&outputs)[2], Activity& activity) {
+  end_with_parent(runner);
   setsid(); // a group of its own, which is ended as a whole
   const rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
@@ -94,6 +92,14 @@ private:
 }
 
 } // namespace
+
+void end_with_parent([[maybe_unused]] int parent) {
+#if defined(__linux__)
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) // it has ended already
+    _exit(1);
+#endif
+}
 
 struct Process::State {
   pid_t pid = -1;
@@ -135,13 +141,14 @@ Process::Process(WorkerMain worker_main) : state_(new State) {
   for (const int descriptor : {down[0], down[1], up[0], up[1]})
     fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   std::fflush(nullptr); // else a library that calls exit prints it once more
+  const pid_t runner = getpid();
   state_->pid = fork();
   if (state_->pid < 0)
     fail("no process for a worker");
   if (state_->pid == 0) {
     close(down[1]);
     close(up[0]);
-    live_as_worker(worker_main, down[0], up[1], state_->outputs, *state_->activity);
+    live_as_worker(worker_main, runner, down[0], up[1], state_->outputs, *state_->activity);
   }
   close(down[0]);
   close(up[1]);

@@ -36,12 +36,16 @@ std::vector<Requirement> parse_specification(const std::string& text) {
   const std::string before_id = "- **", after_id = "** ", before_profile = "*Profile: ";
   std::vector<Requirement> found;
   std::string profile;
-  std::vector<std::string> needs;
+  std::vector<std::string> needs, circumstances;
+  const auto means = [](const std::string& name, const std::string& id) { // an area means all its requirements
+    return id == name || id.rfind("GFPQ-" + name + "-", 0) == 0;
+  };
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.rfind(before_profile, 0) == 0) {
       profile = between(line, before_profile, ".");
       needs = words_of(between(line, "Needs: ", "."));
+      circumstances = words_of(between(line, "Circumstances: ", "."));
     }
     const std::size_t end = line.find(after_id);
     if (line.rfind(before_id, 0) != 0 || end == std::string::npos)
@@ -49,15 +53,16 @@ std::vector<Requirement> parse_specification(const std::string& text) {
     const std::string id = line.substr(before_id.size(), end - before_id.size());
     if (profile.empty())
       throw std::runtime_error("SPECIFICATION.md: " + id + " has no profile");
-    found.push_back({id, line.substr(end + after_id.size()), profile, needs});
+    found.push_back({id, line.substr(end + after_id.size()), profile, needs,
+                     std::any_of(circumstances.begin(), circumstances.end(),
+                                 [&](const std::string& name) { return means(name, id); })});
   }
-  for (Requirement& requirement : found) { // an area means all its requirements
+  for (Requirement& requirement : found) {
     std::vector<std::string> ids;
     for (const std::string& need : requirement.needs) {
       const std::size_t before = ids.size();
       for (const Requirement& candidate : found)
-        if (candidate.id != requirement.id &&
-            (candidate.id == need || candidate.id.rfind("GFPQ-" + need + "-", 0) == 0))
+        if (candidate.id != requirement.id && means(need, candidate.id))
           ids.push_back(candidate.id);
       if (ids.size() == before && requirement.id != need)
         throw std::runtime_error("SPECIFICATION.md: " + requirement.id + " needs " + need + ", which is not there");

@@ -1,6 +1,7 @@
 #include "runner/summary.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <iomanip>
 #include <ostream>
@@ -23,9 +24,11 @@ std::string plural(std::size_t count, const std::string& word) {
   return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
 }
 
+/// The file's name, and the version where that does not tell it.
 std::string shown_name(const RunFacts& facts) {
+  const std::string name = std::filesystem::path(facts.library).filename().string();
   const std::string version = version_of(facts.survey.info);
-  return std::filesystem::path(facts.library).filename().string() + (version == "0.0.0" ? "" : " " + version);
+  return name + (version == "0.0.0" || name.find(version) != std::string::npos ? "" : " " + version);
 }
 
 /// The first `count` lines, each cut to the screen's width.
@@ -152,7 +155,9 @@ std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResul
     return incomplete + name + " meets the " + plural(held + known, "requirement") + " that were run" +
            (known > 0 ? ", but for " + plural(known, "known deviation") : "") + ".";
   const std::size_t not_run = count(results, Verdict::not_run);
-  const std::string unjudged = not_run > 0 ? " " + plural(not_run, "requirement") + " cannot be judged here." : "";
+  std::string unjudged = not_run > 0 ? " " + plural(not_run, "requirement") + " cannot be judged here." : "";
+  if (!facts.left_out.empty())
+    unjudged += " " + plural(facts.left_out.size(), "case") + " made fewer calls, since the library is slow.";
   if (known > 0)
     return name + " computes GFPQ but for " + plural(known, "known deviation") + offered + "." + unjudged;
   return name + " computes GFPQ: all " + std::to_string(held) + " requirements checked hold" + offered + "." + unjudged;
@@ -181,6 +186,15 @@ void print_summary(std::ostream& out, const RunFacts& facts, const std::vector<R
       out << result.requirement->id << " holds, although listed as a known deviation: " << result.reason << "\n";
   for (const ProfileResult& profile : profiles(results, offered_kinds(facts.survey)))
     out << std::left << std::setw(26) << profile.name << state_of(profile) << "\n";
+  if (!facts.left_out.empty()) {
+    std::vector<std::string> cases;
+    for (const auto& [name, what] : facts.left_out)
+      cases.push_back(name);
+    out << "\nA call takes " << std::lround(facts.survey.pace.of_few * 1e6) << " us on " << Pace::few_numbers
+        << " numbers, " << std::lround(facts.survey.pace.of_more * 1e6) << " us on " << Pace::more_numbers
+        << ": fewer calls than usual, or than with --thorough, in\n";
+    print_lines(out, join(cases, ", "), 1, "  ");
+  }
   if (!facts.shares.empty())
     out << "\n";
   print_shares(out, facts.shares);

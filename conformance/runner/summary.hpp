@@ -3,6 +3,7 @@
 #define GFPQ_CONFORMANCE_RUNNER_SUMMARY_HPP
 
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct RunFacts {
   double timeout = 0, seconds = 0;
   std::size_t cases = 0, cases_run = 0; ///< cases_run: to their end, with or without failures
   std::size_t casualties = 0;
+  std::map<std::string, std::vector<std::string>> left_out{}; ///< by cases, since the library is slow
 
   /// Whether no case and no profile was left out.
   bool is_complete() const { return cases_run == cases && profiles.empty() && filter.empty(); }

@@ -232,6 +232,9 @@ CaseReport Supervisor::run(std::size_t index) {
         merge(*same, finding);
     }
     report.skipped = more.skipped;
+    for (std::string& what : more.left_out)
+      if (std::find(report.left_out.begin(), report.left_out.end(), what) == report.left_out.end())
+        report.left_out.push_back(std::move(what));
   }
   return report;
 }

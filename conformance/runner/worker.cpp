@@ -1,7 +1,9 @@
 #include "runner/worker.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -84,6 +86,9 @@ private:
         return;
       found.offered.push_back({width.bits, is_double});
       own_blocks += !is_known && has_own_blocks<Float>(width) ? 1 : 0;
+      if (!is_known && found.offered.size() == 1 &&
+          run.device == Device::cpu) // transfers to a GPU are not the library's
+        found.pace = measure_pace<Float>(width);
     };
     if (found.unavailable.empty())
       for (const Width& width : widths) {
@@ -91,6 +96,7 @@ private:
         probe(double(), width);
       }
     found.own_blocks = run.has_own_blocks = own_blocks > 0 && own_blocks == found.offered.size();
+    run.pace = found.pace;
     quiet.take();
     activity_.stage = Activity::starting;
     guard_.start(); // what loading has done stays
@@ -110,6 +116,30 @@ private:
       return quantize(numbers, static_cast<unsigned>(width.bits), &param).status == GFPQ_SUCCESS;
     } catch (const LibraryThrew&) {
       return true;
+    }
+  }
+
+  /// The shortest of a few calls each: how busy the machine is does not count.
+  template <class Float>
+  static Pace measure_pace(const Width& width) {
+    using Clock = std::chrono::steady_clock;
+    constexpr int calls = 20;
+    const auto seconds_of_call = [&](std::size_t count) {
+      std::vector<Float> numbers(count, Float(0.3));
+      double shortest = std::numeric_limits<double>::infinity();
+      for (int i = 0; i < calls; ++i) {
+        GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
+        const Clock::time_point begin = Clock::now();
+        test_run().library->quantize(Device::cpu, numbers.data(), static_cast<unsigned>(count),
+                                     static_cast<unsigned>(width.bits), &param);
+        shortest = std::min(shortest, std::chrono::duration<double>(Clock::now() - begin).count());
+      }
+      return shortest;
+    };
+    try {
+      return {seconds_of_call(Pace::few_numbers), seconds_of_call(Pace::more_numbers)};
+    } catch (const LibraryThrew&) {
+      return {};
     }
   }
 
@@ -139,6 +169,7 @@ private:
   CaseReport run_case(const CaseRequest& request) {
     const TestCase& test = test_case(request.name);
     test_run().offered = request.offered;
+    test_run().left_out.clear();
     activity_.stage = Activity::in_case;
     const std::string name = test.full_name();
     Requirements requirements(test.requirements);
@@ -185,6 +216,7 @@ private:
         finding.printed = output;
       report.findings.push_back(std::move(finding));
     }
+    report.left_out = test_run().left_out;
     for (Finding& finding : guard_.conclude(name, threw ? interrupted : ""))
       report.findings.push_back(std::move(finding));
     activity_.stage = Activity::starting;
@@ -268,7 +300,8 @@ void to_json(nlohmann::json& json, const Survey& survey) {
           {"build_time", survey.info.u8BuildTime},
           {"missing", survey.missing},
           {"offered", survey.offered},
-          {"own_blocks", survey.own_blocks}};
+          {"own_blocks", survey.own_blocks},
+          {"pace", {survey.pace.of_few, survey.pace.of_more}}};
 }
 
 void from_json(const nlohmann::json& json, Survey& survey) {
@@ -283,6 +316,8 @@ void from_json(const nlohmann::json& json, Survey& survey) {
   json.at("missing").get_to(survey.missing);
   json.at("offered").get_to(survey.offered);
   json.at("own_blocks").get_to(survey.own_blocks);
+  json.at("pace").at(0).get_to(survey.pace.of_few);
+  json.at("pace").at(1).get_to(survey.pace.of_more);
 }
 
 void to_json(nlohmann::json& json, const CaseRequest& request) {
@@ -304,12 +339,13 @@ void from_json(const nlohmann::json& json, MeasureRequest& request) {
 }
 
 void to_json(nlohmann::json& json, const CaseReport& report) {
-  json = {{"findings", report.findings}, {"skipped", report.skipped}};
+  json = {{"findings", report.findings}, {"skipped", report.skipped}, {"left_out", report.left_out}};
 }
 
 void from_json(const nlohmann::json& json, CaseReport& report) {
   json.at("findings").get_to(report.findings);
   json.at("skipped").get_to(report.skipped);
+  json.at("left_out").get_to(report.left_out);
 }
 
 } // namespace conformance

@@ -30,6 +30,7 @@ struct Survey {
   std::vector<std::string> missing; ///< functions
   std::vector<Kind> offered;
   bool own_blocks = false; ///< see own_block.hpp
+  Pace pace;
 };
 
 struct CaseRequest {
@@ -45,7 +46,8 @@ struct MeasureRequest {
 
 struct CaseReport {
   std::vector<Finding> findings;
-  std::string skipped; ///< why the case can't run here
+  std::string skipped;                 ///< why the case can't run here
+  std::vector<std::string> left_out{}; ///< since the library is slow
 };
 
 void to_json(nlohmann::json& json, const SurveyRequest& request);

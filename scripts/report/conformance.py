@@ -66,6 +66,7 @@ class Profile:
 
     name: str
     offered: bool
+    offered_whole: bool
     holding: int
     known: int
     not_run: int
@@ -86,11 +87,37 @@ class Profile:
         if not self.offered:
             return "not offered"
         judged = self.holding + self.known + len(self.failing)
+        part = "" if self.offered_whole else ", offered in part"
         if self.failing:
-            return f"{len(self.failing)} of {judged} fail"
+            return f"{len(self.failing)} of {judged} fail{part}"
         if not judged:
             return "not run"
-        return f"{self.known} of {judged} known" if self.known else f"{judged} hold"
+        return (f"{self.known} of {judged} known" if self.known else f"{judged} hold") + part
+
+
+@dataclasses.dataclass
+class Share:
+    """How many numbers of some data get another code than the right one, for one kind of tensors."""
+
+    data: str
+    kind: str
+    numbers: int
+    other_codes: int
+    problem: str
+
+    @property
+    def outcome(self):
+        return OUTCOMES["unexpected failure" if self.other_codes or self.problem else "expected pass"]
+
+    @property
+    def words(self):
+        if self.problem:
+            return "not measured"
+        return f"{100 * self.other_codes / self.numbers:.3g} %" if self.other_codes else "none"
+
+    @property
+    def told(self):
+        return self.problem or f"{self.other_codes:,} of {self.numbers:,} numbers"
 
 
 @dataclasses.dataclass
@@ -131,6 +158,9 @@ class Run:
     profiles: list
     requirements: list
     tests: list
+    shares: list
+    own_blocks: bool  # laid out in another way, with which all else was judged
+    left_out: list  # cases with fewer calls than usual, since the library is slow
     label: str = ""
 
     @property
@@ -145,6 +175,9 @@ class Run:
 
     def profile(self, wanted):
         return next((p for p in self.profiles if p.name == wanted), None)
+
+    def share(self, data, kind):
+        return next((s for s in self.shares if (s.data, s.kind) == (data, kind)), None)
 
     @property
     def verdict(self):
@@ -183,6 +216,19 @@ def _build(library):
     if library.optional_text("build_time", "unknown") != "unknown":
         told.append(f"built {library['build_time'].text()}")
     return ", ".join(told) or "revision and build time not told"
+
+
+def _share(entry):
+    share = Share(
+        data=os.path.basename(entry["data"].text()),
+        kind=f"{entry['bits'].count()} bit {'double' if entry['double'].boolean() else 'float'}",
+        numbers=entry["numbers"].count(),
+        other_codes=entry["other_codes"].count(),
+        problem=entry.optional_text("problem"),
+    )
+    if share.other_codes > share.numbers:
+        raise entry["other_codes"].wrong(f"{share.other_codes} of {share.numbers} numbers")
+    return share
 
 
 def load(file):
@@ -233,6 +279,7 @@ def load(file):
         Profile(
             name=entry["name"].text(),
             offered=entry["offered"].value is True,
+            offered_whole=not entry.has("offered_whole") or entry["offered_whole"].boolean(),
             holding=entry["holding"].count(),
             known=entry["known"].count(),
             not_run=entry["not_run"].count(),
@@ -240,6 +287,7 @@ def load(file):
         )
         for entry in top["profiles"]
     ]
+    shares = [_share(entry) for entry in top["shares"]] if top.has("shares") else []
     return Run(
         file=str(file),
         path=library["path"].text(),
@@ -258,6 +306,9 @@ def load(file):
         profiles=profiles,
         requirements=requirements,
         tests=tests,
+        shares=shares,
+        own_blocks=library.has("own_blocks") and library["own_blocks"].boolean(),
+        left_out=suite["left_out"].keys() if suite.has("left_out") else [],
     )
 
 
@@ -289,6 +340,12 @@ def profile_rows(runs):
     """[(profile, [its Profile in each run])], in the order in which the files give them."""
     names = dict.fromkeys(profile.name for run in runs for profile in run.profiles)
     return [(name, [run.profile(name) for run in runs]) for name in names]
+
+
+def share_rows(runs):
+    """[(data, kind, [its Share in each run])], data and kinds in the order in which the files give them."""
+    names = dict.fromkeys((share.data, share.kind) for run in runs for share in run.shares)
+    return [(data, kind, [run.share(data, kind) for run in runs]) for data, kind in names]
 
 
 def matrix(runs):

@@ -69,6 +69,10 @@ def conformance_run(name="libgfpq.so.1.2.0", results=None, device="cpu", verdict
             {"name": "parameter block", "offered": True, "holding": 0, "known": 0, "not_run": 0,
              "failing": ["GFPQ-BLOCK-01"]},
         ],
+        "shares": [
+            {"data": "weights", "bits": 8, "double": False, "numbers": 1000000, "other_codes": 0, "problem": ""},
+            {"data": "weights", "bits": 8, "double": True, "numbers": 0, "other_codes": 0, "problem": "it hung"},
+        ],
         "findings": findings,
         "summary": {kind: sum(r["result"] == kind for r in requirements) for kind in kinds},
     }

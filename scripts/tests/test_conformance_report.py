@@ -78,6 +78,35 @@ class ConformanceReport(unittest.TestCase):
         double = conformance.load(fixtures.write(self.folder, "a.json", run)).profiles[1]
         self.assertEqual((double.words, double.outcome.css), ("not offered", "skipped"))
 
+    def test_shares_of_numbers_stand_side_by_side(self):
+        other, old = fixtures.conformance_run("port.so"), fixtures.conformance_run("old.so")
+        other["shares"][0]["other_codes"] = 935000
+        other["shares"][0]["data"] = other["shares"][1]["data"] = "data/mine.npy"
+        del old["shares"]
+        runs = [fixtures.conformance_run(), other, old]
+        paths = [fixtures.write(self.folder, f"{i}.json", run) for i, run in enumerate(runs)]
+        rows = conformance.share_rows(conformance.load_all(paths))
+        self.assertEqual([(data, kind, [cell and cell.words for cell in cells]) for data, kind, cells in rows], [
+            ("weights", "8 bit float", ["none", None, None]), ("weights", "8 bit double", ["not measured", None, None]),
+            ("mine.npy", "8 bit float", [None, "93.5 %", None]), ("mine.npy", "8 bit double", [None, "not measured", None])])
+        html = self.folder / "page.html"
+        self.assertEqual(self.run_script(*paths, "--html", html)[0], 0)
+        self.assertIn("935,000 of 1,000,000 numbers", html.read_text())
+        self.assertEqual(self.run_script(paths[2], "--html", html)[0], 0)
+        self.assertNotIn("How much it matters", html.read_text())
+
+    def test_what_a_library_offers_in_part_and_in_its_own_way_is_told(self):
+        run = fixtures.conformance_run()
+        run["profiles"][0]["offered_whole"] = False
+        run["library"]["own_blocks"] = True
+        run["suite"]["left_out"] = {"State.ManyCalls": ["calls of each series: 2500 instead of 66000"]}
+        path = fixtures.write(self.folder, "a.json", run)
+        self.assertEqual(conformance.load(path).profiles[0].words, "4 hold, offered in part")
+        html = self.folder / "page.html"
+        self.assertEqual(self.run_script(path, "--html", html)[0], 0)
+        self.assertIn("blocks of its own layout", html.read_text())
+        self.assertIn("fewer calls in State.ManyCalls", html.read_text())
+
     def test_a_title_heads_the_column(self):
         run = fixtures.conformance_run()
         run["library"]["title"] = "this library, AVX2"
@@ -131,6 +160,9 @@ class ConformanceReport(unittest.TestCase):
             (with_value([{"requirement": "GFPQ-NONE-01"}], "findings"), "findings[0].requirement"),
             (without("suite", "cases_run"), "suite.cases_run"),
             (without("profiles", 0, "offered"), "profiles[0].offered"),
+            (with_value(-1, "shares", 0, "other_codes"), "shares[0].other_codes"),
+            (with_value(1000001, "shares", 0, "other_codes"), "shares[0].other_codes"),
+            (without("shares", 1, "double"), "shares[1].double"),
             (with_value(4, "summary", "expected pass"), "summary.expected pass"),
             (with_value(float("nan"), "seconds"), "seconds"),
         ):

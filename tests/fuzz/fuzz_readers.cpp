@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <cmath>
 
 #include "guarded_tensor.hpp"
 #include "oracle/golden.hpp"
 #include "runner/known.hpp"
+#include "runner/npy.hpp"
 #include "runner/specification.hpp"
 
 namespace {
@@ -84,6 +86,30 @@ void read_numbers(const File& file, const std::string& content) {
                 "not all of a tensor");
 }
 
+/// A file of NumPy's. What is read is what it ends with.
+template <class Float>
+void read_npy_file(const File& file, const std::string& content) {
+  const std::vector<Float> numbers = read_npy<Float>(file.path());
+  const auto ends_with = [&](const auto last) {
+    return content.size() > sizeof last &&
+           std::memcmp(content.data() + content.size() - sizeof last, &last, sizeof last) == 0;
+  };
+  fuzz::require(content.rfind("\x93NUMPY", 0) == 0 && !numbers.empty(), "numbers from what is no file of NumPy's");
+  fuzz::require(std::isnan(numbers.back()) || ends_with(static_cast<float>(numbers.back())) ||
+                    ends_with(static_cast<double>(numbers.back())) || sizeof(Float) == sizeof(float),
+                "another number than the file ends with");
+}
+
+/// Whatever the file holds, an error names it.
+void attempt(void (*read)(const File&, const std::string&), const File& file, const std::string& content) {
+  try {
+    read(file, content);
+  } catch (const std::exception& error) {
+    fuzz::require(std::string(error.what()).find(file.path()) != std::string::npos,
+                  std::string("the error does not name the file: ") + error.what());
+  }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t size) {
@@ -92,23 +118,20 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t si
   const int reader = input.ConsumeIntegralInRange(0, 3);
   const std::string content = input.ConsumeRemainingBytesAsString();
   file.write(content);
-  try {
-    switch (reader) {
-    case 0:
-      read_known_deviations(file, content);
-      break;
-    case 1:
-      read_csv(file, content);
-      break;
-    case 2:
-      read_numbers<float>(file, content);
-      break;
-    default:
-      read_numbers<double>(file, content);
-    }
-  } catch (const std::exception& error) {
-    fuzz::require(std::string(error.what()).find(file.path()) != std::string::npos,
-                  std::string("the error does not name the file: ") + error.what());
+  switch (reader) {
+  case 0:
+    attempt(read_known_deviations, file, content);
+    break;
+  case 1:
+    attempt(read_csv, file, content);
+    break;
+  case 2:
+    attempt(read_numbers<float>, file, content);
+    attempt(read_npy_file<float>, file, content);
+    break;
+  default:
+    attempt(read_numbers<double>, file, content);
+    attempt(read_npy_file<double>, file, content);
   }
   return 0;
 }

@@ -22,7 +22,7 @@ NO_CASES = "--gtest_filter=none"
 def npy(numbers, descr="<f4", shape=None, order=False, version=1, magic=b"\x93NUMPY"):
     """A file as numpy.save writes it."""
     shape = (len(numbers),) if shape is None else shape
-    header = str({"descr": descr, "fortran_order": order, "shape": shape}).encode()
+    header = f"{{'descr': {descr!r}, 'fortran_order': {order}, 'shape': {shape}, }}".encode()
     size = struct.pack("<H" if version == 1 else "<I", len(header) + 1)
     code = {"<f4": "f", "<f8": "d"}.get(descr, "f")
     return magic + bytes([version, 0]) + size + header + b"\n" + struct.pack(f"<{len(numbers)}{code}", *numbers)
@@ -96,6 +96,8 @@ class DataTest(RunnerTest):
             (npy([1, 2], order=True, shape=(1, 2)), "Fortran's order"), (npy([], shape=(0, 3)), "it has no numbers"),
             (npy([1], shape=(2**40, 2**40)), "more numbers than a call takes"),
             (npy([1], shape=(2**16, 2**16)), "more numbers than a call takes"), (npy([1], shape=(10**30,)), "more numbers"),
+            (npy([1], descr="<f4" + "x" * 60000), "type '<f4xxx"), (npy([1], shape="(1" + "0" * 60000 + ",)"), "more numbers"),
+            (npy([1], shape="(" + "1, " * 20000 + "0)"), "no numbers"), (npy([1], shape=" " * 60000), "does not tell shape"),
             (npy([1], shape=(-1,)), "its header does not tell shape"), (npy([1], shape=[1]), "its header does not tell shape"),
             (good.replace(b"descr", b"dtype"), "its header does not tell descr"),
         ):

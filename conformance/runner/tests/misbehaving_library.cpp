@@ -1,5 +1,6 @@
 // A right library that does to the process what no library should, where the environment's MISBEHAVIOUR says: in the
-// calls on tensors of 333 numbers, in HI_GFPQ_GetInfo, in all calls at 16 bit, or while it is loaded.
+// calls on tensors of 333 numbers, in HI_GFPQ_GetInfo, in all calls at 16 bit, in those of a forked child, or while it
+// is loaded.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,18 +11,21 @@
 #include <xmmintrin.h>
 #endif
 
+#include <atomic>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "gfpq.hpp"
 
 namespace {
 
 constexpr unsigned count_that_triggers = 333;
+constexpr unsigned count_of_pairs = 24; // of numbers in Thread.TwoKindsAtOnce
 
 int overflow_the_stack(long depth) {
   volatile char frame[4096] = {};
@@ -59,6 +63,16 @@ void misbehave(const std::string& how) {
   if (how == "spin")
     for (volatile int i = 0;; i = i + 1)
       continue;
+  if (how == "slow")
+    usleep(100);
+  if (how == "keep_threads") { // which take signals, as those of OpenMP do
+    static std::atomic<int> kept{0};
+    if (kept++ < 16)
+      std::thread([] {
+        for (;;)
+          pause();
+      }).detach();
+  }
   if (how == "close_descriptors")
     for (int descriptor = 3; descriptor < 1024; ++descriptor)
       close(descriptor);
@@ -120,7 +134,12 @@ void misbehave_at(const char* place) {
     misbehave(asked + prefix.size());
 }
 
-[[gnu::constructor]] void at_load() { misbehave_at("load"); }
+pid_t loaded_in;
+
+[[gnu::constructor]] void at_load() {
+  loaded_in = getpid();
+  misbehave_at("load");
+}
 
 void* original(const char* symbol) {
   static void* const library = dlopen(ORIGINAL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
@@ -140,6 +159,10 @@ int forward(const char* symbol, Float* data, unsigned count, unsigned bits, GFPQ
     misbehave_at("call");
   if (bits == GFPQ_BIT_WIDTH_16BIT)
     misbehave_at("16bit");
+  if (count == count_of_pairs)
+    misbehave_at("pairs");
+  if (getpid() != loaded_in)
+    misbehave_at("forked");
   misbehave_at("always");
   return status;
 }

@@ -5,11 +5,13 @@ and JSON, and names the case and the requirement; the cases behind it are judged
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import uuid
 
 RUNNER, LIBRARY = sys.argv.pop(1), sys.argv.pop(1)
 FILTER = "--gtest_filter=Interface.Information:Memory.Alignment:Ladder.FloatValuesAt8Bit:Sample.*"
@@ -48,6 +50,26 @@ class Run:
 
     def findings(self):
         return {(entry["case"], entry["requirement"]) for entry in self.json["findings"]}
+
+
+def processes_with(mark):
+    """How many have this mark in their environment, and still run."""
+    found = 0
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            found += state != "Z" and f"MARK={mark}".encode() in (folder / "environ").read_bytes().split(b"\0")
+        except OSError:  # it has ended meanwhile, or is another user's
+            continue
+    return found
+
+
+def wait_for_processes(mark, counts, seconds=25):
+    """Waits until as many run as one of the counts says. Returns how many then do."""
+    end = time.monotonic() + seconds
+    while processes_with(mark) not in counts and time.monotonic() < end:
+        time.sleep(0.05)
+    return processes_with(mark)
 
 
 class MisbehaviourTest(unittest.TestCase):
@@ -151,6 +173,36 @@ class MisbehaviourTest(unittest.TestCase):
         self.assertEqual(run.status, 3, run.output)
         self.assert_whole(run)
         self.assertEqual(run.failing(), {"GFPQ-MEMORY-03", "GFPQ-ENV-01"}, run.output)
+
+    def test_fewer_calls_of_a_slow_library_are_told_and_thorough_makes_them_all(self):
+        shared = "--gtest_filter=Thread.SharedParameter"
+        run = Run("always:slow", shared)
+        self.assertEqual(run.status, 0, run.output)
+        self.assertEqual(run.json["suite"]["left_out"], {"Thread.SharedParameter": ["calls of each thread: 60 instead of 300"]})
+        self.assertGreater(run.json["library"]["call_seconds"]["12 numbers"], 1e-4)
+        self.assertRegex(run.output, r"fewer calls than usual, .*\n  Thread.SharedParameter\n")
+        for arguments in (["nothing", shared], ["always:slow", shared, "--thorough"]):
+            run = Run(*arguments)
+            self.assertEqual((run.status, run.json["suite"]["left_out"]), (0, {}), run.output)
+            self.assertNotIn("fewer calls", run.output)
+
+    def test_signals_that_a_case_sends_hit_none_after_it(self):
+        run = Run("pairs:keep_threads", "--gtest_filter=Thread.TwoKindsAtOnce:Thread.NeighboursInUse")
+        self.assertEqual(run.status, 0, run.output)
+
+    def test_no_process_outlives_a_runner_that_is_ended(self):
+        """Neither a worker that hangs nor a child that a case has forked and that hangs."""
+        for where, depth, case in (("call", 2, "Memory.Alignment"), ("forked", 3, "State.ForkedChild")):
+            for end in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+                with self.subTest(where=where, end=end.name):
+                    mark = uuid.uuid4().hex
+                    runner = subprocess.Popen(
+                        [RUNNER, f"--library={LIBRARY}", f"--gtest_filter={case}"], stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL, env={**os.environ, "MISBEHAVIOUR": f"{where}:hang", "MARK": mark})
+                    self.assertGreaterEqual(wait_for_processes(mark, range(depth, 100)), depth)
+                    runner.send_signal(end)
+                    runner.wait()
+                    self.assertEqual(wait_for_processes(mark, [0]), 0)
 
     def test_a_run_of_some_cases_never_says_that_all_is_well(self):
         run = Run("nothing", FILTER)
