@@ -30,7 +30,7 @@ from gfpq.comparison import LOW_SIMILARITY, Comparison, Layer
 from gfpq.errors import some
 from gfpq.nnie import mapper, proto
 from gfpq.nnie.check import check_net
-from gfpq.nnie.configure import name_high_precision, text_files_of
+from gfpq.nnie.configure import name_high_precision, config_files_of
 from gfpq.nnie.network import inputs_of
 from gfpq.nnie_commands import add_normalization, options_of
 from gfpq.similarity import Similarity
@@ -161,7 +161,7 @@ def export(options: argparse.Namespace) -> None:
     deployed = proto.NetParameter.FromString(weights)
     contents = {mapper.MODEL: text.encode(), mapper.WEIGHTS: weights} | parameters.contents_of(rows)
     config = _config_of(deployed, rows, options_of(options))
-    contents |= {name: content.encode() for name, content in config.contents.items()}
+    contents |= config.contents
     options.folder.mkdir(parents=True, exist_ok=True)
     files.write({options.folder / name: content for name, content in contents.items()})
     print(f"{options.folder}: {', '.join(contents)}")
@@ -176,15 +176,15 @@ def export(options: argparse.Namespace) -> None:
     print(check_net(deployed))
 
 
-def _config_of(net: Any, rows: list[parameters.Row], given: mapper.Options) -> mapper.TextFiles:
+def _config_of(net: Any, rows: list[parameters.Row], given: mapper.Options) -> mapper.ConfigFiles:
     """mapper.cfg and what goes with it, of a deploy file."""
     inputs = inputs_of(net)
     if len(inputs) == 1:
-        return text_files_of(net, [row["bits"] for row in rows], given)
+        return config_files_of(net, [row["bits"] for row in rows], given)
     reason = f"the network has {len(inputs)} inputs, and the mapper takes a deploy file with one"
     if given != mapper.Options():
         raise ValueError(f"{reason}: --mean, --scale, --order and --pictures do not fit")
-    return mapper.TextFiles(remarks=[f"{mapper.CONFIG} is not written: {reason}"])
+    return mapper.ConfigFiles(remarks=[f"{mapper.CONFIG} is not written: {reason}"])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -73,8 +73,9 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
 
 def add_normalization(parser: Any) -> None:
     """Adds what the network's pictures are and how they are normalized, for options_of."""
-    parser.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
-                        "channel in the network's order; subtracted first")  # fmt: skip
+    parser.add_argument("--mean", type=_number_or_file, nargs="+", metavar="MEAN", help="of the picture's bytes, 0 to "
+                        "255: one number, or one a channel in the network's order, or the .binaryproto of a mean "
+                        "picture; subtracted first")  # fmt: skip
     parser.add_argument("--scale", type=float, help="what is multiplied then")
     order = parser.add_mutually_exclusive_group()
     order.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
@@ -82,11 +83,22 @@ def add_normalization(parser: Any) -> None:
     parser.add_argument("--pictures", "--images", type=Path, help="a folder of 20 to 50 pictures of the real scene")
 
 
+def _number_or_file(text: str) -> float | Path:
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
 def options_of(options: argparse.Namespace) -> Any:
-    """The gfpq.nnie.Options that the arguments of add_normalization give."""
+    """The gfpq.nnie.Options that the arguments of add_normalization give. Raises ValueError."""
     from .nnie import Options
 
-    return Options(options.mean, options.scale, options.order, options.pictures)
+    mean = options.mean
+    files_given = [item for item in mean or () if isinstance(item, Path)]
+    if files_given and len(mean) > 1:
+        raise ValueError(f"--mean {' '.join(map(str, mean))}: give numbers, or one file")
+    return Options(files_given[0] if files_given else mean, options.scale, options.order, options.pictures)
 
 
 def layer_bits_of(given: Iterable[str]) -> dict[str, int]:

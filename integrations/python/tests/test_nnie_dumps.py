@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import json
+import re
 import shutil
 import tempfile
 import unittest
@@ -111,17 +112,17 @@ class CompareTest(unittest.TestCase):
         self.pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "u1")
         np.save(self.picture, self.pixels)
 
-    def deploy(self, bits=8, order="RGB", **prepare):
+    def deploy(self, bits=8, order="RGB", mean=MEAN, **prepare):
         torch.manual_seed(0)
         model = Small().eval()
-        options = Options(MEAN, SCALE, order)
+        options = Options(mean, SCALE, order)
         x = torch.from_numpy(mapper.normalization_of(options, (1, 3, 16, 16)).apply(self.in_order(order)))
         gq.prepare(model, bits, example_inputs=x, **prepare)
         gq.calibrate(model, [x])
         gq.export(model, self.folder, nnie=options)
         self.net = proto.read_network(self.folder / "model.prototxt", self.folder / "model.caffemodel")
         self.rows = json.loads((self.folder / "parameters.json").read_text())
-        self.norm = mapper.read_normalization(self.folder)
+        self.norm = mapper.read_normalization(self.folder, x.shape)
         return Simulator(self.net, self.rows), x.numpy()
 
     def in_order(self, order):
@@ -188,7 +189,8 @@ class CompareTest(unittest.TestCase):
         pixels, mean = self.in_order("RGB").astype("f4"), np.array(MEAN, "f4").reshape(3, 1, 1)
         for way, x in (("scale before mean", pixels * SCALE - mean), ("no mean", pixels * SCALE),
                        ("no scale", pixels - mean), ("no mean and no scale", pixels),
-                       ("means in the other order", (pixels - mean[::-1]) * SCALE)):  # fmt: skip
+                       ("means in the other order", (pixels - mean[::-1]) * SCALE),
+                       ("the scale 1/256, its default", (pixels - mean) / 256)):  # fmt: skip
             line = self.first_line(simulator, x[None].astype("f4"))
             wanted = f"first departure: first.0 input 0: normalization differs: the mapper has {way}"
             self.assertEqual(line.partition(", and the network")[0], wanted)
@@ -202,6 +204,44 @@ class CompareTest(unittest.TestCase):
         simulator.params["first.0", 0] = [param]
         line = self.first_line(simulator, x)
         self.assertRegex(line, "first.0 input 0: normalization differs: the mapper has scale before mean")
+
+    def test_a_mean_picture(self):
+        mean = np.random.default_rng(1).uniform(60, 180, (3, 16, 16)).astype("f4")
+        file = self.picture.with_name("mean.binaryproto")
+        file.write_bytes(proto.blob_of(mean[None]).SerializeToString())
+        simulator, x = self.deploy(mean=file)
+        self.assertIn("[norm_type] 4\n[", re.sub("#.*\n", "", (self.folder / "mapper.cfg").read_text()))
+        pixels = self.in_order("RGB").astype("f4")
+        np.testing.assert_array_equal(x[0], (pixels - mean) * np.float32(SCALE))
+        self.assertRegex(self.first_line(simulator, x), "^no departure")
+        for way, other in (("scale before mean", pixels * SCALE - mean),
+                           ("means of the channels", (pixels - mean.mean((1, 2), keepdims=True)) * SCALE)):  # fmt: skip
+            self.assertEqual(self.first_line(simulator, other[None].astype("f4")),
+                             f"first departure: first.0 input 0: normalization differs: the mapper has {way}, and the "
+                             "network wants the mean picture subtracted first, then the scale")  # fmt: skip
+
+    def test_another_picture(self):
+        simulator, _ = self.deploy()
+        other = self.picture.with_name("other.npy")
+        np.save(other, self.pixels[::-1])
+        (self.folder / "image_list.txt").write_text(f"first.png\n{other}\n")
+        line = self.first_line(simulator, self.norm.apply(self.in_order("RGB")[:, ::-1]))
+        self.assertEqual(line, f"first departure: first.0 input 0: the picture is another one: {other}, the last of "
+                               "image_list.txt")  # fmt: skip
+        line = self.first_line(simulator, self.norm.apply(self.in_order("RGB").transpose(0, 2, 1)))
+        self.assertRegex(line, "not known here: --input is to be the last picture of image_list.txt, and that is ")
+
+    def test_order_of_a_layers_inputs(self):
+        simulator, x = self.deploy()
+        simulator.write(self.dumps, x)
+        for form in ("quant.nonlinear.hex", "anti_quant.linear.float"):
+            files = [self.dumps / f"add_input{number}_8_8_8_{form}" for number in (0, 1)]
+            contents = [file.read_bytes() for file in files]
+            for file, content in zip(files, reversed(contents)):
+                file.write_bytes(content)
+        out = str(compare(self.folder, self.dumps, self.picture))
+        self.assertEqual(out.splitlines()[0],
+                         "first departure: add input 0: order of inputs: the file holds input 1 of the layer")  # fmt: skip
 
     def test_in_place_sharing(self):
         simulator, x = self.deploy()

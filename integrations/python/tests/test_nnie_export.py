@@ -188,7 +188,7 @@ class ExportTest(unittest.TestCase):
             for mean, scale in ((MEAN, SCALE), (MEAN, None), (None, SCALE), (None, None)):
                 with tempfile.TemporaryDirectory() as folder:
                     exported(nn.Sequential(nn.Conv2d(3, 2, 3)), x, Options(mean, scale, order), folder)
-                    norm = read_normalization(Path(folder))
+                    norm = read_normalization(Path(folder), x.shape)
                     self.assertEqual((Path(folder) / "mean.txt").exists(), mean is not None)
                 given = picture[..., ::-1] if swap else picture
                 expected = cv2.dnn.blobFromImage(picture, scale or 1.0, mean=mean or (0, 0, 0), swapRB=swap)

@@ -19,7 +19,7 @@ from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
 from . import mapper, network, pictures, proto
 from .check import Findings, check_net
-from .configure import name_high_precision, text_files_of
+from .configure import name_high_precision, config_files_of
 from .folding import fold, remove, set_blobs
 from .mapper import Options
 from .run import params_of, run
@@ -87,9 +87,9 @@ def calibrate(
     rows = _ranges(net, name, samples, bits, wanted)
     comparison = _quantize_and_compare(net, name, samples, rows)
     name_high_precision(net.layer, rows)
-    text = text_files_of(net, [row["bits"] for row in rows], options)
+    text = config_files_of(net, [row["bits"] for row in rows], options)
     contents = {mapper.MODEL: proto.text_of(net).encode(), mapper.WEIGHTS: proto.bytes_of(net)}
-    contents |= parameters.contents_of(rows) | {name: content.encode() for name, content in text.contents.items()}
+    contents |= parameters.contents_of(rows) | text.contents
     Path(folder).mkdir(parents=True, exist_ok=True)
     files.write({Path(folder) / name: content for name, content in contents.items()})
     return Calibrated(comparison, folded, text.remarks, check_net(net))

@@ -19,7 +19,7 @@ from ..torch.recorded import aligned
 from ..widths import WIDTHS
 from . import dumps, facts, mapper, network, pictures, proto
 from .dumps import Codes, Dump
-from .mapper import Normalization
+from .mistakes import Given
 from .run import Params, Pass, params_of, run
 from .tensors import check_size, cosine_of, mapped, share_of_equal, split, with_deltas
 
@@ -99,15 +99,15 @@ def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path)
     folder, dumped = Path(deployed), Path(mapper_quant)
     net = proto.read_network(folder / mapper.MODEL, folder / mapper.WEIGHTS)
     rows = [row for row, _ in load_rows(folder / "parameters.json")]
-    with naming(folder / mapper.CONFIG):
-        norm = mapper.read_normalization(folder)
     inputs = network.inputs_of(net)
     if len(inputs) != 1:
         raise FileError(folder / mapper.MODEL, f"has {len(inputs)} inputs, and a picture is for one")
     ((input_name, shape),) = inputs.items()
-    pixels = pictures.load(Path(picture), shape, norm)
+    with naming(folder / mapper.CONFIG):
+        norm = mapper.read_normalization(folder, shape)
+    given = Given(folder, Path(picture), shape, norm, pictures.load(Path(picture), shape, norm))
     found, others = dumps.find(dumped)
-    comparison = _Comparing(net, rows, norm, pixels, input_name, found).compare()
+    comparison = _Comparing(net, rows, given, input_name, found).compare()
     if not comparison.tensors:
         raise FileError(dumped, f"holds no file of a layer of {folder / mapper.MODEL}: names are like "
                                 f"LAYER_input0_C_H_W{facts.INPUT_HEX}")  # fmt: skip
@@ -119,16 +119,15 @@ def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path)
 
 class _Comparing:
     def __init__(
-        self, net: Any, rows: list[parameters.Row], norm: Normalization, pixels: Array, input_name: str,
-        found: list[Dump],
-    ) -> None:  # fmt: skip
-        self.net, self.norm, self.pixels, self.input_name = net, norm, pixels, input_name
+        self, net: Any, rows: list[parameters.Row], given: Given, input_name: str, found: list[Dump]
+    ) -> None:
+        self.net, self.given, self.input_name = net, given, input_name
         self.params = params_of(rows)
         self.weights: Params = {}
         for row in rows:
             if row["tensor"] == WEIGHT:
                 self.weights.setdefault((row["layer"], 0), []).append(parameters.param_of(row))
-        self.done: Pass = run(net, {input_name: norm.apply(pixels)}, self.params)
+        self.done: Pass = run(net, {input_name: given.input}, self.params)
         self.files: dict[tuple[str, str, int], dict[str, Dump]] = {}
         for dump in found:
             self.files.setdefault((dump.layer, dump.tensor, dump.number), {})[dump.form] = dump
@@ -223,44 +222,29 @@ class _Comparing:
         """Why a tensor of codes departs: what, done to our numbers, makes the mapper's."""
         used = [p.delta if d is None else d for d, p in zip(deltas, params)] or [d for d in deltas if d is not None]
         ranges = [(p, d) for p, d in zip(params, deltas) if d is not None and abs(d - p.delta) > RANGE_STEPS]
-        if ranges and share_of_equal(with_deltas(raw, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
+
+        def explains(x: Array) -> bool:
+            return share_of_equal(with_deltas(x, used, bits, axis), theirs, bits) >= EQUAL_SHARE
+
+        if ranges and explains(raw):
             param, delta = ranges[0]
             largest = 2.0 ** ((delta + WIDTHS[bits].largest_code) / WIDTHS[bits].steps)
             advice = "" if tensor == "weight" else ": did the mapper get nnie.json ([gfpq_param_file])?"
             return f"range differs: the mapper's ends at {largest:.6g}, the export's at {param.largest:.6g}{advice}"
         if tensor == "weight":
             return "weights differ: is the caffemodel the one of this export?"
-        if layer.bottom[int(tensor.split()[1])] == self.input_name:
-            for name, x in self._other_inputs():
-                if share_of_equal(with_deltas(x, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
-                    return name
-            return "the picture or its normalization differs in a way that is not known here"
+        own = int(tensor.split()[1])
+        if layer.bottom[own] == self.input_name:
+            for cause, x in self.given.mistaken():
+                if explains(x):
+                    return cause
+            return self.given.unknown
+        for number, other in enumerate(self.done.given[layer.name]):
+            if number != own and other.shape == theirs.shape and explains(other):
+                return f"order of inputs: the file holds input {number} of the layer"
         if ranges:
             return "range differs, and the numbers too"
         return "the numbers differ with the same range: look at the layers before it, and at the order of the inputs"
-
-    def _other_inputs(self) -> Iterator[tuple[str, Array]]:
-        """The network's input, made in the ways in which it usually goes wrong."""
-        norm, x = self.norm, np.asarray(self.pixels, "f4")
-        mean = np.asarray(norm.mean or (0.0,), "f4").reshape(-1, 1, 1)
-        scale = np.float32(1.0 if norm.scale is None else norm.scale)
-        ways = {
-            "": (x - mean) * scale, "scale before mean": x * scale - mean, "no mean": x * scale, "no scale": x - mean,
-            "no mean and no scale": x, "means in the other order": (x - mean[::-1]) * scale,
-        }  # fmt: skip
-        normalized = "normalization differs: the mapper has {}, and the network wants the mean subtracted first, then "
-        for way, y in ways.items():
-            if way:
-                yield normalized.format(way) + "the scale", y[None]
-        if x.shape[0] == 3:
-            order = {"RGB": "BGR", "BGR": "RGB"}.get(norm.order, "the other order")
-            swapped = x[::-1]
-            yield f"order of channels: the mapper has {order}, and the network wants {norm.order}", (
-                (swapped - mean) * scale)[None]  # fmt: skip
-            yield f"order of channels: the mapper has {order} after the means, and the network wants {norm.order}", (
-                ways[""][::-1])[None]  # fmt: skip
-            yield f"order of channels: the mapper has {order}, and normalization differs: scale before mean", (
-                swapped * scale - mean)[None]  # fmt: skip
 
     def _output(self, layer: Any, number: int, dump: Dump) -> Compared:
         theirs, ours = dumps.read_linear(dump), self.done.outputs[layer.name][number]

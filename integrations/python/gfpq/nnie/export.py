@@ -90,7 +90,7 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     renamed = _renamed(rows, built.first_layers)
     unchecked = inputs.check(options, norm, shape)
     unlike = inputs.against_ranges(options, norm, built.net, renamed)
-    text = mapper.text_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
+    text = mapper.config_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
     remarks = [*built.remarks, *text.remarks, *unchecked, *unlike]
     left = sorted({row["layer"] for row in rows} - set(built.first_layers))
     if left:
@@ -103,7 +103,7 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     for remark in unlike:
         warnings.warn(f"gfpq.nnie: {remark}", stacklevel=3)
     files = {mapper.MODEL: proto.text_of(built.net).encode(), mapper.WEIGHTS: proto.bytes_of(built.net)}
-    files |= {name: content.encode() for name, content in text.contents.items()}
+    files |= text.contents
     return Deployed(built.net, built.inputs, built.outputs, renamed, check_net(built.net), difference, built.made,
                     remarks, files)  # fmt: skip
 
