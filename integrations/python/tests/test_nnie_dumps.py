@@ -44,6 +44,17 @@ class Small(nn.Module if torch is not None else object):
         return self.last(self.pool(torch.relu(self.grouped(x)) + x).flatten(1))
 
 
+def deep():
+    """24 convolutions of small numbers."""
+    layers = []
+    for channels in (3, *[8] * 23):
+        layers += [nn.Conv2d(channels, 8, 3, padding=1), nn.ReLU()]
+        nn.init.normal_(layers[-2].weight, std=(2 / 9 / channels) ** 0.5)
+        nn.init.zeros_(layers[-2].bias)
+    layers[0].weight.data /= 32
+    return nn.Sequential(*layers)
+
+
 class Simulator:
     """Writes mapper_quant/ for a network: hexadecimal codes, dequantized numbers, 20.12 outputs."""
 
@@ -112,9 +123,9 @@ class CompareTest(unittest.TestCase):
         self.pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "u1")
         np.save(self.picture, self.pixels)
 
-    def deploy(self, bits=8, order="RGB", mean=MEAN, **prepare):
+    def deploy(self, bits=8, order="RGB", mean=MEAN, model=None, **prepare):
         torch.manual_seed(0)
-        model = Small().eval()
+        model = (Small() if model is None else model()).eval()
         options = Options(mean, SCALE, order)
         x = torch.from_numpy(mapper.normalization_of(options, (1, 3, 16, 16)).apply(self.in_order(order)))
         gq.prepare(model, bits, example_inputs=x, **prepare)
@@ -219,6 +230,24 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(self.first_line(simulator, other[None].astype("f4")),
                              f"first departure: first.0 input 0: normalization differs: the mapper has {way}, and the "
                              "network wants the mean picture subtracted first, then the scale")  # fmt: skip
+
+    def test_roundings_that_add_up_over_many_layers_are_no_departure(self):
+        simulator, x = self.deploy(model=deep)
+        for layer in simulator.net.layer:  # as in fixed point: each output off by up to half of 1 / 4096
+            if len(layer.blobs) == 2:
+                noise = np.random.default_rng(0).uniform(-0.5, 0.5, len(layer.blobs[1].data)) / 4096
+                values = (proto.array_of(layer.blobs[1]) + noise).tolist()
+                del layer.blobs[1].data[:]
+                layer.blobs[1].data.extend(values)
+        right = copy.deepcopy(simulator)
+        self.assertRegex(self.first_line(simulator, x), "^no departure in 96 tensors")
+        simulator.params["24", 0] = [Param.from_delta(simulator.params["24", 0][0].delta - 8)]
+        self.assertRegex(self.first_line(simulator, x), "^first departure: 24 input 0: range differs")
+        layer = right.layer("24")
+        values = (proto.array_of(layer.blobs[1]) + 0.1).tolist()
+        del layer.blobs[1].data[:]
+        layer.blobs[1].data.extend(values)
+        self.assertRegex(self.first_line(right, x), "^first departure: 24 output 0: the numbers differ, and the layer's")
 
     def test_another_picture(self):
         simulator, _ = self.deploy()

@@ -19,7 +19,7 @@ from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
 from . import mapper, network, pictures, proto
 from .check import Findings, check_net
-from .configure import name_high_precision, config_files_of
+from .configure import config_files_of, name_high_precision
 from .folding import fold, remove, set_blobs
 from .mapper import Options
 from .run import params_of, run

@@ -12,7 +12,7 @@ from ..parameters import Row
 from . import inputs, mapper, network, proto
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED, HIGH_PRECISION
-from .mapper import Options, ConfigFiles
+from .mapper import ConfigFiles, Options
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,74 +14,19 @@ from ..files import FileError, load_rows, naming
 from ..param import Param
 from ..parameters import WEIGHT
 from ..similarity import Similarity
-from ..torch.recorded import aligned
 from ..widths import WIDTHS
 from . import dumps, facts, mapper, network, pictures, proto
+from .compared import Compared, DumpComparison
 from .dumps import Codes, Dump
 from .mistakes import Given
 from .run import Params, Pass, params_of, run
-from .tensors import check_size, cosine_of, mapped, share_of_equal, split, with_deltas
+from .tensors import check_size, cosine_of, mapped, share_of_equal, share_within, split
 
 Array = NDArray[Any]
 EQUAL_SHARE = 0.98  # of the codes: below it a tensor departs; some numbers lie where rounding decides
 LOW_COSINE = 0.999  # of outputs, which the chip sums in fixed point
+OUTPUT_ROUNDING = 1 / facts.OUTPUT_STEPS  # of a sum of two outputs, each off by half a step of 20.12
 RANGE_STEPS = 1  # quantizing what was quantized may find a range one step lower
-
-
-@dataclass
-class Compared:
-    """A tensor of a layer, the mapper's against ours."""
-
-    layer: str
-    tensor: str  # "weight", "input 0", "output 0"
-    cosine: float
-    sqnr: float
-    largest: float
-    equal: float | None  # share of equal codes; None for outputs and for tensors without codes
-    cause: str = ""  # why it departs; empty: it does not
-    ours: Array = field(repr=False, default_factory=lambda: np.zeros(0))
-    theirs: Array = field(repr=False, default_factory=lambda: np.zeros(0))
-
-
-@dataclass
-class DumpComparison:
-    """All tensors for which there is a file, in the network's order; prints as the first departure, and a table."""
-
-    tensors: list[Compared]
-    remarks: list[str]
-
-    @property
-    def departures(self) -> list[Compared]:
-        """The tensors that depart. What comes after the first may only inherit it."""
-        return [compared for compared in self.tensors if compared.cause]
-
-    @property
-    def first_line(self) -> str:
-        """What departs first, and why it may."""
-        if not self.departures:
-            return f"no departure in {len(self.tensors)} tensors"
-        first = self.departures[0]
-        return f"first departure: {first.layer} {first.tensor}: {first.cause}"
-
-    def table(self) -> list[tuple[str, ...]]:
-        """One row a tensor. The first row is the heading."""
-        rows: list[tuple[str, ...]] = [
-            ("layer", "tensor", "cosine", "SQNR dB", "largest difference", "equal codes", "departs")
-        ]
-        for c in self.tensors:
-            share = "" if c.equal is None else f"{c.equal:.2%}"
-            numbers = f"{c.cosine:.6f}", f"{c.sqnr:.2f}", f"{c.largest:.6g}"
-            rows.append((c.layer, c.tensor, *numbers, share, c.cause.partition(":")[0]))
-        return rows
-
-    def __str__(self) -> str:
-        return "\n".join([self.first_line, aligned(self.table()), *(f"note: {remark}" for remark in self.remarks)])
-
-    def html(self) -> str:
-        """A page with the table and pictures of the tensors."""
-        from .page import page_of
-
-        return page_of(self)
 
 
 def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path) -> DumpComparison:
@@ -127,22 +71,25 @@ class _Comparing:
         for row in rows:
             if row["tensor"] == WEIGHT:
                 self.weights.setdefault((row["layer"], 0), []).append(parameters.param_of(row))
-        self.done: Pass = run(net, {input_name: given.input}, self.params)
         self.files: dict[tuple[str, str, int], dict[str, Dump]] = {}
         for dump in found:
             self.files.setdefault((dump.layer, dump.tensor, dump.number), {})[dump.form] = dump
         self.remarks: list[str] = []
+        keys = [dumps.key_of(layer.name) for layer in network.test_layers(net) if layer.type != "Input"]
+        self.twice = {key for key in keys if keys.count(key) > 1}
+        self.read: dict[tuple[str, int], Compared | None] = {}  # the layers' inputs
+        self.done = Pass()
 
     def compare(self) -> DumpComparison:
         tensors: list[Compared] = []
         layers = [layer for layer in network.test_layers(self.net) if layer.type != "Input"]
         keys = [dumps.key_of(layer.name) for layer in layers]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            self.remarks.append(f"left out, for several layers have files of these names: {_some(sorted(twice))}")
+        if self.twice:
+            self.remarks.append(f"left out, for several layers have files of these names: {_some(sorted(self.twice))}")
+        self.done = run(self.net, {self.input_name: self.given.input}, self.params, self._instead)
         without = []
         for layer, key in zip(layers, keys):
-            if key not in twice:
+            if key not in self.twice:
                 before = len(tensors)
                 tensors += [compared for compared in self._layer(layer, key) if compared is not None]
                 if len(tensors) == before:
@@ -164,23 +111,35 @@ class _Comparing:
         forms = self.files.get((key, "weight", 0))
         if forms and layer.blobs:
             ours = proto.array_of(layer.blobs[0])
-            params = self.weights.get((layer.name, 0), [])
-            yield self._quantized(layer, "weight", ours, ours, params, forms, 0)
+            yield self._quantized(layer, "weight", ours, [ours])
         for number in range(len(layer.bottom)):
-            forms = self.files.get((key, "input", number))
-            if forms:
-                ours, raw = self.done.inputs[layer.name][number], self.done.given[layer.name][number]
-                params = self.params.get((layer.name, number), [])
-                yield self._quantized(layer, f"input {number}", ours, raw, params, forms, 1)
+            if (layer.name, number) in self.read:
+                yield self.read[layer.name, number]
         for number in range(len(layer.top)):
             forms = self.files.get((key, "output", number))
             if forms:
                 yield self._output(layer, number, forms["linear"])
 
+    def _instead(self, layer: Any, raw: list[Array], quantized: list[Array]) -> list[Array]:
+        """Compares a layer's inputs while the network runs. Where one does not depart, the layer reads the mapper's
+        numbers, so that roundings do not add up from layer to layer."""
+        key, read = dumps.key_of(layer.name), list(quantized)
+        for number, ours in enumerate(quantized):
+            if key not in self.twice and (key, "input", number) in self.files:
+                compared = self._quantized(layer, f"input {number}", ours, raw, number)
+                self.read[layer.name, number] = compared
+                if compared is not None and not compared.cause:
+                    read[number] = compared.theirs
+        return read
+
     def _quantized(
-        self, layer: Any, tensor: str, ours: Array, raw: Array, params: list[Param], forms: dict[str, Dump], axis: int
-    ) -> Compared | None:
-        """A tensor of codes, of dequantized numbers, or of both."""
+        self, layer: Any, tensor: str, ours: Array, raw: list[Array], number: int = 0
+    ) -> Compared | None:  # fmt: skip
+        """A tensor of codes, of dequantized numbers, or of both. `raw`: the layer's inputs or weights in float."""
+        weight = tensor == "weight"
+        forms = self.files[dumps.key_of(layer.name), "weight" if weight else "input", number]
+        params = (self.weights if weight else self.params).get((layer.name, number), [])
+        axis = 0 if weight else 1
         codes = dumps.read_codes(forms["code"]) if "code" in forms else None
         floats = dumps.read_floats(forms["float"]) if "float" in forms else None
         if floats is None and not params:
@@ -194,14 +153,26 @@ class _Comparing:
         theirs, deltas = mapped(codes, floats, params, bits, ours.shape, groups, axis)
         if codes and floats is not None:
             self._check_agreement(layer, tensor, codes, theirs, deltas, axis)
-        share = share_of_equal(ours, theirs, bits)
-        compared = _compared(layer.name, tensor, ours, theirs, share)
-        off = [delta is not None and abs(delta - p.delta) > RANGE_STEPS for delta, p in zip(deltas, params)]
+        compared = _compared(layer.name, tensor, ours, theirs, share_of_equal(ours, theirs, bits))
+        off = any(delta is not None and abs(delta - p.delta) > RANGE_STEPS for delta, p in zip(deltas, params))
         if params and params[0].bits != bits:
             compared.cause = f"width differs: the mapper has {bits} bit, the export {params[0].bits}"
-        elif share < EQUAL_SHARE or any(off):
-            compared.cause = self._cause(layer, tensor, raw, theirs, deltas, params, bits, axis)
+        elif off or not self._agrees(layer, compared, raw[number], number, params, bits):
+            compared.cause = self._cause(layer, tensor, raw, number, theirs, deltas, params, bits, axis)
         return compared
+
+    def _agrees(
+        self, layer: Any, compared: Compared, raw: Array, number: int, params: list[Param], bits: int
+    ) -> bool:  # fmt: skip
+        """Whether the codes are equal, or would be if the layers before had rounded their outputs as 20.12 does."""
+        if compared.equal is None or compared.equal >= EQUAL_SHARE:
+            return True
+        if compared.tensor == "weight" or layer.bottom[number] == self.input_name or not params:
+            return False
+        if compared.cosine < LOW_COSINE:
+            return False
+        deltas = [param.delta for param in params]
+        return share_within(raw, compared.theirs, deltas, bits, 1, OUTPUT_ROUNDING) >= EQUAL_SHARE
 
     def _check_agreement(
         self, layer: Any, tensor: str, codes: Codes, theirs: Array, deltas: list[int | None], axis: int
@@ -216,32 +187,33 @@ class _Comparing:
                 return
 
     def _cause(
-        self, layer: Any, tensor: str, raw: Array, theirs: Array, deltas: list[int | None], params: list[Param],
-        bits: int, axis: int,
+        self, layer: Any, tensor: str, raw: list[Array], number: int, theirs: Array, deltas: list[int | None],
+        params: list[Param], bits: int, axis: int,
     ) -> str:  # fmt: skip
         """Why a tensor of codes departs: what, done to our numbers, makes the mapper's."""
         used = [p.delta if d is None else d for d, p in zip(deltas, params)] or [d for d in deltas if d is not None]
         ranges = [(p, d) for p, d in zip(params, deltas) if d is not None and abs(d - p.delta) > RANGE_STEPS]
 
-        def explains(x: Array) -> bool:
-            return share_of_equal(with_deltas(x, used, bits, axis), theirs, bits) >= EQUAL_SHARE
+        rounding = 0 if tensor == "weight" or layer.bottom[number] == self.input_name else OUTPUT_ROUNDING
 
-        if ranges and explains(raw):
+        def explains(x: Array) -> bool:
+            return share_within(x, theirs, used, bits, axis, rounding) >= EQUAL_SHARE
+
+        if ranges and explains(raw[number]):
             param, delta = ranges[0]
             largest = 2.0 ** ((delta + WIDTHS[bits].largest_code) / WIDTHS[bits].steps)
             advice = "" if tensor == "weight" else ": did the mapper get nnie.json ([gfpq_param_file])?"
             return f"range differs: the mapper's ends at {largest:.6g}, the export's at {param.largest:.6g}{advice}"
         if tensor == "weight":
             return "weights differ: is the caffemodel the one of this export?"
-        own = int(tensor.split()[1])
-        if layer.bottom[own] == self.input_name:
+        if layer.bottom[number] == self.input_name:
             for cause, x in self.given.mistaken():
                 if explains(x):
                     return cause
             return self.given.unknown
-        for number, other in enumerate(self.done.given[layer.name]):
-            if number != own and other.shape == theirs.shape and explains(other):
-                return f"order of inputs: the file holds input {number} of the layer"
+        for other, x in enumerate(raw):
+            if other != number and x.shape == theirs.shape and explains(x):
+                return f"order of inputs: the file holds input {other} of the layer"
         if ranges:
             return "range differs, and the numbers too"
         return "the numbers differ with the same range: look at the layers before it, and at the order of the inputs"
@@ -250,7 +222,7 @@ class _Comparing:
         theirs, ours = dumps.read_linear(dump), self.done.outputs[layer.name][number]
         check_size(dump, theirs.size, ours)
         compared = _compared(layer.name, f"output {number}", ours, theirs.reshape(ours.shape), None)
-        if compared.cosine < LOW_COSINE:
+        if compared.cosine < LOW_COSINE and compared.largest > OUTPUT_ROUNDING:
             compared.cause = "the numbers differ, and the layer's inputs and weights do not"
             for later in self._in_place_after(layer, layer.top[number]):
                 other = self.done.outputs[later][0]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .departures import Compared, DumpComparison
+    from .compared import Compared, DumpComparison
 
 Array = NDArray[Any]
 _CHANNELS = 4  # shown of a tensor

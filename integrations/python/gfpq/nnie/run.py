@@ -47,12 +47,17 @@ def params_of(rows: list[Row]) -> Params:
     return params
 
 
-def run(net: Any, inputs: Mapping[str, Array], params: Params | None = None) -> Pass:
+def run(
+    net: Any, inputs: Mapping[str, Array], params: Params | None = None,
+    instead: Callable[[Any, list[Array], list[Array]], list[Array]] | None = None,
+) -> Pass:  # fmt: skip
     """Runs a network with blobs, in the TEST phase.
 
     Args:
         inputs: by the names of the network's inputs, in their shapes.
         params: the ranges of layers' inputs; data without one stay in float.
+        instead: is called with a layer and its inputs, as given and quantized, and returns what the layer reads in
+            their stead. The Pass holds what it was called with.
 
     Raises NotSupportedError for a layer that is not known, or has no weights.
     """
@@ -70,11 +75,14 @@ def run(net: Any, inputs: Mapping[str, Array], params: Params | None = None) -> 
             weights = [torch.from_numpy(proto.array_of(blob)) for blob in layer.blobs]
             if layer.type in _WITH_BLOBS and not weights:
                 raise NotSupportedError(f"{layer.name}: the caffemodel has no weights for it")
+            done.given[layer.name] = [x.numpy() for x in raw]
+            done.inputs[layer.name] = [x.numpy() for x in given]
+            if instead is not None:
+                read = instead(layer, done.given[layer.name], done.inputs[layer.name])
+                given = [torch.from_numpy(np.asarray(x, "f4")) for x in read]
             made = function(layer, given, weights)
             outputs = made if isinstance(made, list) else [made]
             blobs.update(zip(layer.top, outputs))
-            done.given[layer.name] = [x.numpy() for x in raw]
-            done.inputs[layer.name] = [x.numpy() for x in given]
             done.outputs[layer.name] = [x.numpy() for x in outputs]
     done.blobs = {name: tensor.numpy() for name, tensor in blobs.items()}
     return done
