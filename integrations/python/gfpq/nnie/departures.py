@@ -20,7 +20,7 @@ from .compared import Compared, DumpComparison
 from .dumps import Codes, Dump
 from .mistakes import Given
 from .run import Params, Pass, params_of, run
-from .tensors import check_size, cosine_of, mapped, share_of_equal, share_within, split
+from .tensors import check_size, cosine_of, mapped, share_of_equal, share_within, split, with_deltas
 
 Array = NDArray[Any]
 EQUAL_SHARE = 0.98  # of the codes: below it a tensor departs; some numbers lie where rounding decides
@@ -78,6 +78,8 @@ class _Comparing:
         keys = [dumps.key_of(layer.name) for layer in network.test_layers(net) if layer.type != "Input"]
         self.twice = {key for key in keys if keys.count(key) > 1}
         self.read: dict[tuple[str, int], Compared | None] = {}  # the layers' inputs
+        self.inputs_dumped = any(tensor == "input" for _, tensor, _ in self.files)
+        self.writers: dict[str, tuple[Any, int]] = {}  # which layer's output a blob is, as the network runs
         self.done = Pass()
 
     def compare(self) -> DumpComparison:
@@ -116,20 +118,29 @@ class _Comparing:
             if (layer.name, number) in self.read:
                 yield self.read[layer.name, number]
         for number in range(len(layer.top)):
-            forms = self.files.get((key, "output", number))
-            if forms:
-                yield self._output(layer, number, forms["linear"])
+            compared = self._output(layer, number, self.done.outputs[layer.name][number])
+            if compared is not None and compared.cause:
+                compared.cause = self._output_cause(layer, number, compared)
+            yield compared
 
     def _instead(self, layer: Any, raw: list[Array], quantized: list[Array]) -> list[Array]:
-        """Compares a layer's inputs while the network runs. Where one does not depart, the layer reads the mapper's
-        numbers, so that roundings do not add up from layer to layer."""
+        """Compares a layer's inputs while the network runs. Where they do not depart, the layer reads the mapper's
+        numbers, so that roundings do not add up from layer to layer: those of the input's file; or where no inputs were
+        dumped, ours within the half step by which the output that it is was rounded."""
         key, read = dumps.key_of(layer.name), list(quantized)
-        for number, ours in enumerate(quantized):
+        for number, (bottom, ours) in enumerate(zip(layer.bottom, quantized)):
             if key not in self.twice and (key, "input", number) in self.files:
                 compared = self._quantized(layer, f"input {number}", ours, raw, number)
                 self.read[layer.name, number] = compared
                 if compared is not None and not compared.cause:
                     read[number] = compared.theirs
+            elif bottom in self.writers and not self.inputs_dumped:
+                output = self._output(*self.writers[bottom], raw[number])
+                if output is not None and not output.cause:
+                    params = self.params.get((layer.name, number), [])
+                    x = np.clip(raw[number], output.theirs - OUTPUT_ROUNDING / 2, output.theirs + OUTPUT_ROUNDING / 2)
+                    read[number] = with_deltas(x, [p.delta for p in params], params[0].bits, 1) if params else x
+        self.writers.update({top: (layer, number) for number, top in enumerate(layer.top)})
         return read
 
     def _quantized(
@@ -218,18 +229,25 @@ class _Comparing:
             return "range differs, and the numbers too"
         return "the numbers differ with the same range: look at the layers before it, and at the order of the inputs"
 
-    def _output(self, layer: Any, number: int, dump: Dump) -> Compared:
-        theirs, ours = dumps.read_linear(dump), self.done.outputs[layer.name][number]
-        check_size(dump, theirs.size, ours)
+    def _output(self, layer: Any, number: int, ours: Array) -> Compared | None:
+        key = dumps.key_of(layer.name)
+        forms = self.files.get((key, "output", number))
+        if not forms or key in self.twice:
+            return None
+        theirs = dumps.read_linear(forms["linear"])
+        check_size(forms["linear"], theirs.size, ours)
         compared = _compared(layer.name, f"output {number}", ours, theirs.reshape(ours.shape), None)
         if compared.cosine < LOW_COSINE and compared.largest > OUTPUT_ROUNDING:
             compared.cause = "the numbers differ, and the layer's inputs and weights do not"
-            for later in self._in_place_after(layer, layer.top[number]):
-                other = self.done.outputs[later][0]
-                if other.shape == ours.shape and cosine_of(other, theirs.reshape(ours.shape)) >= LOW_COSINE:
-                    compared.cause = (f"in-place sharing: the file holds the output of {later}, which works in place "
-                                      "on it or was joined with the layer")  # fmt: skip
         return compared
+
+    def _output_cause(self, layer: Any, number: int, compared: Compared) -> str:
+        for later in self._in_place_after(layer, layer.top[number]):
+            other = self.done.outputs[later][0]
+            if other.shape == compared.ours.shape and cosine_of(other, compared.theirs) >= LOW_COSINE:
+                return (f"in-place sharing: the file holds the output of {later}, which works in place on it or was "
+                        "joined with the layer")  # fmt: skip
+        return compared.cause
 
     def _in_place_after(self, layer: Any, top: str) -> Iterator[str]:
         """The layers that follow on a blob one after the other, and keep its shape."""
