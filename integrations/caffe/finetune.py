@@ -31,7 +31,9 @@ from gfpq.errors import some
 from gfpq.nnie import mapper, proto
 from gfpq.nnie.check import check_net
 from gfpq.nnie.configure import name_high_precision, config_files_of
+from gfpq.nnie.folding import fold, remove, set_blobs
 from gfpq.nnie.network import inputs_of
+from gfpq.nnie.proto import array_of
 from gfpq.nnie_commands import add_normalization, options_of
 from gfpq.similarity import Similarity
 
@@ -139,22 +141,22 @@ def export(options: argparse.Namespace) -> None:
     layers = network.layers_of(net)
     quantized = network.quantized_layers(layers)
     by_name = {layer.name: layer for layer in layers}
-    folded = network.fold(layers)
+    folded = fold(layers)
     rows = []
     for layer in quantized:
-        block = bytes(network.array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
+        block = bytes(array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
         param = gfpq.Param.from_bytes(block, layer.bits)
         if not param.initialized:
             raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first, or "
                                            "find the ranges with finetune.py calibrate")
         rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param, layer.input))
         if layer.has_weights:
-            weights = network.array_of(by_name[layer.name].blobs[0])
+            weights = array_of(by_name[layer.name].blobs[0])
             for group, param in enumerate(network.quantize_weights(weights, layer)):
                 rows.append(parameters.row_of(layer.name, parameters.WEIGHT, group, param))
-            network.set_blobs(by_name[layer.name], weights)
+            set_blobs(by_name[layer.name], weights)
     for quant in [layer for layer in layers if layer.type == "Quant"]:
-        network.remove(layers, layers.index(quant))
+        remove(layers, layers.index(quant))
     renamed = name_high_precision(layers, rows)
 
     text, weights = network.contents_of(layers, options.model.stem)

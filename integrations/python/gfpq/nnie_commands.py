@@ -197,7 +197,7 @@ def _compare(options: argparse.Namespace) -> int:
     from .nnie import compare
 
     found = compare(options.deployed, options.dumps, options.input)
+    print(found)
     if options.html:
         files.write({options.html: found.html().encode()})
-    print(found)
     return 1 if found.departures else 0

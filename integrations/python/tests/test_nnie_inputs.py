@@ -2,19 +2,22 @@
 
 import tempfile
 import unittest
+import unittest.mock
 import warnings
 from pathlib import Path
 
 import numpy as np
 from support import needs_protobuf, needs_torch, protobuf, torch
 
+from gfpq.errors import LibraryNotFoundError
 from gfpq.files import FileError
 
 if protobuf is not None and torch is not None:
     from test_nnie_export import exported
     from torch import nn
 
-    from gfpq.nnie import Options, proto
+    from gfpq.nnie import Options, pictures, proto
+    from gfpq.nnie.mapper import Normalization
 
 MEAN, SCALE = (123.7, 116.3, 103.5), 1 / 57.4
 
@@ -71,6 +74,21 @@ class InputsTest(unittest.TestCase):
                         {"scale": float("nan")}, {"scale": float("inf")}):  # fmt: skip
             with self.subTest(options), self.assertRaisesRegex(ValueError, "mean|scale"):
                 self.notes(self.normalized(), order="RGB", **options)
+
+    def test_pictures_are_written_by_either_library(self):
+        grey = np.random.default_rng(0).integers(0, 256, (5, 7), "u1")
+        norm = Normalization()
+        for missing in ("PIL", "cv2"):
+            with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict("sys.modules", {missing: None}):
+                try:
+                    content = pictures.png_of(grey)
+                except LibraryNotFoundError:
+                    self.skipTest("takes both")
+                file = Path(folder, "grey.png")
+                file.write_bytes(content)
+                np.testing.assert_array_equal(pictures.load(file, (1, 1, 5, 7), norm)[0], grey)
+        with unittest.mock.patch.dict("sys.modules", {"PIL": None, "cv2": None}):
+            self.assertRaisesRegex(LibraryNotFoundError, "python3-pil", pictures.png_of, grey)
 
     def test_a_mean_picture_has_the_networks_size(self):
         x = self.normalized()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+from ..caffe_layers import CONVOLUTIONS, DEPTHWISE
 from . import facts, mapper, network, proto
 from .facts import Rule
 from .network import Shape, geometry, text_of
@@ -133,6 +134,8 @@ def _check_type(layer: Any, add: Callable[[Rule, str, object], None]) -> None:
         add(facts.LAYERS, layer.name, f"{layer.type}: of training, take it out of the deploy file")
     elif layer.type in facts.ON_THE_CPU:
         add(facts.LAYERS, layer.name, f"{layer.type}: runs on the CPU, by your own code")
+    elif layer.type in DEPTHWISE and layer.type not in facts.EXTENSIONS:
+        add(facts.LAYERS, layer.name, f"{layer.type}: the mapper's name for it is {DEPTHWISE[0]}")
     elif layer.type not in facts.CAFFE_LAYERS | facts.EXTENSIONS:
         add(facts.LAYERS, layer.name, layer.type)
 
@@ -145,7 +148,7 @@ def _convolution(layer: Any, bottoms: list[Shape]) -> _Broken:
     group = int(layer.convolution_param.group)
     if group > facts.MOST_GROUPS:
         yield facts.GROUPS, group
-    if layer.type == "DepthwiseConv" or (group > 1 and bottoms[0][1:2] == (group,)):
+    if layer.type in DEPTHWISE or (group > 1 and bottoms[0][1:2] == (group,)):
         yield facts.DEPTHWISE, f"{group} groups" if group > 1 else layer.type
 
 
@@ -194,7 +197,7 @@ def _batch_norm(layer: Any, _bottoms: list[Shape]) -> _Broken:
 
 
 _LAYERS: dict[str, Callable[[Any, list[Shape]], _Broken]] = {
-    **dict.fromkeys(network.CONVOLUTIONS, _convolution), "Pooling": _pooling, "Permute": _permute,
+    **dict.fromkeys(CONVOLUTIONS, _convolution), "Pooling": _pooling, "Permute": _permute,
     "Upsample": _upsample, "Power": _power, "BatchNorm": _batch_norm,
     **dict.fromkeys(["Concat", "Slice", "Softmax"], _along_axis),
 }  # fmt: skip

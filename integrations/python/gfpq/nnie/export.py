@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from ..caffe_layers import QUANTIZED
 from ..errors import GfpqError, NotSupportedError, some
 from ..parameters import Row
 from ..similarity import Similarity
@@ -95,7 +96,7 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     left = sorted({row["layer"] for row in rows} - set(built.first_layers))
     if left:
         remarks.append(f"no layer of the network, and without parameters: {some(left)}")
-    floating = [layer.name for layer in built.net.layer if layer.type in _QUANTIZED and
+    floating = [layer.name for layer in built.net.layer if layer.type in QUANTIZED and
                 layer.name not in {row["layer"] for row in renamed}]  # fmt: skip
     if floating:
         remarks.append(f"without a range here, so that the mapper finds its own: {some(floating)}")
@@ -106,10 +107,6 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     files |= text.contents
     return Deployed(built.net, built.inputs, built.outputs, renamed, check_net(built.net), difference, built.made,
                     remarks, files)  # fmt: skip
-
-
-_QUANTIZED = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct", "Pooling", "Concat", "Eltwise",
-              "Upsample")  # fmt: skip
 
 
 def _one_sample(twin: nn.Module) -> Any:

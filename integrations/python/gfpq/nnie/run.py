@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..arrays import quantize
+from ..caffe_layers import CONVOLUTIONS, DEPTHWISE, WEIGHTED
 from ..errors import NotSupportedError
 from ..param import Mode, Param
 from ..parameters import DATA, Row, param_of
@@ -100,7 +101,7 @@ def _convolution(layer: Any, inputs: list[Tensor], blobs: list[Tensor]) -> Tenso
     g, groups = geometry(layer), int(layer.convolution_param.group)
     bias = blobs[1].reshape(-1) if layer.convolution_param.bias_term and len(blobs) > 1 else None
     function = F.conv_transpose2d if layer.type == "Deconvolution" else F.conv2d
-    if layer.type == "DepthwiseConv":
+    if layer.type in DEPTHWISE:
         groups = inputs[0].shape[1]
     return function(inputs[0], blobs[0], bias, stride=g["stride"], padding=g["pad"], dilation=g["dilation"],
                     groups=groups)  # fmt: skip
@@ -187,9 +188,9 @@ def _crop(layer: Any, inputs: list[Tensor], _blobs: list[Tensor]) -> Tensor:
     return y
 
 
-_WITH_BLOBS = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct", "PReLU", "BatchNorm")
+_WITH_BLOBS = (*WEIGHTED, "PReLU", "BatchNorm")
 _FUNCTIONS: dict[str, Callable[[Any, list[Tensor], list[Tensor]], Any]] = {
-    **dict.fromkeys(["Convolution", "DepthwiseConv", "Deconvolution"], _convolution),
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
     "InnerProduct": _inner_product, "Pooling": _pooling, "BatchNorm": _batch_norm, "Scale": _scale, "Power": _power,
     "Eltwise": _eltwise, "Reshape": _reshape, "Flatten": _reshape, "Slice": _slice, "Upsample": _upsample,
     "Crop": _crop,
