@@ -156,6 +156,10 @@ class ExportTest(unittest.TestCase):
             expected = values[output.operation][output.number].numpy()
             self.assert_close(found[output.blob], expected, output.blob)
         self.assertGreater(len(compared), 30)
+        self.assertEqual({layer.type for layer in export.deployed.net.layer}, {  # all that an export can write
+            "BatchNorm", "Concat", "Convolution", "Deconvolution", "ELU", "Eltwise", "Flatten", "InnerProduct", "Input",
+            "PReLU", "Permute", "Pooling", "Power", "ReLU", "Reshape", "Scale", "Sigmoid", "Slice", "Softmax", "TanH",
+            "Upsample"})  # fmt: skip
 
 
     @needs_opencv
