@@ -256,6 +256,14 @@ class CompareTest(unittest.TestCase):
             file.unlink()
         self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), words)
 
+    def test_a_grey_picture_does_not_show_the_order_of_channels(self):
+        self.pixels[:] = self.pixels[..., :1]
+        np.save(self.picture, self.pixels)
+        simulator, x = self.deploy()
+        simulator.write(self.dumps, x)
+        words = "note: the picture is grey: from it can't be told whether the mapper has the channels in the order RGB"
+        self.assertIn(words, str(compare(self.folder, self.dumps, self.picture)))
+
     def test_another_picture(self):
         simulator, _ = self.deploy()
         other = self.picture.with_name("other.npy")
@@ -330,6 +338,7 @@ class CompareTest(unittest.TestCase):
         for file in self.dumps.glob("pool_*"):
             file.unlink()
         out = str(compare(self.folder, self.dumps, self.picture))
+        self.assertNotIn("grey", out)
         for words in ("layers without a file: pool", "files without a layer: other_input0", "no dumps: notes.txt",
                       "biases are not compared"):  # fmt: skip
             self.assertIn(words, out)

@@ -55,6 +55,9 @@ def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path)
     if not comparison.tensors:
         raise FileError(dumped, f"holds no file of a layer of {folder / mapper.MODEL}: names are like "
                                 f"LAYER_input0_C_H_W{facts.INPUT_HEX}")  # fmt: skip
+    if norm.order and np.array_equal(given.pixels, given.pixels[::-1]):
+        comparison.remarks.append("the picture is grey: from it can't be told whether the mapper has the channels in the "
+                                  f"order {norm.order}")  # fmt: skip
     comparison.remarks.append(f"how sure {facts.DUMPS.text} are: {facts.DUMPS.certainty}")
     if others:
         comparison.remarks.append(f"files that are no dumps: {_some(others)}")
