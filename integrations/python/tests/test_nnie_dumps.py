@@ -206,6 +206,29 @@ class CompareTest(unittest.TestCase):
             hexadecimal.write_text(before[0])
             floats.write_text(before[1])
 
+    def test_outputs_alone(self):
+        self.pixels[..., 2] = self.pixels[..., 0] // 8 * 8 + 3  # red and blue alike
+        np.save(self.picture, self.pixels)
+        simulator, x = self.deploy()
+        swapped = self.norm.apply(self.in_order("BGR"))
+        for given, words in ((x, "^no departure"), (swapped, "^first departure: first.0 output 0: order of channels: the "
+                                                             "mapper has BGR")):  # fmt: skip
+            shutil.rmtree(self.dumps, ignore_errors=True)
+            simulator.write(self.dumps, given)
+            for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
+                file.unlink()
+            self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), words)
+        blob = simulator.layer("grouped").blobs[0]
+        values = proto.array_of(blob)[::-1].ravel().tolist()
+        del blob.data[:]
+        blob.data.extend(values)
+        shutil.rmtree(self.dumps)
+        simulator.write(self.dumps, x)
+        for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
+            file.unlink()
+        self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), "^first departure: grouped output 0: the "
+                         "numbers differ: look at the layer's weights, bias and range")  # fmt: skip
+
     def test_one_channel_of_an_output(self):
         simulator, x = self.deploy()
         layer = simulator.layer("grouped")
@@ -284,6 +307,7 @@ class CompareTest(unittest.TestCase):
         self.assertRegex(self.first_line(right, x), words)
         for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
             file.unlink()
+        words = "^first departure: 24 output 0: the numbers differ: look at"
         self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), words)
 
     def test_a_grey_picture_does_not_show_the_order_of_channels(self):

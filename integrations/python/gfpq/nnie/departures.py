@@ -248,15 +248,27 @@ class _Comparing:
         theirs = dumps.read_linear(forms["linear"])
         check_size(forms["linear"], theirs.size, ours)
         compared = _compared(layer.name, f"output {number}", ours, theirs.reshape(ours.shape), None)
-        inputs = [self.read.get((layer.name, place)) for place in range(len(layer.bottom))]
-        exact = all(read is not None and not read.cause for read in inputs)
+        exact = all(self._is_exact(layer, place) for place in range(len(layer.bottom)))
         far = exact and compared.largest > FAR_OUTPUT * np.abs(ours).max(initial=0)
         if (compared.cosine < LOW_COSINE or far) and compared.largest > OUTPUT_ROUNDING:
             bias = f": look at its bias ({facts.BIAS_HEX}), which is not compared" if len(layer.blobs) > 1 else ""
             compared.cause = f"the numbers differ, and the layer's inputs and weights do not{bias}"
+            if layer.blobs and (key, "weight", 0) not in self.files:
+                compared.cause = "the numbers differ: look at the layer's weights, bias and range, which were not dumped"
         return compared
 
+    def _is_exact(self, layer: Any, number: int) -> bool:
+        """Whether a layer was run on the mapper's own input, or what the network is to be given."""
+        read = self.read.get((layer.name, number))
+        return layer.bottom[number] == self.input_name if read is None else not read.cause
+
     def _output_cause(self, layer: Any, number: int, compared: Compared) -> str:
+        if list(layer.bottom) == [self.input_name] and (layer.name, 0) not in self.read:
+            alone = proto.NetParameter(input=[self.input_name], layer=[layer])
+            for cause, x in self.given.mistaken():
+                made = run(alone, {self.input_name: x}, self.params).outputs[layer.name][number]
+                if np.abs(made - compared.theirs).max() <= FAR_OUTPUT * np.abs(made).max():
+                    return cause
         for later in self._in_place_after(layer, layer.top[number]):
             other = self.done.outputs[later][0]
             if other.shape == compared.ours.shape and cosine_of(other, compared.theirs) >= LOW_COSINE:
