@@ -10,8 +10,10 @@ import os
 import sys
 
 LEVEL, ALL, ERRORS = "GLOG_minloglevel", "0", "2"
+TORCH_LEVEL = "TORCH_CPP_LOG_LEVEL"  # PyTorch shares glog, and would lower the level to warnings
 
 if "--verbose" in sys.argv[1:]:
     os.environ[LEVEL] = ALL
 elif "train" not in sys.argv[1:]:
     os.environ.setdefault(LEVEL, ERRORS)
+    os.environ.setdefault(TORCH_LEVEL, "ERROR")

@@ -30,8 +30,10 @@ from gfpq.comparison import LOW_SIMILARITY, Comparison, Layer
 from gfpq.errors import some
 from gfpq.nnie import mapper, proto
 from gfpq.nnie.check import check_net
-from gfpq.nnie.configure import name_high_precision, text_files_of
+from gfpq.nnie.configure import name_high_precision, config_files_of
+from gfpq.nnie.folding import fold, remove, set_blobs
 from gfpq.nnie.network import inputs_of
+from gfpq.nnie.proto import array_of
 from gfpq.nnie_commands import add_normalization, options_of
 from gfpq.similarity import Similarity
 
@@ -139,29 +141,29 @@ def export(options: argparse.Namespace) -> None:
     layers = network.layers_of(net)
     quantized = network.quantized_layers(layers)
     by_name = {layer.name: layer for layer in layers}
-    folded = network.fold(layers)
+    folded = fold(layers)
     rows = []
     for layer in quantized:
-        block = bytes(network.array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
+        block = bytes(array_of(by_name[layer.quant].blobs[0])[:16].astype("u1"))
         param = gfpq.Param.from_bytes(block, layer.bits)
         if not param.initialized:
             raise gfpq.NotInitializedError(f"{layer.quant} has no range yet: train the network with it first, or "
                                            "find the ranges with finetune.py calibrate")
         rows.append(parameters.row_of(layer.name, parameters.DATA, 0, param, layer.input))
         if layer.has_weights:
-            weights = network.array_of(by_name[layer.name].blobs[0])
+            weights = array_of(by_name[layer.name].blobs[0])
             for group, param in enumerate(network.quantize_weights(weights, layer)):
                 rows.append(parameters.row_of(layer.name, parameters.WEIGHT, group, param))
-            network.set_blobs(by_name[layer.name], weights)
+            set_blobs(by_name[layer.name], weights)
     for quant in [layer for layer in layers if layer.type == "Quant"]:
-        network.remove(layers, layers.index(quant))
+        remove(layers, layers.index(quant))
     renamed = name_high_precision(layers, rows)
 
     text, weights = network.contents_of(layers, options.model.stem)
     deployed = proto.NetParameter.FromString(weights)
     contents = {mapper.MODEL: text.encode(), mapper.WEIGHTS: weights} | parameters.contents_of(rows)
     config = _config_of(deployed, rows, options_of(options))
-    contents |= {name: content.encode() for name, content in config.contents.items()}
+    contents |= config.contents
     options.folder.mkdir(parents=True, exist_ok=True)
     files.write({options.folder / name: content for name, content in contents.items()})
     print(f"{options.folder}: {', '.join(contents)}")
@@ -176,15 +178,15 @@ def export(options: argparse.Namespace) -> None:
     print(check_net(deployed))
 
 
-def _config_of(net: Any, rows: list[parameters.Row], given: mapper.Options) -> mapper.TextFiles:
+def _config_of(net: Any, rows: list[parameters.Row], given: mapper.Options) -> mapper.ConfigFiles:
     """mapper.cfg and what goes with it, of a deploy file."""
     inputs = inputs_of(net)
     if len(inputs) == 1:
-        return text_files_of(net, [row["bits"] for row in rows], given)
+        return config_files_of(net, [row["bits"] for row in rows], given)
     reason = f"the network has {len(inputs)} inputs, and the mapper takes a deploy file with one"
     if given != mapper.Options():
         raise ValueError(f"{reason}: --mean, --scale, --order and --pictures do not fit")
-    return mapper.TextFiles(remarks=[f"{mapper.CONFIG} is not written: {reason}"])
+    return mapper.ConfigFiles(remarks=[f"{mapper.CONFIG} is not written: {reason}"])
 
 
 def main(arguments: list[str] | None = None) -> int:

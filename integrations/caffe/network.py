@@ -11,13 +11,10 @@ import caffe
 import gfpq
 import numpy as np
 from caffe.proto import caffe_pb2
-from gfpq.nnie.folding import fold, remove, set_blobs, sources_of
-from gfpq.nnie.proto import array_of
+from gfpq.caffe_layers import CONVOLUTIONS, DEPTHWISE, JOINING, WEIGHTED
+from gfpq.nnie.folding import remove, sources_of
 
-from prototxt import CONVOLUTIONS, JOINING, PASSING, QUANTIZED
-
-__all__ = ["QuantizedLayer", "array_of", "contents_of", "fold", "layers_of", "quantize_weights", "quantized_layers",
-           "remove", "set_blobs", "without_numbers", "without_range", "write"]
+from prototxt import PASSING
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def quantized_layers(layers: list[Any]) -> list[QuantizedLayer]:
     sources = sources_of(layers)
     found = []
     for index, layer in enumerate(layers):
-        if layer.type not in (*QUANTIZED, *JOINING):
+        if layer.type not in (*WEIGHTED, "Pooling", *JOINING):
             continue
         for number, source in enumerate(sources[index] if layer.type in JOINING else sources[index][:1]):
             while source is not None and layers[source].type in PASSING:
@@ -113,8 +110,8 @@ def _kind_and_groups(layer: Any) -> tuple[str, int]:
         return layer.type, 1
     groups, shape = layer.convolution_param.group, layer.blobs[0].shape.dim
     inputs = shape[0] if layer.type == "Deconvolution" else shape[1] * groups
-    if "Depthwise" in layer.type or 1 < groups == inputs:
-        return "DepthwiseConv", 1
+    if layer.type in DEPTHWISE or 1 < groups == inputs:
+        return DEPTHWISE[0], 1
     return layer.type, groups
 
 

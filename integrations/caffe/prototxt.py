@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gfpq import files
+from gfpq.caffe_layers import JOINING, WEIGHTED
 from gfpq.nnie_commands import layer_bits_of
 
-CONVOLUTIONS = ("Convolution", "Deconvolution", "DepthwiseConv", "DepthwiseConvolution", "ConvolutionDepthwise")
-WEIGHTED = (*CONVOLUTIONS, "InnerProduct")
-QUANTIZED = (*WEIGHTED, "Pooling")
-JOINING = ("Concat", "Eltwise")  # on request
 # What quantized numbers pass without leaving the ladder.
 PASSING = ("Dropout", "Flatten", "ReLU", "Reshape")
 
@@ -139,7 +136,7 @@ def prepare(
     unknown = sorted({*layer_bits, *skip} - {layer.name for layer in layers})
     if unknown:
         raise ValueError(f"no layer has the name {', '.join(unknown)}")
-    kinds = (*QUANTIZED, *JOINING) if joining else QUANTIZED
+    kinds = (*WEIGHTED, "Pooling", *(JOINING if joining else ()))
     names = {layer.name for layer in layers} | {top for layer in layers for top in layer.tops}
     versions: dict[str, int] = {}  # how often a blob was written so far
     quantized: set[str] = set()  # blobs that hold quantized numbers now

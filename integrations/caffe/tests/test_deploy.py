@@ -122,14 +122,17 @@ class CompareTest(Pictures):
             self.assertEqual((status, "holds no numbers for other" in err), (2, True), err)
 
     def test_the_log_of_caffe_is_shown_on_request(self):
-        self.ranged(DATA)
         environment = {key: value for key, value in os.environ.items() if key != "GLOG_minloglevel"}
-        for more, shown in (((), False), (("--verbose",), True)):
-            command = [sys.executable, FOLDER / "finetune.py", *more, "compare", self.model, self.weights]
-            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, check=False)
-            self.assertEqual((done.returncode, "Creating Layer conv" in done.stderr), (0, shown), done.stderr)
-            if not shown:
-                self.assertEqual(done.stderr, "")
+        for text, images in ((DATA, ()), (ONE, ("--images", self.photos, *HOW))):  # the latter's input is upgraded
+            self.ranged(text)
+            for more, shown in (((), False), (("--verbose",), True)):
+                command = [sys.executable, FOLDER / "finetune.py", *more, "compare", self.model, self.weights, *images]
+                done = subprocess.run(
+                    list(map(str, command)), capture_output=True, text=True, env=environment, check=False
+                )
+                self.assertEqual((done.returncode, "Creating Layer conv" in done.stderr), (0, shown), done.stderr)
+                if not shown:
+                    self.assertEqual(done.stderr, "")
 
 
 class CalibrateTest(Pictures):
@@ -205,21 +208,36 @@ class ExportTest(Pictures):
         self.assertEqual({file.name for file in deployed.iterdir()}, {
             "model.prototxt", "model.caffemodel", "parameters.json", "nnie.json", "mapper.cfg", "mean.txt",
             "image_list.txt"})
-        norm = read_normalization(deployed)
+        norm = read_normalization(deployed, (1, 3, 8, 8))
         self.assertEqual((norm.mean, norm.scale, norm.order), (MEAN, SCALE, "BGR"))
         self.assertIn("[compile_mode] 0\n", (deployed / "mapper.cfg").read_text())
         self.assertEqual(len((deployed / "image_list.txt").read_text().splitlines()), 3)
         self.assertIn("note: 3 pictures are few", out)
         self.assertTrue(out.endswith("\nnothing against the rules that are publicly known\n"), out)
 
+        mean = np.tile(np.reshape(MEAN, (1, 3, 1, 1)), (1, 1, 8, 8))
+        file = self.folder / "mean.binaryproto"
+        file.write_bytes(caffe.io.array_to_blobproto(mean).SerializeToString())
+        command = "export", self.model, self.weights, self.folder / "other", "--mean", file, *HOW[4:]
+        self.assertEqual(self.run_command(*command)[0], 0)
+        norm = read_normalization(self.folder / "other", (1, 3, 8, 8))
+        np.testing.assert_array_equal(norm.mean_picture, mean[0])
+        self.assertEqual(norm.norm_type, 4)
+        rows = ["".join(self.run_command("compare", self.model, self.weights, "--images", self.photos, *how)[:2][1:])
+                for how in (HOW, ("--mean", file, *HOW[4:]))]
+        self.assertEqual(*rows)
+
         self.ranged(DEPLOY)  # two pictures at once
+        command = ("export", self.model, self.weights, deployed, *HOW)
         status, out, _ = self.run_command(*command)
         self.assertEqual(status, 0)
         self.assertRegex(out, r"\nrule  +layer  +value .*\n.*\(input\) +data 2x3x8x8")
 
     def test_nothing_is_written_where_the_normalization_does_not_fit(self):
         for text, arguments, words in ((ONE, (), 'order="BGR"'), (DATA, HOW, "has 0 inputs"),
-                                       (ONE, ("--mean", 1, 2, "--bgr"), "2 means for 3 channels")):
+                                       (ONE, ("--mean", 1, 2, "--bgr"), "2 means for 3 channels"),
+                                       (ONE, ("--mean", 1, "x", "--bgr"), "--mean 1.0 x: give numbers, or one file"),
+                                       (ONE, ("--mean", "x.binaryproto", "--bgr"), "x.binaryproto: No such file")):
             self.ranged(text)
             status, _, err = self.run_command("export", self.model, self.weights, self.folder / "out", *arguments)
             self.assertEqual((status, words in err), (2, True), err)

@@ -7,6 +7,8 @@ from support import Folder, caffe, gfpq, net, np, same_bits, solver
 
 import finetune
 import network
+from gfpq.nnie.folding import fold, remove
+from gfpq.nnie.proto import array_of
 
 HEAD = """
 layer { name: "data" type: "DummyData" top: "data" top: "label"
@@ -86,7 +88,7 @@ class NetworkTest(Trained):
         plain = self.trained(DISABLED)
         plain.forward()
         layers = network.layers_of(plain)
-        self.assertEqual(network.fold(layers), ["norm1", "scale1", "norm2", "scale3"])
+        self.assertEqual(fold(layers), ["norm1", "scale1", "norm2", "scale3"])
         network.write(layers, "folded", self.model, self.weights)
         folded = caffe.Net(str(self.model), caffe.TEST, weights=str(self.weights))
         folded.forward()
@@ -104,7 +106,7 @@ class NetworkTest(Trained):
               convolution_param { num_output: 4 kernel_size: 1 } }
             layer { name: "scale" type: "Scale" bottom: "conv" top: "scaled" }
             layer { name: "sum" type: "Eltwise" bottom: "conv" bottom: "scaled" top: "sum" }"""
-        self.assertEqual(network.fold(network.layers_of(net(text))), [])
+        self.assertEqual(fold(network.layers_of(net(text))), [])
 
     def test_taking_out_a_layer_whose_input_others_use(self):
         text = HEAD + """
@@ -112,7 +114,7 @@ class NetworkTest(Trained):
             layer { name: "relu" type: "ReLU" bottom: "q" top: "q" }
             layer { name: "sum" type: "Eltwise" bottom: "data" bottom: "q" top: "sum" }"""
         layers = network.layers_of(net(text))
-        network.remove(layers, [layer.name for layer in layers].index("q"))
+        remove(layers, [layer.name for layer in layers].index("q"))
         self.assertEqual([(list(layer.bottom), list(layer.top)) for layer in layers[1:]],
                          [(["data"], ["q"]), (["data", "q"], ["sum"])])
 
@@ -293,7 +295,7 @@ class ExportTest(Trained):
     def test_what_is_written(self):
         trained = self.trained()
         layers = network.layers_of(trained)
-        network.fold(layers)
+        fold(layers)
         folded = {{"up": "up_hp"}.get(layer.name, layer.name): layer for layer in layers}
         deployed = self.folder / "deployed"
         status, out, err = self.run_command("export", self.model, self.weights, deployed)
@@ -318,13 +320,13 @@ class ExportTest(Trained):
             self.assertEqual((row["delta"], row["clip"]), (param.delta, param.largest))
             if row["tensor"] == "weight":
                 groups = 1 if row["layer"] == "classes" else 2
-                part = np.split(network.array_of(folded[row["layer"]].blobs[0]), groups)[row["group"]]
+                part = np.split(array_of(folded[row["layer"]].blobs[0]), groups)[row["group"]]
                 found = gfpq.Param(row["bits"])
                 expected = gfpq.quantize(part, param=found)
                 self.assertEqual(bytes(found), bytes(param))
                 got = np.split(exported.params[row["layer"]][0].data, groups)[row["group"]]
                 self.assertTrue(same_bits(got, expected))
-        self.assertTrue(same_bits(exported.params["conv1"][1].data, network.array_of(folded["conv1"].blobs[1])))
+        self.assertTrue(same_bits(exported.params["conv1"][1].data, array_of(folded["conv1"].blobs[1])))
         quants = {"conv1": "q1", "pool": "q2", "up_hp": "q3", "classes": "q4"}
         for row in rows:
             if row["tensor"] == "data":

@@ -55,10 +55,14 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
     add_normalization(config)
 
     check = command(
-        "check", _check, "hold the mapper's known rules against a prototxt; 1 where a rule is not kept",
+        "check", _check, "hold the mapper's known rules against a network; 1 where a rule is not kept",
         "check model.prototxt",
+        "check model.pt --shape 1 3 224 224",
     )  # fmt: skip
-    check.add_argument("prototxt", type=Path, metavar="FILE.prototxt")
+    check.add_argument("network", type=Path, metavar="FILE", help="a prototxt; the folder that an export wrote; or "
+                       "a model, float or prepared, that torch.save(model, FILE.pt) wrote")  # fmt: skip
+    check.add_argument("--shape", type=int, nargs="+", metavar="N", help="of a float model's input: 1 3 224 224")
+    check.add_argument("--cut", nargs="+", default=(), metavar="NAME", help="of a model: end it with these operations")
 
     compare = command(
         "compare", _compare, "compare the mapper's dumps (log_level 3) with an exported network; 1 where they depart",
@@ -73,8 +77,9 @@ def add_commands(parser: argparse.ArgumentParser, described: Callable[..., dict[
 
 def add_normalization(parser: Any) -> None:
     """Adds what the network's pictures are and how they are normalized, for options_of."""
-    parser.add_argument("--mean", type=float, nargs="+", help="of the picture's bytes, 0 to 255: one number, or one a "
-                        "channel in the network's order; subtracted first")  # fmt: skip
+    parser.add_argument("--mean", type=_number_or_file, nargs="+", metavar="MEAN", help="of the picture's bytes, 0 to "
+                        "255: one number, or one a channel in the network's order, or the .binaryproto of a mean "
+                        "picture; subtracted first")  # fmt: skip
     parser.add_argument("--scale", type=float, help="what is multiplied then")
     order = parser.add_mutually_exclusive_group()
     order.add_argument("--order", choices=("RGB", "BGR"), help="the channels' order that the network was trained with")
@@ -82,11 +87,22 @@ def add_normalization(parser: Any) -> None:
     parser.add_argument("--pictures", "--images", type=Path, help="a folder of 20 to 50 pictures of the real scene")
 
 
+def _number_or_file(text: str) -> float | Path:
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
 def options_of(options: argparse.Namespace) -> Any:
-    """The gfpq.nnie.Options that the arguments of add_normalization give."""
+    """The gfpq.nnie.Options that the arguments of add_normalization give. Raises ValueError."""
     from .nnie import Options
 
-    return Options(options.mean, options.scale, options.order, options.pictures)
+    mean = options.mean
+    files_given = [item for item in mean or () if isinstance(item, Path)]
+    if files_given and len(mean) > 1:
+        raise ValueError(f"--mean {' '.join(map(str, mean))}: give numbers, or one file")
+    return Options(files_given[0] if files_given else mean, options.scale, options.order, options.pictures)
 
 
 def layer_bits_of(given: Iterable[str]) -> dict[str, int]:
@@ -126,17 +142,28 @@ def _config(options: argparse.Namespace) -> int:
     return 0
 
 
-def _export(options: argparse.Namespace) -> int:
+def _load_model(file: Path) -> Any:
+    """The nn.Module that torch.save wrote. Raises FileError."""
     import torch
 
+    with files.naming(file):
+        newer: dict[str, Any] = {"weights_only": False} if "weights_only" in torch.load.__code__.co_varnames else {}
+        try:
+            model = torch.load(file, map_location="cpu", **newer)
+        except (AttributeError, ImportError) as error:
+            raise ValueError(f"{error}: run this where the model's classes can be imported (PYTHONPATH)") from error
+        if not isinstance(model, torch.nn.Module):
+            raise ValueError("holds no model: write it with torch.save(model, FILE), not its state_dict")
+    return model
+
+
+def _export(options: argparse.Namespace) -> int:
     from .torch import export
     from .torch.placed import is_prepared
 
-    with files.naming(options.model):
-        newer: dict[str, Any] = {"weights_only": False} if "weights_only" in torch.load.__code__.co_varnames else {}
-        model = torch.load(options.model, map_location="cpu", **newer)
-        if not isinstance(model, torch.nn.Module) or not is_prepared(model):
-            raise ValueError("holds no prepared model: write it with torch.save(model, FILE), not its state_dict")
+    model = _load_model(options.model)
+    if not is_prepared(model):
+        raise files.FileError(options.model, "holds no prepared model: gfpq.torch.prepare it first")
     given = dataclasses.replace(options_of(options), cut=options.cut, depthwise=options.depthwise)
     try:
         print(export(model, options.folder, nnie=given).deployed)
@@ -148,7 +175,20 @@ def _export(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from .nnie import check
 
-    findings = check(options.prototxt)
+    if options.network.suffix not in (".pt", ".pth"):
+        if options.shape or options.cut:
+            raise files.FileError(options.network, "--shape and --cut are for a model (.pt)")
+        findings = check(options.network)
+    else:
+        import torch
+
+        model = _load_model(options.network)
+        example = None if options.shape is None else torch.rand(options.shape)
+        try:
+            findings = check(model, example, cut=options.cut)
+        except (ValueError, RuntimeError) as error:  # the latter where the shape does not fit
+            remedy = " (--shape)" if example is None else ""
+            raise files.FileError(options.network, f"{error}{remedy}") from error
     print(findings)
     return 1 if findings.broken else 0
 
@@ -157,7 +197,7 @@ def _compare(options: argparse.Namespace) -> int:
     from .nnie import compare
 
     found = compare(options.deployed, options.dumps, options.input)
+    print(found)
     if options.html:
         files.write({options.html: found.html().encode()})
-    print(found)
     return 1 if found.departures else 0

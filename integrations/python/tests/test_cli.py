@@ -5,6 +5,8 @@ import io
 import json
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -42,6 +44,16 @@ class CommandsTest(unittest.TestCase):
     def write(self, name, content):
         (self.folder / name).write_bytes(content)
         return self.folder / name
+
+
+class OutputTest(unittest.TestCase):
+    def test_where_nobody_reads_on_nothing_is_said(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as closed:
+            command = [sys.executable, "-m", "gfpq", "info"]
+            done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (ERROR, ""))
 
 
 class QuantizeTest(CommandsTest):

@@ -104,6 +104,9 @@ class CheckTest(unittest.TestCase):
         status, out = run("check", self.file)
         self.assertEqual(status, 1)
         self.assertIn("Mish", out)
+        self.file.write_text(INPUT + layer("ConvolutionDepthwise", "convolution_param { num_output: 3 kernel_size: 3 }"))
+        status, out = run("check", self.file)
+        self.assertEqual((status, "name for it is DepthwiseConv" in out, out.count("\n")), (1, True, 2), out)
         self.file.write_text(INPUT + layer("BatchNorm"))
         self.assertEqual(run("check", self.file)[0], 0)
         self.file.write_text('layers { name: "a" type: RELU }')
@@ -122,6 +125,21 @@ class CheckTest(unittest.TestCase):
         saved, folder = self.file.with_name("m.pt"), self.file.with_name("deployed")
         torch.save(model.state_dict(), saved)
         self.assertEqual(run("export", saved, folder)[0], 3)
+        status, out = run("check", saved)
+        self.assertEqual((status, "not its state_dict" in out), (3, True), out)
+        torch.save(model, saved)
+        status, out = run("export", saved, folder)
+        self.assertEqual((status, "no prepared model" in out), (3, True), out)
+        status, out = run("check", saved)
+        self.assertEqual((status, "--shape" in out), (3, True), out)
+        status, out = run("check", saved, "--shape", 2, 3, 8, 8)
+        self.assertEqual((status, "one input, of a batch of 1" in out), (1, True), out)
+        status, out = run("check", saved, "--shape", 1, 3, 8, 8)
+        self.assertEqual((status, out), (0, "nothing against the rules that are publicly known\n"))
+        status, out = run("check", saved, "--shape", 1, 4, 8, 8)
+        self.assertEqual((status, "to have 3 channels" in out), (3, True), out)
+        self.assertEqual(run("check", self.file, "--shape", 1)[0], 3)
+        self.assertEqual(run("check", folder)[0], 3)  # not written yet
         gq.prepare(model, example_inputs=x)
         gq.calibrate(model, [x])
         torch.save(model, saved)
@@ -132,6 +150,13 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(status, 0, out)
         self.assertIn("output 0: 1x2x6x6", out)
         self.assertIn("model.prototxt", [file.name for file in folder.iterdir()])
+        for given in (saved, folder):
+            self.assertEqual(run("check", given)[0], 0)
+        content = saved.read_bytes()
+        saved.write_bytes(content.replace(b"torch.nn.modules.container", b"torch.nn.modules.containex"))
+        status, out = run("export", saved, folder)
+        self.assertEqual(status, 3)
+        self.assertRegex(out, "containex.*run this where the model's classes can be imported")
 
 
 @needs_protobuf
@@ -177,6 +202,31 @@ class ModelTest(unittest.TestCase):
         self.assertRegex(found[0].value, "SiLU.*ReLU")
         self.assertTrue(found[1].advice)
         self.assertTrue(all(torch.equal(value, before[key]) for key, value in model.state_dict().items()))
+        with self.assertRaisesRegex(ValueError, "example_inputs"):
+            check(model)
+
+    def test_a_prepared_model_is_checked_as_its_float_one(self):
+        from torch import nn
+
+        import gfpq.torch as gq
+
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1, groups=4)
+
+            def forward(self, x):
+                return torch.cat([self.a(x), nn.functional.silu(self.b(self.a(x).relu()))], 1)
+
+        model, x = Model().eval(), torch.randn(1, 3, 8, 8)
+        expected = check(model, x)
+        self.assertGreater(len(expected.broken), 0)
+        gq.prepare(model, example_inputs=x)
+        for found in (check(model), check(model, x)):
+            self.assertEqual([(f.rule, f.layer) for f in found], [(f.rule, f.layer) for f in expected])
+        self.assertTrue(gq.placed.is_prepared(model))
+        gq.remove(model)
+        gq.prepare(model.b)
         with self.assertRaisesRegex(ValueError, "example_inputs"):
             check(model)
 

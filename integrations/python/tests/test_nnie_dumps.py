@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import json
+import re
 import shutil
 import tempfile
 import unittest
@@ -41,6 +42,17 @@ class Small(nn.Module if torch is not None else object):
     def forward(self, x):
         x = self.first(x)
         return self.last(self.pool(torch.relu(self.grouped(x)) + x).flatten(1))
+
+
+def deep():
+    """16 convolutions of small numbers."""
+    layers = []
+    for channels in (3, *[8] * 15):
+        layers += [nn.Conv2d(channels, 8, 3, padding=1), nn.ReLU()]
+        nn.init.normal_(layers[-2].weight, std=(2.3 / 9 / channels) ** 0.5)
+        nn.init.zeros_(layers[-2].bias)
+    layers[0].weight.data /= 32
+    return nn.Sequential(*layers)
 
 
 class Simulator:
@@ -111,17 +123,17 @@ class CompareTest(unittest.TestCase):
         self.pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "u1")
         np.save(self.picture, self.pixels)
 
-    def deploy(self, bits=8, order="RGB", **prepare):
+    def deploy(self, bits=8, order="RGB", mean=MEAN, model=None, **prepare):
         torch.manual_seed(0)
-        model = Small().eval()
-        options = Options(MEAN, SCALE, order)
+        model = (Small() if model is None else model()).eval()
+        options = Options(mean, SCALE, order)
         x = torch.from_numpy(mapper.normalization_of(options, (1, 3, 16, 16)).apply(self.in_order(order)))
         gq.prepare(model, bits, example_inputs=x, **prepare)
         gq.calibrate(model, [x])
         gq.export(model, self.folder, nnie=options)
         self.net = proto.read_network(self.folder / "model.prototxt", self.folder / "model.caffemodel")
         self.rows = json.loads((self.folder / "parameters.json").read_text())
-        self.norm = mapper.read_normalization(self.folder)
+        self.norm = mapper.read_normalization(self.folder, x.shape)
         return Simulator(self.net, self.rows), x.numpy()
 
     def in_order(self, order):
@@ -176,6 +188,59 @@ class CompareTest(unittest.TestCase):
         simulator.weights["grouped"].reverse()
         self.assertRegex(self.first_line(simulator, x), "^first departure: grouped weight: weights differ")
 
+    def test_few_numbers_that_differ_much(self):
+        simulator, x = self.deploy()
+        simulator.write(self.dumps, x)
+        for tensor, cause in (("weight", "weight: weights differ"), ("input0_8_8_8", "input 0: the numbers differ with")):
+            hexadecimal = min(self.dumps.glob(f"grouped_{tensor}*.hex"))
+            floats = min(self.dumps.glob(f"grouped_{tensor}*.float"))
+            before = hexadecimal.read_text(), floats.read_text()
+            words, numbers = (text.split() for text in before)
+            for place in [i for i, word in enumerate(words) if 0x30 < int(word, 16) < 0x60][:3]:  # of 288 and 512
+                words[place], numbers[place] = f"{int(words[place], 16) - 16:02x}", str(float(numbers[place]) / 2)
+            hexadecimal.write_text("\n".join(words))
+            floats.write_text("\n".join(numbers))
+            out = str(compare(self.folder, self.dumps, self.picture))
+            self.assertRegex(out, f"^first departure: grouped {cause}")
+            self.assertNotIn("disagree", out)
+            hexadecimal.write_text(before[0])
+            floats.write_text(before[1])
+
+    def test_outputs_alone(self):
+        self.pixels[..., 2] = self.pixels[..., 0] // 8 * 8 + 3  # red and blue alike
+        np.save(self.picture, self.pixels)
+        simulator, x = self.deploy()
+        swapped = self.norm.apply(self.in_order("BGR"))
+        for given, words in ((x, "^no departure"), (swapped, "^first departure: first.0 output 0: order of channels: the "
+                                                             "mapper has BGR")):  # fmt: skip
+            shutil.rmtree(self.dumps, ignore_errors=True)
+            simulator.write(self.dumps, given)
+            for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
+                file.unlink()
+            self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), words)
+        blob = simulator.layer("grouped").blobs[0]
+        values = proto.array_of(blob)[::-1].ravel().tolist()
+        del blob.data[:]
+        blob.data.extend(values)
+        shutil.rmtree(self.dumps)
+        simulator.write(self.dumps, x)
+        for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
+            file.unlink()
+        self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), "^first departure: grouped output 0: the "
+                         "numbers differ: look at the layer's weights, bias and range")  # fmt: skip
+
+    def test_one_channel_of_an_output(self):
+        simulator, x = self.deploy()
+        layer = simulator.layer("grouped")
+        values = proto.array_of(layer.blobs[1])
+        values[0] += 0.02 * np.abs(run(self.net, {"data": x}, simulator.params).outputs["grouped"][0]).max()
+        del layer.blobs[1].data[:]
+        layer.blobs[1].data.extend(values.tolist())
+        simulator.write(self.dumps, x)
+        first = compare(self.folder, self.dumps, self.picture).departures[0]
+        self.assertEqual((first.layer, first.tensor), ("grouped", "output 0"))
+        self.assertGreater(first.cosine, 0.999)
+
     def test_order_of_channels(self):
         for order, other in (("RGB", "BGR"), ("BGR", "RGB")):
             simulator, _ = self.deploy(order=order)
@@ -188,7 +253,8 @@ class CompareTest(unittest.TestCase):
         pixels, mean = self.in_order("RGB").astype("f4"), np.array(MEAN, "f4").reshape(3, 1, 1)
         for way, x in (("scale before mean", pixels * SCALE - mean), ("no mean", pixels * SCALE),
                        ("no scale", pixels - mean), ("no mean and no scale", pixels),
-                       ("means in the other order", (pixels - mean[::-1]) * SCALE)):  # fmt: skip
+                       ("means in the other order", (pixels - mean[::-1]) * SCALE),
+                       ("the scale 1/256, its default", (pixels - mean) / 256)):  # fmt: skip
             line = self.first_line(simulator, x[None].astype("f4"))
             wanted = f"first departure: first.0 input 0: normalization differs: the mapper has {way}"
             self.assertEqual(line.partition(", and the network")[0], wanted)
@@ -202,6 +268,78 @@ class CompareTest(unittest.TestCase):
         simulator.params["first.0", 0] = [param]
         line = self.first_line(simulator, x)
         self.assertRegex(line, "first.0 input 0: normalization differs: the mapper has scale before mean")
+
+    def test_a_mean_picture(self):
+        mean = np.random.default_rng(1).uniform(60, 180, (3, 16, 16)).astype("f4")
+        file = self.picture.with_name("mean.binaryproto")
+        file.write_bytes(proto.blob_of(mean[None]).SerializeToString())
+        simulator, x = self.deploy(mean=file)
+        self.assertIn("[norm_type] 4\n[", re.sub("#.*\n", "", (self.folder / "mapper.cfg").read_text()))
+        pixels = self.in_order("RGB").astype("f4")
+        np.testing.assert_array_equal(x[0], (pixels - mean) * np.float32(SCALE))
+        self.assertRegex(self.first_line(simulator, x), "^no departure")
+        for way, other in (("scale before mean", pixels * SCALE - mean),
+                           ("means of the channels", (pixels - mean.mean((1, 2), keepdims=True)) * SCALE)):  # fmt: skip
+            self.assertEqual(self.first_line(simulator, other[None].astype("f4")),
+                             f"first departure: first.0 input 0: normalization differs: the mapper has {way}, and the "
+                             "network wants the mean picture subtracted first, then the scale")  # fmt: skip
+
+    def test_roundings_that_add_up_over_many_layers_are_no_departure(self):
+        simulator, x = self.deploy(model=deep)
+        for layer in simulator.net.layer:  # as in fixed point: each output off by up to half of 1 / 4096
+            if len(layer.blobs) == 2:
+                noise = np.random.default_rng(0).uniform(-0.5, 0.5, len(layer.blobs[1].data)) / 4096
+                values = (proto.array_of(layer.blobs[1]) + noise).tolist()
+                del layer.blobs[1].data[:]
+                layer.blobs[1].data.extend(values)
+        right = copy.deepcopy(simulator)
+        self.assertRegex(self.first_line(simulator, x), "^no departure in 64 tensors")
+        for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
+            file.unlink()
+        self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), "^no departure in 32 tensors")
+        simulator.params["24", 0] = [Param.from_delta(simulator.params["24", 0][0].delta - 8)]
+        self.assertRegex(self.first_line(simulator, x), "^first departure: 24 input 0: range differs")
+        layer = right.layer("24")
+        values = (proto.array_of(layer.blobs[1]) + 0.1).tolist()
+        del layer.blobs[1].data[:]
+        layer.blobs[1].data.extend(values)
+        words = "^first departure: 24 output 0: the numbers differ, and the layer's"
+        self.assertRegex(self.first_line(right, x), words)
+        for file in set(self.dumps.iterdir()) - set(self.dumps.glob("*_output0_*")):
+            file.unlink()
+        words = "^first departure: 24 output 0: the numbers differ: look at"
+        self.assertRegex(str(compare(self.folder, self.dumps, self.picture)), words)
+
+    def test_a_grey_picture_does_not_show_the_order_of_channels(self):
+        self.pixels[:] = self.pixels[..., :1]
+        np.save(self.picture, self.pixels)
+        simulator, x = self.deploy()
+        simulator.write(self.dumps, x)
+        words = "note: the picture is grey: from it can't be told whether the mapper has the channels in the order RGB"
+        self.assertIn(words, str(compare(self.folder, self.dumps, self.picture)))
+
+    def test_another_picture(self):
+        simulator, _ = self.deploy()
+        other = self.picture.with_name("other.npy")
+        np.save(other, self.pixels[::-1])
+        (self.folder / "image_list.txt").write_text(f"first.png\n{other}\n")
+        line = self.first_line(simulator, self.norm.apply(self.in_order("RGB")[:, ::-1]))
+        self.assertEqual(line, f"first departure: first.0 input 0: the picture is another one: {other}, the last of "
+                               "image_list.txt")  # fmt: skip
+        line = self.first_line(simulator, self.norm.apply(self.in_order("RGB").transpose(0, 2, 1)))
+        self.assertRegex(line, "not known here: --input is to be the last picture of image_list.txt, and that is ")
+
+    def test_order_of_a_layers_inputs(self):
+        simulator, x = self.deploy()
+        simulator.write(self.dumps, x)
+        for form in ("quant.nonlinear.hex", "anti_quant.linear.float"):
+            files = [self.dumps / f"add_input{number}_8_8_8_{form}" for number in (0, 1)]
+            contents = [file.read_bytes() for file in files]
+            for file, content in zip(files, reversed(contents)):
+                file.write_bytes(content)
+        out = str(compare(self.folder, self.dumps, self.picture))
+        self.assertEqual(out.splitlines()[0],
+                         "first departure: add input 0: order of inputs: the file holds input 1 of the layer")  # fmt: skip
 
     def test_in_place_sharing(self):
         simulator, x = self.deploy()
@@ -244,7 +382,7 @@ class CompareTest(unittest.TestCase):
         values = (proto.array_of(layer.blobs[1]) + 3).tolist()
         del layer.blobs[1].data[:]
         layer.blobs[1].data.extend(values)
-        self.assertRegex(self.first_line(simulator, x), "^first departure: last output 0: the numbers differ, and the")
+        self.assertRegex(self.first_line(simulator, x), "^first departure: last output 0: the numbers differ, and the.*bias")
 
     def test_files_and_layers_without_the_other_are_told(self):
         simulator, x = self.deploy()
@@ -254,6 +392,7 @@ class CompareTest(unittest.TestCase):
         for file in self.dumps.glob("pool_*"):
             file.unlink()
         out = str(compare(self.folder, self.dumps, self.picture))
+        self.assertNotIn("grey", out)
         for words in ("layers without a file: pool", "files without a layer: other_input0", "no dumps: notes.txt",
                       "biases are not compared"):  # fmt: skip
             self.assertIn(words, out)

@@ -156,6 +156,10 @@ class ExportTest(unittest.TestCase):
             expected = values[output.operation][output.number].numpy()
             self.assert_close(found[output.blob], expected, output.blob)
         self.assertGreater(len(compared), 30)
+        self.assertEqual({layer.type for layer in export.deployed.net.layer}, {  # all that an export can write
+            "BatchNorm", "Concat", "Convolution", "Deconvolution", "ELU", "Eltwise", "Flatten", "InnerProduct", "Input",
+            "PReLU", "Permute", "Pooling", "Power", "ReLU", "Reshape", "Scale", "Sigmoid", "Slice", "Softmax", "TanH",
+            "Upsample"})  # fmt: skip
 
 
     @needs_opencv
@@ -188,7 +192,7 @@ class ExportTest(unittest.TestCase):
             for mean, scale in ((MEAN, SCALE), (MEAN, None), (None, SCALE), (None, None)):
                 with tempfile.TemporaryDirectory() as folder:
                     exported(nn.Sequential(nn.Conv2d(3, 2, 3)), x, Options(mean, scale, order), folder)
-                    norm = read_normalization(Path(folder))
+                    norm = read_normalization(Path(folder), x.shape)
                     self.assertEqual((Path(folder) / "mean.txt").exists(), mean is not None)
                 given = picture[..., ::-1] if swap else picture
                 expected = cv2.dnn.blobFromImage(picture, scale or 1.0, mean=mean or (0, 0, 0), swapRB=swap)

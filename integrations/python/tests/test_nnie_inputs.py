@@ -2,19 +2,22 @@
 
 import tempfile
 import unittest
+import unittest.mock
 import warnings
 from pathlib import Path
 
 import numpy as np
 from support import needs_protobuf, needs_torch, protobuf, torch
 
+from gfpq.errors import LibraryNotFoundError
 from gfpq.files import FileError
 
 if protobuf is not None and torch is not None:
     from test_nnie_export import exported
     from torch import nn
 
-    from gfpq.nnie import Options
+    from gfpq.nnie import Options, pictures, proto
+    from gfpq.nnie.mapper import Normalization
 
 MEAN, SCALE = (123.7, 116.3, 103.5), 1 / 57.4
 
@@ -71,6 +74,52 @@ class InputsTest(unittest.TestCase):
                         {"scale": float("nan")}, {"scale": float("inf")}):  # fmt: skip
             with self.subTest(options), self.assertRaisesRegex(ValueError, "mean|scale"):
                 self.notes(self.normalized(), order="RGB", **options)
+
+    def test_pictures_are_written_by_either_library(self):
+        grey = np.random.default_rng(0).integers(0, 256, (5, 7), "u1")
+        norm = Normalization()
+        for missing in ("PIL", "cv2"):
+            with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict("sys.modules", {missing: None}):
+                try:
+                    content = pictures.png_of(grey)
+                except LibraryNotFoundError:
+                    self.skipTest("takes both")
+                file = Path(folder, "grey.png")
+                file.write_bytes(content)
+                np.testing.assert_array_equal(pictures.load(file, (1, 1, 5, 7), norm)[0], grey)
+        with unittest.mock.patch.dict("sys.modules", {"PIL": None, "cv2": None}):
+            self.assertRaisesRegex(LibraryNotFoundError, "python3-pil", pictures.png_of, grey)
+
+    def test_a_mean_picture_has_the_networks_size(self):
+        x = self.normalized()
+        with tempfile.TemporaryDirectory() as folder:
+            file, deployed = Path(folder, "mean.binaryproto"), Path(folder, "deployed")
+            for content, words in (
+                (None, "No such file"), (b"no proto", "no mean picture"), (b"", "0x0x0"),
+                (proto.blob_of(np.ones((1, 3, 20, 20))).SerializeToString(), "of 3x20x20, .*takes 3x16x16: crop it"),
+                (proto.blob_of(np.full((1, 3, 16, 16), np.nan)).SerializeToString(), "NaN"),
+            ):  # fmt: skip
+                if content is not None:
+                    file.write_bytes(content)
+                with self.subTest(words), self.assertRaisesRegex(FileError, words):
+                    self.notes(x, order="RGB", mean=file)
+            for old_shape in (False, True):
+                blob = proto.blob_of(np.tile(np.float32(MEAN).reshape(1, 3, 1, 1), (1, 1, 16, 16)))
+                if old_shape:  # as Caffe's compute_image_mean writes it
+                    blob.ClearField("shape")
+                    blob.num, blob.channels, blob.height, blob.width = 1, 3, 16, 16
+                file.write_bytes(blob.SerializeToString())
+                for scale, norm_type in ((None, 1), (SCALE, 4)):
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # what is subtracted only leaves the range
+                        options = Options(str(file), scale, "RGB")
+                        exported(nn.Sequential(nn.Conv2d(3, 4, 3)).eval(), x, options, deployed)
+                    text = (deployed / "mapper.cfg").read_text()
+                    for line in (f"[norm_type] {norm_type}", "[mean_file] ./mean.binaryproto"):
+                        self.assertIn(f"\n{line}\n", text)
+                    np.testing.assert_array_equal(proto.array_of(
+                        proto.BlobProto.FromString((deployed / "mean.binaryproto").read_bytes())), proto.array_of(blob))
+                self.assertEqual(self.notes(x, order="RGB", mean=file, scale=SCALE), [])
 
     def test_tensors_have_the_networks_shape_and_are_finite(self):
         x = torch.randn(2, 4, 16, 16)

@@ -19,7 +19,7 @@ from .mapper import Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .departures import DumpComparison
+    from .compared import DumpComparison
 
 __all__ = ["Finding", "Findings", "Options", "check", "compare"]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import files, parameters
 from ..arrays import quantize, quantize_
+from ..caffe_layers import QUANTIZED, WEIGHTED
 from ..comparison import LOW_SIMILARITY, Comparison, Layer
 from ..errors import some
 from ..param import Mode, Param
@@ -19,13 +20,12 @@ from ..parameters import DATA, WEIGHT, Row
 from ..similarity import Similarity
 from . import mapper, network, pictures, proto
 from .check import Findings, check_net
-from .configure import name_high_precision, text_files_of
+from .configure import config_files_of, name_high_precision
 from .folding import fold, remove, set_blobs
 from .mapper import Options
 from .run import params_of, run
 
 Array = NDArray[Any]
-_QUANTIZED = (*network.WEIGHTED, "Pooling", "Concat", "Eltwise", "Upsample")
 
 
 @dataclass
@@ -87,9 +87,9 @@ def calibrate(
     rows = _ranges(net, name, samples, bits, wanted)
     comparison = _quantize_and_compare(net, name, samples, rows)
     name_high_precision(net.layer, rows)
-    text = text_files_of(net, [row["bits"] for row in rows], options)
+    text = config_files_of(net, [row["bits"] for row in rows], options)
     contents = {mapper.MODEL: proto.text_of(net).encode(), mapper.WEIGHTS: proto.bytes_of(net)}
-    contents |= parameters.contents_of(rows) | {name: content.encode() for name, content in text.contents.items()}
+    contents |= parameters.contents_of(rows) | text.contents
     Path(folder).mkdir(parents=True, exist_ok=True)
     files.write({Path(folder) / name: content for name, content in contents.items()})
     return Calibrated(comparison, folded, text.remarks, check_net(net))
@@ -99,7 +99,7 @@ def _ranges(net: Any, name: str, samples: Sequence[Array], bits: int, layer_bits
     """Parameters of the data, one an input, and a group of a convolution, widened by each sample; then of the weights,
     whose blobs are left in float."""
     params: dict[tuple[str, int], list[Param]] = {}
-    layers = [layer for layer in network.test_layers(net) if layer.type in _QUANTIZED]
+    layers = [layer for layer in network.test_layers(net) if layer.type in QUANTIZED]
     for sample in samples:
         done = run(net, {name: sample})
         for layer in layers:
@@ -113,7 +113,7 @@ def _ranges(net: Any, name: str, samples: Sequence[Array], bits: int, layer_bits
         for number in range(len(layer.bottom)):
             for group, param in enumerate(params[layer.name, number]):
                 rows.append(parameters.row_of(layer.name, DATA, group, param, number))
-        if layer.type in network.WEIGHTED:
+        if layer.type in WEIGHTED:
             groups = network.groups_of(layer, done.given[layer.name][0].shape)
             for group, part in enumerate(np.split(proto.array_of(layer.blobs[0]), groups)):
                 param = Param(layer_bits.get(layer.name, bits))

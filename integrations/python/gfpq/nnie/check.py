@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from . import facts, network, proto
+from ..caffe_layers import CONVOLUTIONS, DEPTHWISE
+from . import facts, mapper, network, proto
 from .facts import Rule
 from .network import Shape, geometry, text_of
 
@@ -53,15 +54,17 @@ def check(
     """Holds the mapper's rules against a network.
 
     Args:
-        network_or_model: a prototxt's path, a NetParameter, or a float nn.Module, which is run once in evaluation and
-            recorded: usable before training. Of a prepared model take what gfpq.torch.export(..., nnie=...) returns.
-        example_inputs: what the model is called with, one sample, as for gfpq.torch.record.
+        network_or_model: the path of a prototxt or of a folder that an export wrote, a NetParameter, or a nn.Module,
+            which is run once in evaluation and recorded: usable before training. It may be prepared; how its layers
+            are named and how wide they are is then not checked, as gfpq.torch.export(..., nnie=...) does.
+        example_inputs: what the model is called with, one sample, as for gfpq.torch.record. A prepared model knows it.
         cut, depthwise: as in gfpq.nnie.Options.
 
     Returns the findings. Raises FileError for a file that can't be read, ValueError for a model without an example.
     """
     if isinstance(network_or_model, (str, Path)):
-        return check_net(proto.read_prototxt(Path(network_or_model)))
+        path = Path(network_or_model)
+        return check_net(proto.read_prototxt(path / mapper.MODEL if path.is_dir() else path))
     if isinstance(network_or_model, proto.NetParameter):
         return check_net(network_or_model)
     return _check_model(network_or_model, example_inputs, cut, depthwise)
@@ -69,15 +72,17 @@ def check(
 
 def _check_model(model: Any, example_inputs: Any, cut: Sequence[str], depthwise: bool) -> Findings:
     from ..torch.fold import fold_batchnorm
-    from ..torch.placed import is_prepared
+    from ..torch.model import example_of
+    from ..torch.placed import is_prepared, remove
     from ..torch.record import record
     from .build import build
 
+    example_inputs = example_of(model) if example_inputs is None else example_inputs
     if example_inputs is None:
         raise ValueError("a model is checked by a recorded pass: give example_inputs")
-    if is_prepared(model):
-        raise ValueError("check a model before gfpq.torch.prepare; export(..., nnie=...) checks by itself")
     folded = copy.deepcopy(model).eval()
+    if is_prepared(folded):
+        remove(folded)
     fold_batchnorm(folded, record=record(folded, example_inputs))
     built = build(record(folded, example_inputs), folded, cut=cut, depthwise=depthwise)
     problems = {problem.operation: problem for problem in built.problems}
@@ -129,6 +134,8 @@ def _check_type(layer: Any, add: Callable[[Rule, str, object], None]) -> None:
         add(facts.LAYERS, layer.name, f"{layer.type}: of training, take it out of the deploy file")
     elif layer.type in facts.ON_THE_CPU:
         add(facts.LAYERS, layer.name, f"{layer.type}: runs on the CPU, by your own code")
+    elif layer.type in DEPTHWISE and layer.type not in facts.EXTENSIONS:
+        add(facts.LAYERS, layer.name, f"{layer.type}: the mapper's name for it is {DEPTHWISE[0]}")
     elif layer.type not in facts.CAFFE_LAYERS | facts.EXTENSIONS:
         add(facts.LAYERS, layer.name, layer.type)
 
@@ -141,7 +148,7 @@ def _convolution(layer: Any, bottoms: list[Shape]) -> _Broken:
     group = int(layer.convolution_param.group)
     if group > facts.MOST_GROUPS:
         yield facts.GROUPS, group
-    if layer.type == "DepthwiseConv" or (group > 1 and bottoms[0][1:2] == (group,)):
+    if layer.type in DEPTHWISE or (group > 1 and bottoms[0][1:2] == (group,)):
         yield facts.DEPTHWISE, f"{group} groups" if group > 1 else layer.type
 
 
@@ -190,7 +197,7 @@ def _batch_norm(layer: Any, _bottoms: list[Shape]) -> _Broken:
 
 
 _LAYERS: dict[str, Callable[[Any, list[Shape]], _Broken]] = {
-    **dict.fromkeys(network.CONVOLUTIONS, _convolution), "Pooling": _pooling, "Permute": _permute,
+    **dict.fromkeys(CONVOLUTIONS, _convolution), "Pooling": _pooling, "Permute": _permute,
     "Upsample": _upsample, "Power": _power, "BatchNorm": _batch_norm,
     **dict.fromkeys(["Concat", "Slice", "Softmax"], _along_axis),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from ..parameters import Row
 from . import inputs, mapper, network, proto
 from .check import Findings, check_net
 from .facts import COMPILE_MIXED, HIGH_PRECISION
-from .mapper import Options, TextFiles
+from .mapper import ConfigFiles, Options
 
 
 @dataclass
@@ -47,21 +47,21 @@ def configure(folder: str | Path, options: Options) -> Configured:
         if wrong:
             raise ValueError(f"layers of 16 bit, and no others, have names that end in {HIGH_PRECISION} where a "
                              f"network has both widths: rename {', '.join(wrong)} in the prototxts and in the weights")
-    text = text_files_of(net, list(bits.values()), options)
+    text = config_files_of(net, list(bits.values()), options)
     shape, = network.inputs_of(net).values()
     norm = mapper.normalization_of(options, shape)
     text.remarks += inputs.check(options, norm, shape) + inputs.against_ranges(options, norm, weighted, rows)
-    files.write({folder / name: content.encode() for name, content in text.contents.items()})
+    files.write({folder / name: content for name, content in text.contents.items()})
     return Configured(list(text.contents), text.remarks, check_net(net))
 
 
-def text_files_of(net: Any, bits: Sequence[int], options: Options) -> TextFiles:
+def config_files_of(net: Any, bits: Sequence[int], options: Options) -> ConfigFiles:
     """mapper.cfg and what goes with it for a NetParameter whose layers have these widths. Raises ValueError."""
     shapes = list(network.inputs_of(net).values())
     if len(shapes) != 1:
         raise ValueError(f"the network has {len(shapes)} inputs, and the mapper takes one")
     norm = mapper.normalization_of(options, shapes[0])
-    return mapper.text_files(options, norm, mapper.compile_mode(bits), net.name or "network")
+    return mapper.config_files(options, norm, mapper.compile_mode(bits), net.name or "network")
 
 
 def name_high_precision(layers: Sequence[Any], rows: list[Row]) -> dict[str, str]:

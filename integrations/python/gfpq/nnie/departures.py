@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,74 +14,21 @@ from ..files import FileError, load_rows, naming
 from ..param import Param
 from ..parameters import WEIGHT
 from ..similarity import Similarity
-from ..torch.recorded import aligned
 from ..widths import WIDTHS
 from . import dumps, facts, mapper, network, pictures, proto
+from .compared import Compared, DumpComparison
 from .dumps import Codes, Dump
-from .mapper import Normalization
+from .mistakes import Given
 from .run import Params, Pass, params_of, run
-from .tensors import check_size, cosine_of, mapped, share_of_equal, split, with_deltas
+from .tensors import check_size, cosine_of, mapped, share_of_equal, share_within, split, with_deltas
 
 Array = NDArray[Any]
 EQUAL_SHARE = 0.98  # of the codes: below it a tensor departs; some numbers lie where rounding decides
+FAR_SHARE = 0.001  # of the codes of data: what may be off by more than one step; of weights none
 LOW_COSINE = 0.999  # of outputs, which the chip sums in fixed point
+FAR_OUTPUT = 0.01  # of the largest: what an output may be off, computed from the mapper's own inputs
+OUTPUT_ROUNDING = 1 / facts.OUTPUT_STEPS  # of a sum of two outputs, each off by half a step of 20.12
 RANGE_STEPS = 1  # quantizing what was quantized may find a range one step lower
-
-
-@dataclass
-class Compared:
-    """A tensor of a layer, the mapper's against ours."""
-
-    layer: str
-    tensor: str  # "weight", "input 0", "output 0"
-    cosine: float
-    sqnr: float
-    largest: float
-    equal: float | None  # share of equal codes; None for outputs and for tensors without codes
-    cause: str = ""  # why it departs; empty: it does not
-    ours: Array = field(repr=False, default_factory=lambda: np.zeros(0))
-    theirs: Array = field(repr=False, default_factory=lambda: np.zeros(0))
-
-
-@dataclass
-class DumpComparison:
-    """All tensors for which there is a file, in the network's order; prints as the first departure, and a table."""
-
-    tensors: list[Compared]
-    remarks: list[str]
-
-    @property
-    def departures(self) -> list[Compared]:
-        """The tensors that depart. What comes after the first may only inherit it."""
-        return [compared for compared in self.tensors if compared.cause]
-
-    @property
-    def first_line(self) -> str:
-        """What departs first, and why it may."""
-        if not self.departures:
-            return f"no departure in {len(self.tensors)} tensors"
-        first = self.departures[0]
-        return f"first departure: {first.layer} {first.tensor}: {first.cause}"
-
-    def table(self) -> list[tuple[str, ...]]:
-        """One row a tensor. The first row is the heading."""
-        rows: list[tuple[str, ...]] = [
-            ("layer", "tensor", "cosine", "SQNR dB", "largest difference", "equal codes", "departs")
-        ]
-        for c in self.tensors:
-            share = "" if c.equal is None else f"{c.equal:.2%}"
-            numbers = f"{c.cosine:.6f}", f"{c.sqnr:.2f}", f"{c.largest:.6g}"
-            rows.append((c.layer, c.tensor, *numbers, share, c.cause.partition(":")[0]))
-        return rows
-
-    def __str__(self) -> str:
-        return "\n".join([self.first_line, aligned(self.table()), *(f"note: {remark}" for remark in self.remarks)])
-
-    def html(self) -> str:
-        """A page with the table and pictures of the tensors."""
-        from .page import page_of
-
-        return page_of(self)
 
 
 def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path) -> DumpComparison:
@@ -99,18 +45,21 @@ def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path)
     folder, dumped = Path(deployed), Path(mapper_quant)
     net = proto.read_network(folder / mapper.MODEL, folder / mapper.WEIGHTS)
     rows = [row for row, _ in load_rows(folder / "parameters.json")]
-    with naming(folder / mapper.CONFIG):
-        norm = mapper.read_normalization(folder)
     inputs = network.inputs_of(net)
     if len(inputs) != 1:
         raise FileError(folder / mapper.MODEL, f"has {len(inputs)} inputs, and a picture is for one")
     ((input_name, shape),) = inputs.items()
-    pixels = pictures.load(Path(picture), shape, norm)
+    with naming(folder / mapper.CONFIG):
+        norm = mapper.read_normalization(folder, shape)
+    given = Given(folder, Path(picture), shape, norm, pictures.load(Path(picture), shape, norm))
     found, others = dumps.find(dumped)
-    comparison = _Comparing(net, rows, norm, pixels, input_name, found).compare()
+    comparison = _Comparing(net, rows, given, input_name, found).compare()
     if not comparison.tensors:
         raise FileError(dumped, f"holds no file of a layer of {folder / mapper.MODEL}: names are like "
                                 f"LAYER_input0_C_H_W{facts.INPUT_HEX}")  # fmt: skip
+    if norm.order and np.array_equal(given.pixels, given.pixels[::-1]):
+        comparison.remarks.append("the picture is grey: from it can't be told whether the mapper has the channels in the "
+                                  f"order {norm.order}")  # fmt: skip
     comparison.remarks.append(f"how sure {facts.DUMPS.text} are: {facts.DUMPS.certainty}")
     if others:
         comparison.remarks.append(f"files that are no dumps: {_some(others)}")
@@ -119,31 +68,35 @@ def compare(deployed: str | Path, mapper_quant: str | Path, picture: str | Path)
 
 class _Comparing:
     def __init__(
-        self, net: Any, rows: list[parameters.Row], norm: Normalization, pixels: Array, input_name: str,
-        found: list[Dump],
-    ) -> None:  # fmt: skip
-        self.net, self.norm, self.pixels, self.input_name = net, norm, pixels, input_name
+        self, net: Any, rows: list[parameters.Row], given: Given, input_name: str, found: list[Dump]
+    ) -> None:
+        self.net, self.given, self.input_name = net, given, input_name
         self.params = params_of(rows)
         self.weights: Params = {}
         for row in rows:
             if row["tensor"] == WEIGHT:
                 self.weights.setdefault((row["layer"], 0), []).append(parameters.param_of(row))
-        self.done: Pass = run(net, {input_name: norm.apply(pixels)}, self.params)
         self.files: dict[tuple[str, str, int], dict[str, Dump]] = {}
         for dump in found:
             self.files.setdefault((dump.layer, dump.tensor, dump.number), {})[dump.form] = dump
         self.remarks: list[str] = []
+        keys = [dumps.key_of(layer.name) for layer in network.test_layers(net) if layer.type != "Input"]
+        self.twice = {key for key in keys if keys.count(key) > 1}
+        self.read: dict[tuple[str, int], Compared | None] = {}  # the layers' inputs
+        self.inputs_dumped = any(tensor == "input" for _, tensor, _ in self.files)
+        self.writers: dict[str, tuple[Any, int]] = {}  # which layer's output a blob is, as the network runs
+        self.done = Pass()
 
     def compare(self) -> DumpComparison:
         tensors: list[Compared] = []
         layers = [layer for layer in network.test_layers(self.net) if layer.type != "Input"]
         keys = [dumps.key_of(layer.name) for layer in layers]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            self.remarks.append(f"left out, for several layers have files of these names: {_some(sorted(twice))}")
+        if self.twice:
+            self.remarks.append(f"left out, for several layers have files of these names: {_some(sorted(self.twice))}")
+        self.done = run(self.net, {self.input_name: self.given.input}, self.params, self._instead)
         without = []
         for layer, key in zip(layers, keys):
-            if key not in twice:
+            if key not in self.twice:
                 before = len(tensors)
                 tensors += [compared for compared in self._layer(layer, key) if compared is not None]
                 if len(tensors) == before:
@@ -165,23 +118,44 @@ class _Comparing:
         forms = self.files.get((key, "weight", 0))
         if forms and layer.blobs:
             ours = proto.array_of(layer.blobs[0])
-            params = self.weights.get((layer.name, 0), [])
-            yield self._quantized(layer, "weight", ours, ours, params, forms, 0)
+            yield self._quantized(layer, "weight", ours, [ours])
         for number in range(len(layer.bottom)):
-            forms = self.files.get((key, "input", number))
-            if forms:
-                ours, raw = self.done.inputs[layer.name][number], self.done.given[layer.name][number]
-                params = self.params.get((layer.name, number), [])
-                yield self._quantized(layer, f"input {number}", ours, raw, params, forms, 1)
+            if (layer.name, number) in self.read:
+                yield self.read[layer.name, number]
         for number in range(len(layer.top)):
-            forms = self.files.get((key, "output", number))
-            if forms:
-                yield self._output(layer, number, forms["linear"])
+            compared = self._output(layer, number, self.done.outputs[layer.name][number])
+            if compared is not None and compared.cause:
+                compared.cause = self._output_cause(layer, number, compared)
+            yield compared
+
+    def _instead(self, layer: Any, raw: list[Array], quantized: list[Array]) -> list[Array]:
+        """Compares a layer's inputs while the network runs. Where they do not depart, the layer reads the mapper's
+        numbers, so that roundings do not add up from layer to layer: those of the input's file; or where no inputs were
+        dumped, ours within the half step by which the output that it is was rounded."""
+        key, read = dumps.key_of(layer.name), list(quantized)
+        for number, (bottom, ours) in enumerate(zip(layer.bottom, quantized)):
+            if key not in self.twice and (key, "input", number) in self.files:
+                compared = self._quantized(layer, f"input {number}", ours, raw, number)
+                self.read[layer.name, number] = compared
+                if compared is not None and not compared.cause:
+                    read[number] = compared.theirs
+            elif bottom in self.writers and not self.inputs_dumped:
+                output = self._output(*self.writers[bottom], raw[number])
+                if output is not None and not output.cause:
+                    params = self.params.get((layer.name, number), [])
+                    x = np.clip(raw[number], output.theirs - OUTPUT_ROUNDING / 2, output.theirs + OUTPUT_ROUNDING / 2)
+                    read[number] = with_deltas(x, [p.delta for p in params], params[0].bits, 1) if params else x
+        self.writers.update({top: (layer, number) for number, top in enumerate(layer.top)})
+        return read
 
     def _quantized(
-        self, layer: Any, tensor: str, ours: Array, raw: Array, params: list[Param], forms: dict[str, Dump], axis: int
-    ) -> Compared | None:
-        """A tensor of codes, of dequantized numbers, or of both."""
+        self, layer: Any, tensor: str, ours: Array, raw: list[Array], number: int = 0
+    ) -> Compared | None:  # fmt: skip
+        """A tensor of codes, of dequantized numbers, or of both. `raw`: the layer's inputs or weights in float."""
+        weight = tensor == "weight"
+        forms = self.files[dumps.key_of(layer.name), "weight" if weight else "input", number]
+        params = (self.weights if weight else self.params).get((layer.name, number), [])
+        axis = 0 if weight else 1
         codes = dumps.read_codes(forms["code"]) if "code" in forms else None
         floats = dumps.read_floats(forms["float"]) if "float" in forms else None
         if floats is None and not params:
@@ -195,14 +169,32 @@ class _Comparing:
         theirs, deltas = mapped(codes, floats, params, bits, ours.shape, groups, axis)
         if codes and floats is not None:
             self._check_agreement(layer, tensor, codes, theirs, deltas, axis)
-        share = share_of_equal(ours, theirs, bits)
-        compared = _compared(layer.name, tensor, ours, theirs, share)
-        off = [delta is not None and abs(delta - p.delta) > RANGE_STEPS for delta, p in zip(deltas, params)]
+        compared = _compared(layer.name, tensor, ours, theirs, share_of_equal(ours, theirs, bits))
+        off = any(delta is not None and abs(delta - p.delta) > RANGE_STEPS for delta, p in zip(deltas, params))
         if params and params[0].bits != bits:
             compared.cause = f"width differs: the mapper has {bits} bit, the export {params[0].bits}"
-        elif share < EQUAL_SHARE or any(off):
-            compared.cause = self._cause(layer, tensor, raw, theirs, deltas, params, bits, axis)
+        elif off or not self._agrees(layer, compared, raw[number], number, params, bits):
+            compared.cause = self._cause(layer, tensor, raw, number, theirs, deltas, params, bits, axis)
         return compared
+
+    def _agrees(
+        self, layer: Any, compared: Compared, raw: Array, number: int, params: list[Param], bits: int
+    ) -> bool:  # fmt: skip
+        """Whether the codes are equal, or would be if the layers before had rounded their outputs as 20.12 does."""
+        equal = compared.equal is None or compared.equal >= EQUAL_SHARE
+        if not params:
+            return equal
+        weight = compared.tensor == "weight"
+        computed = not weight and layer.bottom[number] != self.input_name
+
+        def within(steps: int) -> float:
+            deltas = [param.delta for param in params]
+            rounding = OUTPUT_ROUNDING if computed else 0
+            return share_within(raw, compared.theirs, deltas, bits, 0 if weight else 1, rounding, steps)
+
+        if 1 - within(1) > (0 if weight else FAR_SHARE):
+            return False
+        return equal or (computed and compared.cosine >= LOW_COSINE and within(0) >= EQUAL_SHARE)
 
     def _check_agreement(
         self, layer: Any, tensor: str, codes: Codes, theirs: Array, deltas: list[int | None], axis: int
@@ -217,63 +209,72 @@ class _Comparing:
                 return
 
     def _cause(
-        self, layer: Any, tensor: str, raw: Array, theirs: Array, deltas: list[int | None], params: list[Param],
-        bits: int, axis: int,
+        self, layer: Any, tensor: str, raw: list[Array], number: int, theirs: Array, deltas: list[int | None],
+        params: list[Param], bits: int, axis: int,
     ) -> str:  # fmt: skip
         """Why a tensor of codes departs: what, done to our numbers, makes the mapper's."""
         used = [p.delta if d is None else d for d, p in zip(deltas, params)] or [d for d in deltas if d is not None]
         ranges = [(p, d) for p, d in zip(params, deltas) if d is not None and abs(d - p.delta) > RANGE_STEPS]
-        if ranges and share_of_equal(with_deltas(raw, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
+
+        rounding = 0 if tensor == "weight" or layer.bottom[number] == self.input_name else OUTPUT_ROUNDING
+
+        def explains(x: Array) -> bool:
+            return share_within(x, theirs, used, bits, axis, rounding) >= EQUAL_SHARE
+
+        if ranges and explains(raw[number]):
             param, delta = ranges[0]
             largest = 2.0 ** ((delta + WIDTHS[bits].largest_code) / WIDTHS[bits].steps)
             advice = "" if tensor == "weight" else ": did the mapper get nnie.json ([gfpq_param_file])?"
             return f"range differs: the mapper's ends at {largest:.6g}, the export's at {param.largest:.6g}{advice}"
         if tensor == "weight":
             return "weights differ: is the caffemodel the one of this export?"
-        if layer.bottom[int(tensor.split()[1])] == self.input_name:
-            for name, x in self._other_inputs():
-                if share_of_equal(with_deltas(x, used, bits, axis), theirs, bits) >= EQUAL_SHARE:
-                    return name
-            return "the picture or its normalization differs in a way that is not known here"
+        if layer.bottom[number] == self.input_name:
+            for cause, x in self.given.mistaken():
+                if explains(x):
+                    return cause
+            return self.given.unknown
+        for other, x in enumerate(raw):
+            if other != number and x.shape == theirs.shape and explains(x):
+                return f"order of inputs: the file holds input {other} of the layer"
         if ranges:
             return "range differs, and the numbers too"
         return "the numbers differ with the same range: look at the layers before it, and at the order of the inputs"
 
-    def _other_inputs(self) -> Iterator[tuple[str, Array]]:
-        """The network's input, made in the ways in which it usually goes wrong."""
-        norm, x = self.norm, np.asarray(self.pixels, "f4")
-        mean = np.asarray(norm.mean or (0.0,), "f4").reshape(-1, 1, 1)
-        scale = np.float32(1.0 if norm.scale is None else norm.scale)
-        ways = {
-            "": (x - mean) * scale, "scale before mean": x * scale - mean, "no mean": x * scale, "no scale": x - mean,
-            "no mean and no scale": x, "means in the other order": (x - mean[::-1]) * scale,
-        }  # fmt: skip
-        normalized = "normalization differs: the mapper has {}, and the network wants the mean subtracted first, then "
-        for way, y in ways.items():
-            if way:
-                yield normalized.format(way) + "the scale", y[None]
-        if x.shape[0] == 3:
-            order = {"RGB": "BGR", "BGR": "RGB"}.get(norm.order, "the other order")
-            swapped = x[::-1]
-            yield f"order of channels: the mapper has {order}, and the network wants {norm.order}", (
-                (swapped - mean) * scale)[None]  # fmt: skip
-            yield f"order of channels: the mapper has {order} after the means, and the network wants {norm.order}", (
-                ways[""][::-1])[None]  # fmt: skip
-            yield f"order of channels: the mapper has {order}, and normalization differs: scale before mean", (
-                swapped * scale - mean)[None]  # fmt: skip
-
-    def _output(self, layer: Any, number: int, dump: Dump) -> Compared:
-        theirs, ours = dumps.read_linear(dump), self.done.outputs[layer.name][number]
-        check_size(dump, theirs.size, ours)
+    def _output(self, layer: Any, number: int, ours: Array) -> Compared | None:
+        key = dumps.key_of(layer.name)
+        forms = self.files.get((key, "output", number))
+        if not forms or key in self.twice:
+            return None
+        theirs = dumps.read_linear(forms["linear"])
+        check_size(forms["linear"], theirs.size, ours)
         compared = _compared(layer.name, f"output {number}", ours, theirs.reshape(ours.shape), None)
-        if compared.cosine < LOW_COSINE:
-            compared.cause = "the numbers differ, and the layer's inputs and weights do not"
-            for later in self._in_place_after(layer, layer.top[number]):
-                other = self.done.outputs[later][0]
-                if other.shape == ours.shape and cosine_of(other, theirs.reshape(ours.shape)) >= LOW_COSINE:
-                    compared.cause = (f"in-place sharing: the file holds the output of {later}, which works in place "
-                                      "on it or was joined with the layer")  # fmt: skip
+        exact = all(self._is_exact(layer, place) for place in range(len(layer.bottom)))
+        far = exact and compared.largest > FAR_OUTPUT * np.abs(ours).max(initial=0)
+        if (compared.cosine < LOW_COSINE or far) and compared.largest > OUTPUT_ROUNDING:
+            bias = f": look at its bias ({facts.BIAS_HEX}), which is not compared" if len(layer.blobs) > 1 else ""
+            compared.cause = f"the numbers differ, and the layer's inputs and weights do not{bias}"
+            if layer.blobs and (key, "weight", 0) not in self.files:
+                compared.cause = "the numbers differ: look at the layer's weights, bias and range, which were not dumped"
         return compared
+
+    def _is_exact(self, layer: Any, number: int) -> bool:
+        """Whether a layer was run on the mapper's own input, or what the network is to be given."""
+        read = self.read.get((layer.name, number))
+        return layer.bottom[number] == self.input_name if read is None else not read.cause
+
+    def _output_cause(self, layer: Any, number: int, compared: Compared) -> str:
+        if list(layer.bottom) == [self.input_name] and (layer.name, 0) not in self.read:
+            alone = proto.NetParameter(input=[self.input_name], layer=[layer])
+            for cause, x in self.given.mistaken():
+                made = run(alone, {self.input_name: x}, self.params).outputs[layer.name][number]
+                if np.abs(made - compared.theirs).max() <= FAR_OUTPUT * np.abs(made).max():
+                    return cause
+        for later in self._in_place_after(layer, layer.top[number]):
+            other = self.done.outputs[later][0]
+            if other.shape == compared.ours.shape and cosine_of(other, compared.theirs) >= LOW_COSINE:
+                return (f"in-place sharing: the file holds the output of {later}, which works in place on it or was "
+                        "joined with the layer")  # fmt: skip
+        return compared.cause
 
     def _in_place_after(self, layer: Any, top: str) -> Iterator[str]:
         """The layers that follow on a blob one after the other, and keep its shape."""

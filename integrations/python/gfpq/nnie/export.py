@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from ..caffe_layers import QUANTIZED
 from ..errors import GfpqError, NotSupportedError, some
 from ..parameters import Row
 from ..similarity import Similarity
@@ -90,12 +91,12 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     renamed = _renamed(rows, built.first_layers)
     unchecked = inputs.check(options, norm, shape)
     unlike = inputs.against_ranges(options, norm, built.net, renamed)
-    text = mapper.text_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
+    text = mapper.config_files(options, norm, mapper.compile_mode([row["bits"] for row in renamed]), name)
     remarks = [*built.remarks, *text.remarks, *unchecked, *unlike]
     left = sorted({row["layer"] for row in rows} - set(built.first_layers))
     if left:
         remarks.append(f"no layer of the network, and without parameters: {some(left)}")
-    floating = [layer.name for layer in built.net.layer if layer.type in _QUANTIZED and
+    floating = [layer.name for layer in built.net.layer if layer.type in QUANTIZED and
                 layer.name not in {row["layer"] for row in renamed}]  # fmt: skip
     if floating:
         remarks.append(f"without a range here, so that the mapper finds its own: {some(floating)}")
@@ -103,13 +104,9 @@ def deploy(plain: nn.Module, twin: nn.Module, rows: list[Row], options: Options)
     for remark in unlike:
         warnings.warn(f"gfpq.nnie: {remark}", stacklevel=3)
     files = {mapper.MODEL: proto.text_of(built.net).encode(), mapper.WEIGHTS: proto.bytes_of(built.net)}
-    files |= {name: content.encode() for name, content in text.contents.items()}
+    files |= text.contents
     return Deployed(built.net, built.inputs, built.outputs, renamed, check_net(built.net), difference, built.made,
                     remarks, files)  # fmt: skip
-
-
-_QUANTIZED = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct", "Pooling", "Concat", "Eltwise",
-              "Upsample")  # fmt: skip
 
 
 def _one_sample(twin: nn.Module) -> Any:

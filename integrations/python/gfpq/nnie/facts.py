@@ -63,6 +63,8 @@ BATCHNORM = Rule("BatchNorm and Scale are best folded into the convolution", TWO
 NET_TYPE_CNN = 0
 IMAGE_TYPE_FEATURE_MAP, IMAGE_TYPE_PICTURE = 0, 1
 NORM_NONE, NORM_CHANNEL_MEANS, NORM_SCALE, NORM_MEANS_AND_SCALE = 0, 2, 3, 5  # first the mean, then the scale
+NORM_MEAN_PICTURE, NORM_MEAN_PICTURE_AND_SCALE = 1, 4
+DEFAULT_SCALE = 1 / 256
 COMPILE_8_BIT, COMPILE_16_BIT, COMPILE_MIXED = 0, 1, 2
 HIGH_PRECISION = "_hp"  # the end of a layer's name that makes it 16 bit in COMPILE_MIXED
 LOW_PRECISION = "_8"  # put behind that of another layer
@@ -86,15 +88,15 @@ KEYS: dict[str, tuple[str, str]] = {  # key: what it is, how sure
     "image_list": ("20 to 50 pictures of the real scene, one path a line; of feature maps one tensor a line", ONE),
     "image_type": ("0 feature map or vector, 1 8-bit picture, 3 YUV420SP, 5 YUV422SP", ONE),
     "norm_type": (
-        "0 none, 1 mean file, 2 channel means, 3 scale, 4 mean file and scale, 5 channel means and scale", ONE
+        "0 none, 1 mean picture, 2 channel means, 3 scale, 4 mean picture and scale, 5 channel means and scale", ONE
     ),
-    "mean_file": ("for norm_type 2 and 5 one number a line; null where unused", ONE),
+    "mean_file": ("for norm_type 2 and 5 one number a line, for 1 and 4 Caffe's .binaryproto; null where unused", ONE),
     "gfpq_param_file": (
         "in newer versions the ranges of the layers' inputs; its layout is not public, nnie.json has "
         "MQBench's: one clip value a group of a convolution, one an input of Concat and Eltwise", ONE
     ),
 }  # fmt: skip
-MEAN_ORDER = Rule("the channel means stand in the order of the network's channels", GUESS)
+MEAN_ORDER = Rule("the means stand in the order of the network's channels", GUESS)
 
 # The folder mapper_quant/, of the last picture in image_list: numbers one a line, in NCHW order.
 DUMPS = Rule("the names of mapper_quant's files, with / as _, and their numbers", ONE)

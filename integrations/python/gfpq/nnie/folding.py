@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..caffe_layers import WEIGHTED
 from .proto import add_blob, array_of
 
 Array = NDArray[Any]
-_CONVOLUTIONS = ("Convolution", "Deconvolution", "DepthwiseConv", "DepthwiseConvolution", "ConvolutionDepthwise")
-_WEIGHTED = (*_CONVOLUTIONS, "InnerProduct")
 
 
 def fold(layers: list[Any]) -> list[str]:
@@ -43,7 +42,7 @@ def _fold_target(layers: list[Any], index: int) -> int | None:
     if layer.type == "Scale" and (layer.scale_param.axis, layer.scale_param.num_axes) != (1, 1):
         return None
     target = sources[index][0]
-    if target is None or layers[target].type not in _WEIGHTED or sum(of.count(target) for of in sources) != 1:
+    if target is None or layers[target].type not in WEIGHTED or sum(of.count(target) for of in sources) != 1:
         return None
     if layers[target].type == "InnerProduct" and layers[target].inner_product_param.axis != 1:
         return None  # its outputs are not on axis 1

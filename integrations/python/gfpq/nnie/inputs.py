@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..caffe_layers import WEIGHTED
 from ..errors import LibraryNotFoundError, NotSupportedError
 from ..parameters import DATA, Row
 from . import mapper, network, pictures, proto
@@ -80,7 +81,7 @@ def _first_ends(
     start = proto.NetParameter(input=[name])
     for layer in network.test_layers(net):
         has_range = any((layer.name, number) in ranged for number in range(len(layer.bottom)))
-        if has_range or layer.type in network.WEIGHTED:
+        if has_range or layer.type in WEIGHTED:
             firsts.update({(layer.name, number): bottom for number, bottom in enumerate(layer.bottom)
                            if bottom in before and (layer.name, number) in ranged})  # fmt: skip
             before -= set(layer.top)

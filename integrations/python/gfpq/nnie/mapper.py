@@ -1,4 +1,4 @@
-"""The text files that nnie_mapper takes beside the network: mapper.cfg, the list of pictures, the means."""
+"""The files that nnie_mapper takes beside the network: mapper.cfg, the list of pictures, the means."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from . import facts
-from .network import Shape
+from ..files import FileError, naming
+from . import facts, proto
+from .network import Shape, text_of
 
-MODEL, WEIGHTS, CONFIG, IMAGES, MEANS = "model.prototxt", "model.caffemodel", "mapper.cfg", "image_list.txt", "mean.txt"
+Array = NDArray[Any]
+MODEL, WEIGHTS, CONFIG, IMAGES = "model.prototxt", "model.caffemodel", "mapper.cfg", "image_list.txt"
+MEANS, MEAN_PICTURE = "mean.txt", "mean.binaryproto"
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
@@ -24,7 +28,8 @@ class Options:
     torchvision's Normalize of pictures / 255, mean is 255 * its mean, and scale 1 / (255 * its std).
 
     Attributes:
-        mean: one number, or one a channel in the network's order. None: nothing is subtracted.
+        mean: one number, or one a channel in the network's order; or the file of a mean picture, Caffe's .binaryproto,
+            in the network's size and order of channels. None: nothing is subtracted.
         scale: one number; one a channel only where they are equal. None: nothing is multiplied.
         order: "RGB" or "BGR", that of the channels as the network was trained; needed for three channels.
         pictures: a folder, or files, of 20 to 50 pictures of the real scene.
@@ -35,7 +40,7 @@ class Options:
             Caffe itself has.
     """
 
-    mean: float | Sequence[float] | None = None
+    mean: float | Sequence[float] | str | Path | None = None
     scale: float | Sequence[float] | None = None
     order: str | None = None
     pictures: str | Path | Sequence[str | Path] | None = None
@@ -52,9 +57,19 @@ class Normalization:
     scale: float | None = None
     order: str = ""  # RGB, BGR; empty for one channel
     picture: bool = True
+    mean_picture: Array | None = None  # [channels, rows, columns]; instead of `mean`
+
+    @property
+    def means(self) -> Array:
+        """What is subtracted, [channels, rows, columns] or [channels or 1, 1, 1]."""
+        if self.mean_picture is not None:
+            return self.mean_picture
+        return np.asarray(self.mean or (0.0,), "f4").reshape(-1, 1, 1)
 
     @property
     def norm_type(self) -> int:
+        if self.mean_picture is not None:
+            return facts.NORM_MEAN_PICTURE if self.scale is None else facts.NORM_MEAN_PICTURE_AND_SCALE
         if self.mean:
             return facts.NORM_CHANNEL_MEANS if self.scale is None else facts.NORM_MEANS_AND_SCALE
         return facts.NORM_NONE if self.scale is None else facts.NORM_SCALE
@@ -62,8 +77,8 @@ class Normalization:
     def apply(self, picture: Any) -> Any:
         """From a picture's bytes [3, rows, columns], in the network's order of channels, to the network's input."""
         x = np.asarray(picture, "f4")
-        if self.mean:
-            x = x - np.asarray(self.mean, "f4").reshape(-1, 1, 1)
+        if self.mean or self.mean_picture is not None:
+            x = x - self.means
         return (x if self.scale is None else x * np.float32(self.scale))[None]
 
 
@@ -81,7 +96,12 @@ def normalization_of(options: Options, shape: Shape) -> Normalization:
                          'them) or order="BGR" (as OpenCV reads them)')  # fmt: skip
     if options.order and channels != 3:
         raise ValueError("a picture of one channel has no order of channels")
-    mean = () if options.mean is None else tuple(float(m) for m in np.ravel(options.mean))
+    mean_picture = None
+    if isinstance(options.mean, (str, Path)):
+        mean_picture = read_mean_picture(Path(options.mean), shape)
+        mean: tuple[float, ...] = ()
+    else:
+        mean = () if options.mean is None else tuple(float(m) for m in np.ravel(options.mean))
     mean = mean * channels if len(mean) == 1 else mean
     if mean and len(mean) != channels:
         raise ValueError(f"{len(mean)} means for {channels} channels")
@@ -96,14 +116,33 @@ def normalization_of(options: Options, shape: Shape) -> Normalization:
             "multiply the first convolution's weight by them (weight *= tensor(scales).view(1, -1, 1, 1)), and train "
             "and export without a scale"
         )
-    return Normalization(mean, scales.pop() if scales else None, options.order or "", picture)
+    return Normalization(mean, scales.pop() if scales else None, options.order or "", picture, mean_picture)
+
+
+def read_mean_picture(file: Path, shape: Shape) -> Array:
+    """A mean picture of Caffe's, [channels, rows, columns]. Raises FileError, also where its size is not the network's.
+    """
+    with naming(file):
+        try:
+            array = proto.array_of(proto.BlobProto.FromString(file.read_bytes()))
+        except OSError:
+            raise
+        except Exception as error:  # whatever protobuf and numpy raise for foreign content
+            raise FileError(file, f"no mean picture of Caffe's (.binaryproto): {error}") from error
+        found = array.shape[1:] if array.ndim == 4 and array.shape[0] == 1 else array.shape
+        if found != tuple(shape[1:]):
+            raise FileError(file, f"is a mean picture of {text_of(found)}, and the network takes {text_of(shape[1:])}: "
+                                  "crop it as training did, or give the means of its channels")  # fmt: skip
+        if not np.isfinite(array).all():
+            raise FileError(file, "holds NaN or infinite numbers")
+        return array.reshape(found).astype("f4")
 
 
 @dataclass
-class TextFiles:
+class ConfigFiles:
     """The contents of the files by name, and what is to be said of them."""
 
-    contents: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -114,29 +153,33 @@ def compile_mode(bits: Sequence[int]) -> int:
     return facts.COMPILE_16_BIT if set(bits) == {16} else facts.COMPILE_MIXED
 
 
-def text_files(options: Options, norm: Normalization, mode: int, name: str) -> TextFiles:
-    """Writes mapper.cfg, and image_list.txt and mean.txt where there is something for them."""
-    files = TextFiles()
-    if norm.mean:
-        files.contents[MEANS] = "".join(f"{mean:.9g}\n" for mean in norm.mean)
+def config_files(options: Options, norm: Normalization, mode: int, name: str) -> ConfigFiles:
+    """Writes mapper.cfg, and image_list.txt and the means where there is something for them."""
+    files, means = ConfigFiles(), "null"
+    if norm.mean_picture is not None:
+        files.contents[MEAN_PICTURE] = proto.blob_of(norm.mean_picture[None]).SerializeToString(deterministic=True)
+        means = f"./{MEAN_PICTURE}"
+    elif norm.mean:
+        files.contents[MEANS] = "".join(f"{mean:.9g}\n" for mean in norm.mean).encode()
+        means = f"./{MEANS}"
     images = _image_list(options, norm, files.remarks)
     if images is None:
         files.remarks.append(f"{IMAGES} is not written: list {facts.LEAST_PICTURES} to {facts.MOST_PICTURES} pictures "
                              "of the real scene in it, one path a line, or give pictures=")  # fmt: skip
     else:
-        files.contents[IMAGES] = images
+        files.contents[IMAGES] = images.encode()
     values = {
         "prototxt_file": f"./{MODEL}", "caffemodel_file": f"./{WEIGHTS}", "net_type": facts.NET_TYPE_CNN,
         "batch_num": 1, "sparse_rate": 0, "compile_mode": mode, "is_simulation": 0, "log_level": facts.LOG_WITH_DUMPS,
         "instruction_name": f"./{name}", "image_list": f"./{IMAGES}",
         "image_type": facts.IMAGE_TYPE_PICTURE if norm.picture else facts.IMAGE_TYPE_FEATURE_MAP,
-        "norm_type": norm.norm_type, "mean_file": f"./{MEANS}" if norm.mean else "null",
+        "norm_type": norm.norm_type, "mean_file": means,
     }  # fmt: skip
     if norm.order:
         values["RGB_order"] = norm.order
     if norm.scale is not None:
         values["data_scale"] = f"{norm.scale:.9g}"
-    files.contents[CONFIG] = _config(values)
+    files.contents[CONFIG] = _config(values).encode()
     return files
 
 
@@ -155,24 +198,27 @@ def _config(values: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_normalization(folder: Path) -> Normalization:
-    """What mapper.cfg and the means' file in a folder say. Raises OSError, and ValueError for other norm types."""
+def read_normalization(folder: Path, shape: Shape) -> Normalization:
+    """What mapper.cfg and the means' file in a folder say, for a network's input. Raises OSError, FileError, and
+    ValueError for other norm types."""
     values = {}
     for line in (folder / CONFIG).read_text().splitlines():
         if line.startswith("["):
             key, _, value = line[1:].partition("]")
             values[key] = value.strip()
     kind = int(values.get("norm_type", facts.NORM_NONE))
-    known = (facts.NORM_NONE, facts.NORM_CHANNEL_MEANS, facts.NORM_SCALE, facts.NORM_MEANS_AND_SCALE)
-    if kind not in known:
-        raise ValueError(f"norm_type {kind} is not known here: {', '.join(map(str, known))}")
     mean: tuple[float, ...] = ()
+    mean_picture = None
     if kind in (facts.NORM_CHANNEL_MEANS, facts.NORM_MEANS_AND_SCALE):
         mean = tuple(float(line) for line in (folder / Path(values["mean_file"])).read_text().split())
-    scaled = kind in (facts.NORM_SCALE, facts.NORM_MEANS_AND_SCALE)
+    elif kind in (facts.NORM_MEAN_PICTURE, facts.NORM_MEAN_PICTURE_AND_SCALE):
+        mean_picture = read_mean_picture(folder / Path(values["mean_file"]), shape)
+    elif kind not in (facts.NORM_NONE, facts.NORM_SCALE):
+        raise ValueError(f"norm_type {kind} is not known here: 0 to 5")
+    scaled = kind in (facts.NORM_SCALE, facts.NORM_MEANS_AND_SCALE, facts.NORM_MEAN_PICTURE_AND_SCALE)
     return Normalization(
-        mean, float(values.get("data_scale", 1 / 256)) if scaled else None, values.get("RGB_order", ""),
-        int(values.get("image_type", facts.IMAGE_TYPE_PICTURE)) == facts.IMAGE_TYPE_PICTURE,
+        mean, float(values.get("data_scale", facts.DEFAULT_SCALE)) if scaled else None, values.get("RGB_order", ""),
+        int(values.get("image_type", facts.IMAGE_TYPE_PICTURE)) == facts.IMAGE_TYPE_PICTURE, mean_picture,
     )  # fmt: skip
 
 

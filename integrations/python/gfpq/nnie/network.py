@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
+from ..caffe_layers import CONVOLUTIONS, DEPTHWISE
+
 Shape = tuple[int, ...]
-CONVOLUTIONS = ("Convolution", "DepthwiseConv", "Deconvolution")
-WEIGHTED = (*CONVOLUTIONS, "InnerProduct")
 SAME_SHAPE = ("ReLU", "PReLU", "ELU", "Sigmoid", "TanH", "AbsVal", "BNLL", "Power", "Exp", "Log", "Scale", "Bias",
               "BatchNorm", "Softmax", "LRN", "MVN", "Dropout", "Quant", "Normalize", "RReLU", "Threshold")  # fmt: skip
 
@@ -83,7 +83,7 @@ def geometry(layer: Any) -> dict[str, tuple[int, int]]:
 
 def groups_of(layer: Any, x: Shape) -> int:
     """How many ranges a layer's data and weights have each: a depthwise convolution is one layer with one."""
-    if layer.type not in CONVOLUTIONS or layer.type == "DepthwiseConv":
+    if layer.type not in CONVOLUTIONS or layer.type in DEPTHWISE:
         return 1
     group = int(layer.convolution_param.group)
     return 1 if group == x[1] else group

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
-import struct
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import pictures
+
 if TYPE_CHECKING:
-    from .departures import Compared, DumpComparison
+    from .compared import Compared, DumpComparison
 
 Array = NDArray[Any]
 _CHANNELS = 4  # shown of a tensor
@@ -53,17 +53,11 @@ def _maps(compared: Compared) -> list[str]:
         shown = [("ours", ours, limits), ("the mapper's", theirs, limits),
                  ("difference", error, (0.0, limits[1] - limits[0]))]
         images = [f'<img height="{_HEIGHT}" alt="{name}" title="{name}, channel {number}" src="data:image/png;base64,'
-                  f'{base64.b64encode(_png(x, *bounds)).decode()}">' for name, x, bounds in shown]  # fmt: skip
+                  f'{base64.b64encode(pictures.png_of(_grey(x, *bounds))).decode()}">' for name, x, bounds in shown]  # fmt: skip
         lines.append(f"<div>{''.join(images)}</div>")
     return lines
 
 
-def _png(x: Array, low: float, high: float) -> bytes:
-    """A map as a grey picture."""
-    grey = np.clip((x - low) / ((high - low) or 1.0) * 255, 0, 255).astype("u1")
-    lines = b"".join(b"\0" + row.tobytes() for row in grey)
-    header = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
+def _grey(x: Array, low: float, high: float) -> Array:
+    """A map as a grey picture's bytes."""
+    return np.clip((x - low) / ((high - low) or 1.0) * 255, 0, 255).astype("u1")

@@ -1,7 +1,8 @@
-"""A picture as a network's input."""
+"""Pictures: a network's input, and those of a page."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def load(file: Path, shape: Shape, norm: Normalization) -> Array:
         return (array[..., ::-1] if norm.order == "BGR" else array).transpose(2, 0, 1)
 
 
+def png_of(grey: Array) -> bytes:
+    """A grey picture [rows, columns] as a PNG file. Raises LibraryNotFoundError."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return bytes(_opencv().imencode(".png", grey)[1])
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "png")
+    return file.getvalue()
+
+
 def _decoded(file: Path, channels: int) -> Array:
     """A picture as RGB, or grey."""
     try:
@@ -55,12 +67,17 @@ def _decoded(file: Path, channels: int) -> Array:
 
 
 def _decoded_by_opencv(file: Path, channels: int) -> Array:
-    try:
-        import cv2
-    except ImportError:
-        raise LibraryNotFoundError("pictures are read with PIL or OpenCV: install Debian's python3-pil, or "
-                                   "`pip install pillow`; or give a .npy") from None  # fmt: skip
+    cv2 = _opencv()
     picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
     if picture is None:
         raise FileError(file, "no picture that can be read")
     return np.asarray(picture if channels == 1 else picture[..., ::-1])
+
+
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError:
+        raise LibraryNotFoundError("pictures are read and written with PIL or OpenCV: install Debian's python3-pil, or "
+                                   "`pip install pillow`; pictures to be read may also be .npy files") from None
+    return cv2

@@ -177,7 +177,17 @@ def array_of(blob: Any) -> NDArray[Any]:
 
 def add_blob(layer: Any, array: NDArray[Any]) -> None:
     """Appends an array to a layer's blobs, as float32."""
-    blob = layer.blobs.add()
+    _fill(layer.blobs.add(), array)
+
+
+def blob_of(array: NDArray[Any]) -> Any:
+    """An array as a blob of float32."""
+    blob = BlobProto()
+    _fill(blob, array)
+    return blob
+
+
+def _fill(blob: Any, array: NDArray[Any]) -> None:
     blob.shape.dim.extend(array.shape)
     numbers = np.ascontiguousarray(array, "<f4").tobytes()
     blob.MergeFromString(_PACKED_DATA + _varint(len(numbers)) + numbers)  # far faster than by Python's floats

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..arrays import quantize
+from ..caffe_layers import CONVOLUTIONS, DEPTHWISE, WEIGHTED
 from ..errors import NotSupportedError
 from ..param import Mode, Param
 from ..parameters import DATA, Row, param_of
@@ -47,12 +48,17 @@ def params_of(rows: list[Row]) -> Params:
     return params
 
 
-def run(net: Any, inputs: Mapping[str, Array], params: Params | None = None) -> Pass:
+def run(
+    net: Any, inputs: Mapping[str, Array], params: Params | None = None,
+    instead: Callable[[Any, list[Array], list[Array]], list[Array]] | None = None,
+) -> Pass:  # fmt: skip
     """Runs a network with blobs, in the TEST phase.
 
     Args:
         inputs: by the names of the network's inputs, in their shapes.
         params: the ranges of layers' inputs; data without one stay in float.
+        instead: is called with a layer and its inputs, as given and quantized, and returns what the layer reads in
+            their stead. The Pass holds what it was called with.
 
     Raises NotSupportedError for a layer that is not known, or has no weights.
     """
@@ -70,11 +76,14 @@ def run(net: Any, inputs: Mapping[str, Array], params: Params | None = None) -> 
             weights = [torch.from_numpy(proto.array_of(blob)) for blob in layer.blobs]
             if layer.type in _WITH_BLOBS and not weights:
                 raise NotSupportedError(f"{layer.name}: the caffemodel has no weights for it")
+            done.given[layer.name] = [x.numpy() for x in raw]
+            done.inputs[layer.name] = [x.numpy() for x in given]
+            if instead is not None:
+                read = instead(layer, done.given[layer.name], done.inputs[layer.name])
+                given = [torch.from_numpy(np.asarray(x, "f4")) for x in read]
             made = function(layer, given, weights)
             outputs = made if isinstance(made, list) else [made]
             blobs.update(zip(layer.top, outputs))
-            done.given[layer.name] = [x.numpy() for x in raw]
-            done.inputs[layer.name] = [x.numpy() for x in given]
             done.outputs[layer.name] = [x.numpy() for x in outputs]
     done.blobs = {name: tensor.numpy() for name, tensor in blobs.items()}
     return done
@@ -92,7 +101,7 @@ def _convolution(layer: Any, inputs: list[Tensor], blobs: list[Tensor]) -> Tenso
     g, groups = geometry(layer), int(layer.convolution_param.group)
     bias = blobs[1].reshape(-1) if layer.convolution_param.bias_term and len(blobs) > 1 else None
     function = F.conv_transpose2d if layer.type == "Deconvolution" else F.conv2d
-    if layer.type == "DepthwiseConv":
+    if layer.type in DEPTHWISE:
         groups = inputs[0].shape[1]
     return function(inputs[0], blobs[0], bias, stride=g["stride"], padding=g["pad"], dilation=g["dilation"],
                     groups=groups)  # fmt: skip
@@ -179,9 +188,9 @@ def _crop(layer: Any, inputs: list[Tensor], _blobs: list[Tensor]) -> Tensor:
     return y
 
 
-_WITH_BLOBS = ("Convolution", "DepthwiseConv", "Deconvolution", "InnerProduct", "PReLU", "BatchNorm")
+_WITH_BLOBS = (*WEIGHTED, "PReLU", "BatchNorm")
 _FUNCTIONS: dict[str, Callable[[Any, list[Tensor], list[Tensor]], Any]] = {
-    **dict.fromkeys(["Convolution", "DepthwiseConv", "Deconvolution"], _convolution),
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
     "InnerProduct": _inner_product, "Pooling": _pooling, "BatchNorm": _batch_norm, "Scale": _scale, "Power": _power,
     "Eltwise": _eltwise, "Reshape": _reshape, "Flatten": _reshape, "Slice": _slice, "Upsample": _upsample,
     "Crop": _crop,

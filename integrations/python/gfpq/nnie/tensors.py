@@ -57,6 +57,17 @@ def share_of_equal(ours: Array, theirs: Array, bits: int) -> float:
     return float((equal & (np.sign(ours) == np.sign(theirs))).mean()) if ours.size else 1.0
 
 
+def share_within(
+    raw: Array, theirs: Array, deltas: list[int], bits: int, axis: int, tolerance: float, steps: int = 0
+) -> float:  # fmt: skip
+    """How many of their numbers are what quantizing makes of ours, each off by up to a tolerance before, and by steps
+    of the code behind."""
+    low, high = (with_deltas(raw + off, deltas, bits, axis) for off in (-tolerance, tolerance))
+    room = np.abs(theirs) * (2 ** ((steps + 0.25) / WIDTHS[bits].steps) - 1)  # dumps are rounded decimals
+    within = (low - room <= theirs) & (theirs <= high + room)
+    return float(within.mean()) if within.size else 1.0
+
+
 def cosine_of(ours: Array, theirs: Array) -> float:
     similarity = Similarity()
     similarity.add(ours, theirs)
