@@ -8,8 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <thread>
+
+#include "thread.hpp"
 
 namespace gfpq {
 
@@ -28,14 +28,11 @@ template <class Float, class Work>
 void for_each_part(Float* data, std::size_t count, std::size_t threads, const Work& work) noexcept {
   if (threads > 1) {
     const std::size_t middle = line_before(data, count / threads * (threads / 2));
-    std::thread other;
-    try {
-      other = std::thread([=, &work] { for_each_part(data + middle, count - middle, threads - threads / 2, work); });
-    } catch (const std::exception&) { // the system has no thread to spare, or no memory
+    const auto other_half = [=, &work] { for_each_part(data + middle, count - middle, threads - threads / 2, work); };
+    const Thread other(other_half);
+    if (!other.is_started())
       return work(data, count);
-    }
-    for_each_part(data, middle, threads / 2, work);
-    return other.join();
+    return for_each_part(data, middle, threads / 2, work); // and wait for the other
   }
   work(data, count);
 }
