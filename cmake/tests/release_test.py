@@ -68,6 +68,12 @@ class ReleaseTest(unittest.TestCase):
                  for file in RELEASE.iterdir() if file.name != "SHA256SUMS"}
         self.assertEqual(lines, files)
 
+    def test_no_path_of_the_build_is_left(self):
+        """Else two builds of the same revision in different folders would not give the same files."""
+        for archive in self.folder.iterdir():
+            for program in (archive / "GFPQLibs" / "bin").iterdir():
+                self.assertNotRegex(program.read_bytes(), rb"/golden\0|/build/portable")
+
     def test_archives(self):
         for processor in PROCESSORS:
             package = self.package(processor)
