@@ -115,14 +115,14 @@ void make_calls(Checks& checks, int bits, Entry entry, int first, int last, Seri
 }
 
 /// What the process holds more than before, where it is too much.
-std::string growth(const Resources& before, const Resources& after, std::size_t allowed_bytes = 1u << 20,
-                   std::size_t allowed_address_bytes = 64u << 20) {
+std::string growth(const Resources& before, const Resources& after, std::size_t allowed_heap_bytes = 1u << 20,
+                   std::size_t allowed_bytes = 1u << 20, std::size_t allowed_address_bytes = 64u << 20) {
   std::string text;
   const auto compare = [&](std::size_t from, std::size_t to, std::size_t allowed, const char* what) {
     if (to > from + allowed)
       text += " " + std::to_string(to - from) + " " + what;
   };
-  compare(before.heap_bytes, after.heap_bytes, allowed_bytes, "bytes from malloc");
+  compare(before.heap_bytes, after.heap_bytes, allowed_heap_bytes, "bytes from malloc");
   compare(before.resident_bytes, after.resident_bytes, allowed_bytes, "bytes of memory");
   compare(before.address_bytes, after.address_bytes, allowed_address_bytes, "bytes of address space");
   compare(before.open_files, after.open_files, 0, "open files");
@@ -159,13 +159,14 @@ CONFORMANCE_TEST(State, ManyCalls, "GFPQ-STATE-02", "GFPQ-MEMORY-11") {
 /// for some time. \return what has grown each time
 std::string leak(const std::function<void()>& work) {
   constexpr int times = 6;
-  constexpr std::size_t allowed_bytes = 512, allowed_address_bytes = 64u << 10;
+  constexpr std::size_t allowed_heap_bytes = 512,
+                        allowed_bytes = 64u << 10; // resident memory has its own ups and downs
   std::string grown;
   for (int time = 0; time < times; ++time) {
     const std::optional<Resources> before = resources_in_use();
     work();
     const std::optional<Resources> after = resources_in_use();
-    grown = before && after ? growth(*before, *after, allowed_bytes, allowed_address_bytes) : "";
+    grown = before && after ? growth(*before, *after, allowed_heap_bytes, allowed_bytes, allowed_bytes) : "";
     if (grown.empty())
       break;
   }
@@ -298,6 +299,8 @@ CONFORMANCE_TEST(State, ForkedWithinErrors, "GFPQ-STATE-03") {
 
 CONFORMANCE_TEST_WITH(State, ForkedWithinLargeCalls, {2}, "GFPQ-STATE-03") {
   need_host_memory();
+  if (is_sanitized())
+    throw Skip("a forked child may wait for a sanitizer's lock");
   for_each_type([&](auto kind) {
     using Float = decltype(kind);
     const int bits = offered_widths<Float>().front();

@@ -37,6 +37,9 @@ std::string changed_handlers(const std::function<void()>& calls);
 /// `seconds`. Throws Skip where processes cannot be forked, and where `work` does.
 std::string run_in_child(const std::function<std::string()>& work, unsigned seconds);
 
+/// Whether a sanitizer watches this program. It keeps memory, and locks, of its own.
+bool is_sanitized();
+
 /// Has the system refuse the process more threads, and more than a little memory, from now on. Throws Skip where that
 /// cannot be done.
 void refuse_threads_and_memory();
@@ -45,7 +48,7 @@ void refuse_threads_and_memory();
 enum class BrokenOutput { full_disk, closed };
 void break_standard_output(BrokenOutput how);
 
-/// What the process holds, as far as the system tells.
+/// What the process holds, as far as the system tells, and where no sanitizer adds its own.
 struct Resources {
   std::size_t heap_bytes; ///< that are allocated; 0 where the C library does not tell
   std::size_t resident_bytes, address_bytes, open_files, threads;

@@ -184,14 +184,20 @@ std::string run_in_child(const std::function<std::string()>& work, unsigned seco
   return text;
 }
 
-void refuse_threads_and_memory() {
+bool is_sanitized() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  throw Skip("a sanitizer ends the process where it gets no memory");
+  return true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  throw Skip("a sanitizer ends the process where it gets no memory");
+  return true;
 #endif
 #endif
+  return false;
+}
+
+void refuse_threads_and_memory() {
+  if (is_sanitized())
+    throw Skip("a sanitizer ends the process where it gets no memory");
   constexpr std::size_t little = 1 << 20; // less than a thread's stack
   const std::optional<Resources> held = resources_in_use();
   if (!held)
@@ -242,6 +248,8 @@ std::size_t heap_in_use() {
 } // namespace
 
 std::optional<Resources> resources_in_use() {
+  if (is_sanitized())
+    return std::nullopt;
 #ifdef __GLIBC__
   malloc_trim(0); // so that what is allocated from now on is seen as resident
 #endif

@@ -35,6 +35,8 @@ std::string run_in_child(const std::function<std::string()>&, unsigned) {
   throw Skip("Windows does not fork processes");
 }
 
+bool is_sanitized() { return false; }
+
 void refuse_threads_and_memory() { throw Skip("a process without threads is written for POSIX alone"); }
 
 void break_standard_output(BrokenOutput) { throw Skip("Windows has no file that is a full disk"); }
