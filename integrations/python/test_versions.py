@@ -36,7 +36,8 @@ def environment(folder: Path, python: str, packages: list[str]) -> Path:
 
 def run(executable: Path, test: Path, folder: Path) -> tuple[int, int, bool]:
     """Runs a file of tests. Returns how many ran and how many of them were skipped, and whether none failed."""
-    defaults = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "GFPQ_PREBUILT": str(BUILD / "lib")}
+    defaults = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "GFPQ_PREBUILT": str(BUILD / "lib"),
+                "GFPQ_LIBRARY": str(BUILD / "lib" / "libgfpq.so")}  # fmt: skip
     changed = {**defaults, **os.environ, "GFPQ_TOOLS": str(folder / "tools")}
     start = time.monotonic()
     result = subprocess.run(

@@ -146,7 +146,7 @@ class FakeQuantize(nn.Module):
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
         if x.requires_grad and torch.is_grad_enabled():
-            return _StraightThrough.apply(x, self)
+            return _StraightThrough.apply(x, self)  # type: ignore[no-untyped-call]
         return self._quantize(x)
 
     def train(self, mode: bool = True) -> FakeQuantize:

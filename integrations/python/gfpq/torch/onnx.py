@@ -61,7 +61,7 @@ class Operator(nn.Module):
         self.register_buffer("deltas", torch.tensor([param.delta for param in quantizer.params]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _Function.apply(x, self.deltas, self.bits, self.axis)
+        return _Function.apply(x, self.deltas, self.bits, self.axis)  # type: ignore[no-untyped-call]
 
 
 class _Function(torch.autograd.Function):
