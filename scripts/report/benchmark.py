@@ -6,7 +6,7 @@ import dataclasses
 import os
 import statistics
 
-from report.fields import Field, label_apart
+from report.fields import Field, label_apart, load_each, told_apart
 
 SCHEMA = "gfpq-bench/1"
 TYPE_BYTES = {"f32": 4, "f64": 8}
@@ -276,16 +276,17 @@ def load(file):
     return results
 
 
-def load_all(files):
-    """Every file, each with a label of its own."""
-    everything = [load(file) for file in files]
+def load_all(files, refused=None):
+    """Every file, each with a label of its own; see load_each()."""
+    everything = load_each(load, files, refused)
+    paths = told_apart([results.file for results in everything])
     label_apart(
         everything,
         (
             lambda r: r.title,
             lambda r: f"{r.title}, {(r.fact('library') or {}).get('file', r.date)}",
             lambda r: f"{r.title} ({r.short_file})",
-            lambda r: f"{r.title} ({r.file})",
+            lambda r: f"{r.title} ({paths[r.file]})",
         ),
     )
     return everything

@@ -5,9 +5,10 @@ import pathlib
 import re
 import tempfile
 import unittest
+import warnings
 
 import fixtures  # first: it makes scripts/ importable
-from report import benchmark, document, doubts, overviews, picture
+from report import benchmark, document, doubts, overviews, picture, style
 from report.fields import InputError
 
 NAME = fixtures.quantize_name()
@@ -377,6 +378,58 @@ class Few(unittest.TestCase):
                 self.assertIn("bad.json", err)
                 self.assertIn(field, err)
                 self.assertFalse((self.folder / "never").exists())
+
+    def test_one_bad_file_does_not_stop_the_report_of_the_others(self):
+        good = fixtures.write(self.folder, "good.json", fixtures.bench_run(title="The good one"))
+        bad = [fixtures.write(self.folder, name, text) for name, text in (("bad.json", "[1, 2"), ("none.json", ""))]
+        bad.append(str(self.folder / "missing.json"))
+        conformance = fixtures.write(self.folder, "tests.json", "{}")
+        status, _, err = self.run_script(
+            bad[0], good, *bad[1:], "--conformance", conformance, "--output", self.folder / "out"
+        )
+        self.assertEqual(status, 2)
+        for file in (*bad, conformance):
+            self.assertIn(file, err)
+        page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
+        self.assertIn("The good one", page)
+        self.assertNotIn(str(self.folder), page)
+
+    def test_titles_are_not_read_as_mathematics(self):
+        path = fixtures.write(self.folder, "run.json", fixtures.bench_run(title="$\\frac{x$ costs $1$"))
+        status, _, err = self.run_script(path, "--output", self.folder / "out")
+        self.assertEqual((status, err), (0, ""))
+
+    def test_letters_that_no_font_has_are_told(self):
+        path = fixtures.write(self.folder, "run.json", fixtures.bench_run(title="\U0010fffd"))
+        status, _, err = self.run_script(path, "--output", self.folder / "out")
+        self.assertEqual(status, 0)
+        self.assertRegex(err, "^no font .* has .*: they are boxes in the figures; .* fonts-noto-cjk\n$")
+
+    def test_a_font_for_chinese_is_used_where_there_is_one(self):
+        self.assertEqual(style.families({"DejaVu Sans", "Noto Sans CJK JP"}), ["DejaVu Sans", "Noto Sans CJK JP"])
+        self.assertEqual(style.families({"DejaVu Sans"}), ["DejaVu Sans"])
+
+    def test_same_names_in_two_folders_are_told_apart_without_absolute_paths(self):
+        paths = []
+        for name in ("a", "b"):
+            (self.folder / name).mkdir()
+            paths.append(fixtures.write(self.folder / name, "run.json", fixtures.bench_run()))
+        everything = benchmark.load_all(paths)
+        self.assertEqual([results.label[-12:] for results in everything], ["(a/run.json)", "(b/run.json)"])
+
+    def test_many_machines_leave_no_figures_open(self):
+        paths = []
+        for index in range(22):
+            rows = [
+                row for count in (1024, 13107200)
+                for row in fixtures.repetitions(fixtures.quantize_name(count=count), [4e-1 * count], count=count)
+            ]  # fmt: skip
+            run = {"context": fixtures.bench_context(title=f"Machine {index}"), "benchmarks": rows}
+            paths.append(fixtures.write(self.folder, f"{index}.json", run))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            status, _, err = self.run_script(*paths, "--output", self.folder / "out")
+        self.assertEqual((status, err), (0, ""))
 
     def test_files_or_a_comparison_but_not_both_and_not_nothing(self):
         for arguments in ((), ("a.json", "--compare", "b.json", "c.json")):
