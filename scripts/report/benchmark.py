@@ -148,7 +148,7 @@ class Results:
 
     @property
     def machine(self):
-        """What has to be the same before two durations can be compared; None where it is not known."""
+        """The model's name; None where it is not known."""
         return self.gpu_fact("name") if self.is_gpu else self.fact("cpu_model")
 
     def gpu_fact(self, key):
