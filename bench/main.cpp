@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
   define(app, options);
   try {
     bench::parse(app, argc, argv);
-  } catch (const CLI::CallForHelp& help) {
+  } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
     std::cerr << "gfpq_bench: " << error.what() << "; --help lists the flags\n";

@@ -56,9 +56,18 @@ Json describe(const Machine& machine) {
   facts["compiler"] = GFPQ_BENCH_COMPILER;
   facts["compiler_flags"] = GFPQ_BENCH_FLAGS;
   facts["cpu_model"] = machine.cpu_model;
+  const auto known = [](int number) { return number >= 0 ? Json(number) : Json(nullptr); };
+  facts["cpu_family"] = known(machine.cpu_family);
+  facts["cpu_model_number"] = known(machine.cpu_model_number);
+  facts["cpu_stepping"] = known(machine.cpu_stepping);
+  facts["hypervisor"] = machine.hypervisor;
+  facts["environment"] = Json::object();
+  for (const auto& [name, value] : relevant_environment())
+    facts["environment"][name] = value;
   facts["architecture"] = machine.architecture;
   facts["physical_cores"] = number_or_null(machine.physical_cores);
   facts["logical_cpus"] = machine.logical_cpus;
+  facts["usable_cpus"] = machine.usable_cpus;
   facts["cache_l1d_bytes"] = number_or_null(machine.cache_l1d_bytes);
   facts["cache_l2_bytes"] = number_or_null(machine.cache_l2_bytes);
   facts["cache_l3_bytes"] = number_or_null(machine.cache_l3_bytes);
@@ -69,6 +78,19 @@ Json describe(const Machine& machine) {
   facts["kernel"] = machine.kernel;
   facts["memory_bytes"] = machine.memory_bytes;
   return facts;
+}
+
+std::string program_version(const std::string& program) {
+  return program + " " GFPQ_BENCH_VERSION ", revision " GFPQ_BENCH_REVISION;
+}
+
+Json describe(const Surroundings::Shares& shares) {
+  const auto known = [](double share) { return share >= 0 ? Json(share) : Json(nullptr); };
+  return {{"seconds", shares.seconds},
+          {"steal_share", known(shares.steal)},
+          {"others_share", known(shares.others)},
+          {"calibration_start_ns", shares.calibration_start * 1e9},
+          {"calibration_end_ns", shares.calibration_end * 1e9}};
 }
 
 std::string describe(const Json& library) {

@@ -13,6 +13,12 @@ namespace bench {
 /// What SCHEMA.md lists of a machine and of the build.
 Json describe(const Machine& machine);
 
+/// What SCHEMA.md lists of a run that is over.
+Json describe(const Surroundings::Shares& shares);
+
+/// `gfpq_bench 1.2.0, revision 523e40bdf6b0`
+std::string program_version(const std::string& program);
+
 /// `libgfpq.so 1.2.0: avx512 avx2 scalar`, of `library` or `peer` in the facts.
 std::string describe(const Json& library);
 

@@ -13,7 +13,7 @@
 namespace bench {
 namespace {
 
-const std::string closing = "\n]\n}\n";
+const std::string closing_list = "\n]\n}\n";
 
 /// 0 or an error number.
 int write_at(int file, const std::string& text, off_t position) {
@@ -42,7 +42,7 @@ ResultFile::ResultFile(const std::string& path, const Json& context) : path_(pat
   if (file_ < 0)
     fail(errno, partial_);
   try {
-    append("{\n\"context\": " + context.dump(1) + ",\n\"benchmarks\": [");
+    append("{\n\"context\": " + context.dump(1) + ",\n\"benchmarks\": [", closing_list);
   } catch (...) {
     close(file_);
     std::remove(partial_.c_str());
@@ -56,20 +56,21 @@ ResultFile::~ResultFile() {
 }
 
 void ResultFile::add(const Json& row) {
-  append(separator_ + row.dump());
+  append(separator_ + row.dump(), closing_list);
   separator_ = ",\n";
 }
 
-void ResultFile::append(const std::string& text) {
-  if (const int error = write_at(file_, text + closing, end_); error != 0) {
+void ResultFile::append(const std::string& text, const std::string& end) {
+  if (const int error = write_at(file_, text + end, end_); error != 0) {
     if (ftruncate(file_, end_) == 0)
-      write_at(file_, closing, end_); // there was room for it before
+      write_at(file_, closing_list, end_); // there was room for it before
     fail(error, partial_);
   }
   end_ += static_cast<off_t>(text.size());
 }
 
-void ResultFile::finish() {
+void ResultFile::finish(const Json& run) {
+  append("\n],\n\"run\": " + run.dump(), "\n}\n");
   const int closed = close(std::exchange(file_, -1)); // some file systems find out only now that they are full
   if (closed != 0 || std::rename(partial_.c_str(), path_.c_str()) != 0)
     fail(errno, path_);

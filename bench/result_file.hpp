@@ -23,11 +23,11 @@ public:
   /// A line for the row. Where it cannot be written, the rows before it remain.
   void add(const Json& row);
 
-  /// Gives the file its name.
-  void finish();
+  /// Adds what is known only now, and gives the file its name.
+  void finish(const Json& run);
 
 private:
-  void append(const std::string& text);
+  void append(const std::string& text, const std::string& end);
 
   std::string path_;
   std::string partial_;

@@ -131,8 +131,10 @@ public:
       if (const std::vector<Json>& repetitions = rows_[name]; repetitions.size() > 1)
         for (const Statistic& statistic : statistics)
           write(aggregate(repetitions, statistic));
+    Json run = describe(surroundings_.so_far());
+    round_numbers(run);
     if (file_ != nullptr)
-      file_->finish();
+      file_->finish(run);
     console_.finish();
   }
 
@@ -176,6 +178,7 @@ private:
   Json facts_;
   const RunOptions& options_;
   Console console_;
+  Surroundings surroundings_;
   std::unique_ptr<ResultFile> file_;
   std::size_t measurements_;
   std::size_t done_ = 0;
@@ -235,6 +238,7 @@ void define(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   app.add_flag("--quiet", options.is_quiet, "Prints failures and the last line only");
   app.add_flag("--list,--benchmark_list_tests", options.only_lists, "Lists the rows, and measures nothing");
+  app.set_version_flag("--version", program_version(app.get_name()));
   app.allow_extras();
 }
 

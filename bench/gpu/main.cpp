@@ -181,7 +181,7 @@ int main(int argc, char** argv) {
   try {
     bench::parse(app, argc, argv);
     return run(options);
-  } catch (const CLI::CallForHelp& help) {
+  } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const std::exception& error) {
     std::cerr << "gfpq_bench_gpu: " << error.what() << '\n';

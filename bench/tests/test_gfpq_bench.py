@@ -33,6 +33,15 @@ MEASURED_CONTEXT = {
     "numa_nodes": (int, type(None)), "frequency_governor": str, "huge_pages": str, "os": str, "kernel": str,
     "memory_bytes": int, "library": dict, "peer": (dict, type(None)), "num_cpus": int,
 }
+# Of the results that are committed, older ones do not have these.
+NEW_CONTEXT = {
+    "cpu_family": (int, type(None)), "cpu_model_number": (int, type(None)), "cpu_stepping": (int, type(None)),
+    "hypervisor": str, "usable_cpus": int, "environment": dict,
+}  # fmt: skip
+RUN = {
+    "seconds": float, "steal_share": (float, type(None)), "others_share": (float, type(None)),
+    "calibration_start_ns": float, "calibration_end_ns": float,
+}  # fmt: skip
 LIBRARY = {"file": str, "version": str, "revision": int, "build_time": str, "targets": list, "threads": str}
 
 
@@ -122,7 +131,8 @@ class SchemaTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "result.json")
             default = re.search(r"--library TEXT=(\S+)", run("--help").stdout).group(1)
-            done = run("--suite=smoke", "--peer=" + default, "--benchmark_out=" + path, "--benchmark_repetitions=2")
+            done = run("--suite=smoke", "--peer=" + default, "--benchmark_out=" + path, "--benchmark_repetitions=2",
+                       OMP_DISPLAY_ENV="no", GFPQ_MESSAGES="/a/folder/x", HOME_OF_SOMEBODY="/home/me")  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertRegex(done.stdout, r"\d+ rows in .* 0 failed")
             result = self.check_file(path)
@@ -131,6 +141,14 @@ class SchemaTest(unittest.TestCase):
         for key in ("type", "bits", "mode", "data", "cache", "op"):
             wanted = set(dict(SEGMENTS)[key].replace("\\", "").split("|")) - {"unstated"}
             self.assertEqual({segments[key] for _, segments in seen if key in segments}, wanted)
+        self.check_types(result["context"], NEW_CONTEXT)
+        environment = result["context"]["environment"]
+        self.assertEqual((environment["GFPQ_MESSAGES"], environment["OMP_DISPLAY_ENV"]), ("x", "no"))
+        self.assertNotIn("HOME_OF_SOMEBODY", environment)
+        self.check_types(result["run"], RUN)
+        self.assertGreater(result["run"]["calibration_start_ns"], 1e5)
+        for share in ("steal_share", "others_share"):
+            self.assertTrue(0 <= (result["run"][share] or 0) <= 1, result["run"])
         rounds = [row["repetition_index"] for row in raw]
         self.assertEqual(rounds, sorted(rounds), "all rows once, then all rows again")
         self.assertEqual(set(rounds), {0, 1})
@@ -275,6 +293,11 @@ class UsageTest(unittest.TestCase):
         done = run("--help")
         self.assertEqual(done.returncode, 0)
         self.assertIn("--benchmark_out", done.stdout)
+
+    def test_version(self):
+        done = run("--version")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^gfpq_bench \d+\.\d+\.\d+, revision \w+\n$")
 
     def test_list(self):
         for flag in ("--list", "--benchmark_list_tests"):

@@ -115,6 +115,7 @@ class Results:
     rows: dict = dataclasses.field(default_factory=dict)
     errors: list = dataclasses.field(default_factory=list)
     label: str = ""
+    run: dict = dataclasses.field(default_factory=dict)  # what was found at the end; empty where nothing was
 
     @property
     def quoted(self):
@@ -211,6 +212,9 @@ def _check_context(context):
     for key in ("cache_l1d_bytes", "cache_l2_bytes", "cache_l3_bytes"):
         if context.has(key):
             context[key].count()
+    if context.has("environment"):
+        for _, variable in context["environment"].items():
+            variable.text()
     for which in ("library", "peer"):
         if which == "library" or context.has(which):
             context[which]["file"].text()
@@ -249,6 +253,8 @@ def load(file):
     context = top["context"]
     _check_context(context)
     results = Results(str(file), context, label=context["title"].text())
+    if top.has("run"):
+        results.run = {key: field.number() for key, field in top["run"].items()}
     for entry in top["benchmarks"]:
         if entry.optional_text("run_type", "iteration") != "iteration":
             continue  # aggregates: everything here is computed from the repetitions

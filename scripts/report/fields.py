@@ -77,6 +77,10 @@ class Field:
     def keys(self):
         return list(self._of_type(dict, "an object"))
 
+    def items(self):
+        """[(key, field)] of an object, without what is null."""
+        return [(key, self[key]) for key in self.keys() if self.has(key)]
+
     def text(self):
         return self._of_type(str, "text")
 

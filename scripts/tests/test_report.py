@@ -257,6 +257,18 @@ class Few(unittest.TestCase):
         self.assertEqual(doubts_of(good, load_avg=[0.3, 0.2, 0.1], num_cpus=2), "")
         self.assertIn("load was 3.4 on 2 CPUs", doubts_of(good, load_avg=[3.4, 2.0, 1.0], num_cpus=2))
         self.assertIn("revision", doubts_of(good, project_revision="unknown"))
+        quiet = dict(seconds=60.0, steal_share=0.0, others_share=0.01, calibration_start_ns=2e7, calibration_end_ns=2e7)
+        for changes, sentence in (
+            ({}, ""),
+            ({"steal_share": None, "others_share": None}, ""),
+            ({"steal_share": 0.04}, "The hypervisor gave 4 % of the CPU time to other machines."),
+            ({"others_share": 0.2}, "Other programs used 20 % of the CPU time during the run."),
+            ({"calibration_end_ns": 2.4e7}, "fixed loop took 1.20 times as long at the end of the run as at its start"),
+        ):
+            run = {"context": fixtures.bench_context(), "benchmarks": good, "run": {**quiet, **changes}}
+            told = " ".join(doubts.doubts(benchmark.load(fixtures.write(self.folder, "one.json", run))))
+            self.assertIn(sentence, told)
+            self.assertEqual(not sentence, not told)
         self.assertIn(
             "faster than their own limit", doubts_of(fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=6e6))
         )
@@ -359,6 +371,8 @@ class Few(unittest.TestCase):
             (changed("context", "quoted", value="no"), "context.quoted"),
             (changed("context", "title", value=...), "context.title"),
             (changed("context", "library", value={"file": 3}), "context.library.file"),
+            (changed("context", "environment", value=["OMP_X=1"]), "context.environment"),
+            (changed("run", value={"seconds": "long"}), "run.seconds"),
             (changed("benchmarks", value={}), "benchmarks"),
             (changed("benchmarks", value=[]), "benchmarks"),
             (changed("benchmarks", 1, "real_time", value="fast"), "benchmarks[1].real_time"),
