@@ -1,10 +1,13 @@
 #include "library.hpp"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -39,38 +42,26 @@ private:
   std::string old_;
 };
 
-/// A copy of a file under a name of its own, gone with the object.
-class TemporaryCopy {
-public:
-  explicit TemporaryCopy(const std::string& path)
-      : path_((std::filesystem::temp_directory_path() / "gfpq_bench_XXXXXX").string()) {
-    const int file = mkstemp(path_.data());
-    if (file < 0)
-      throw LibraryError("cannot make a temporary file in " + std::filesystem::temp_directory_path().string());
-    close(file);
-    std::filesystem::copy_file(path, path_, std::filesystem::copy_options::overwrite_existing);
-  }
-  ~TemporaryCopy() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  TemporaryCopy(const TemporaryCopy&) = delete;
-  TemporaryCopy& operator=(const TemporaryCopy&) = delete;
-
-  const std::string& path() const { return path_; }
-
-private:
-  std::string path_;
-};
+/// The path of a copy of a file in memory: no folder has to allow that files are written and programs loaded. It stays
+/// open, since the loader takes a path that it knows for the library that it has.
+std::string copy_in_memory(const std::string& path) {
+  const int copy = memfd_create("gfpq_bench", MFD_CLOEXEC);
+  if (copy < 0)
+    throw LibraryError("cannot make a copy of " + path + " in memory: " + std::strerror(errno));
+  const std::string name = "/proc/self/fd/" + std::to_string(copy);
+  std::ofstream(name, std::ios::binary) << std::ifstream(path, std::ios::binary).rdbuf();
+  if (std::filesystem::file_size(name) != std::filesystem::file_size(path))
+    throw LibraryError("cannot make a copy of " + path + " in memory: too little of it");
+  return name;
+}
 
 /// The library at one target, or null where it has no such target here.
 ///
 /// A library reads GFPQ_TARGET at its first call, once for all. The loader tells libraries apart by file, so a copy is
 /// another instance, with a first call of its own.
 std::unique_ptr<Library> load_target(const std::string& path, const std::string& target) {
-  const TemporaryCopy copy(path);
   const ScopedVariable variable("GFPQ_TARGET", target);
-  auto library = std::make_unique<Library>(copy.path());
+  auto library = std::make_unique<Library>(copy_in_memory(path));
   float number = 1;
   GFPQ_PARAM_ST param{GFPQ_MODE_INIT, {}};
   last_message_text.clear();

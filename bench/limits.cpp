@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
-#include <thread>
 #include <vector>
+
+#include "team.hpp"
 
 #ifdef GFPQ_BENCH_X86
 #include "kernels/cpu/x86_features.hpp"
@@ -36,8 +37,12 @@ const Loops<Float>& loops() {
     return all.f64;
 }
 
-/// Calls part(begin, end) on each thread, with parts of whole cache lines. The threads end with the call: OpenMP's
-/// would go on spinning for a while, and take the CPUs from the library that is measured next.
+Team& kept_team() {
+  static Team team;
+  return team;
+}
+
+/// Calls part(begin, end) on each thread, with parts of whole cache lines.
 template <class Part>
 void split(std::size_t count, std::size_t element_size, int threads, const Part& part) {
   const std::size_t line = std::max<std::size_t>(1, 64 / element_size);
@@ -47,12 +52,10 @@ void split(std::size_t count, std::size_t element_size, int threads, const Part&
     const std::size_t begin = std::min(count, member * size);
     part(begin, std::min(count, begin + size));
   };
-  std::vector<std::thread> others;
-  for (std::size_t member = 1; member < team; ++member)
-    others.emplace_back(run, member);
-  run(0);
-  for (std::thread& other : others)
-    other.join();
+  if (team == 1)
+    run(0);
+  else
+    kept_team().run(team, run);
 }
 
 template <class Float>
@@ -96,10 +99,10 @@ std::vector<LimitLoop> limit_loops(Op op, std::size_t bytes, int threads) {
   constexpr std::size_t split_from = 1 << 16;
   constexpr std::size_t split_always_from = 1 << 23;
   std::vector<int> thread_counts;
-  if (threads == 1 || bytes < split_always_from)
-    thread_counts.push_back(1);
-  if (threads > 1 && bytes >= split_from)
-    thread_counts.push_back(threads);
+  if (bytes >= split_from) // all is too many for some sizes and machines
+    for (int fewer = bytes < split_always_from ? 1 : 2; fewer < threads; fewer *= 2)
+      thread_counts.push_back(fewer);
+  thread_counts.push_back(bytes < split_from ? 1 : threads);
 
   std::vector<LimitLoop> result;
   for (const int used : thread_counts) {

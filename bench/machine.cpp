@@ -1,12 +1,23 @@
 #include "machine.hpp"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <set>
+#include <sstream>
+
+#include "timing.hpp"
 
 namespace bench {
 namespace {
@@ -86,7 +97,87 @@ std::string bracketed(const std::string& line) {
   return open < close && close != std::string::npos ? line.substr(open + 1, close - open - 1) : "";
 }
 
+int number_or_minus_one(const std::string& text) { return text.empty() ? -1 : std::atoi(text.c_str()); }
+
+std::string hypervisor() {
+#if defined(__x86_64__) || defined(__i386__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  __cpuid(1, a, b, c, d);
+  if ((c >> 31) == 0)
+    return "none";
+  __cpuid(0x40000000, a, b, c, d);
+  std::string name;
+  for (const unsigned part : {b, c, d})
+    for (int byte = 0; byte < 4; ++byte)
+      if (const char letter = static_cast<char>(part >> (8 * byte)); letter >= ' ' && letter <= '~')
+        name += letter;
+  return name.empty() ? "unknown" : name;
+#else
+  return or_unknown(first_line("/sys/hypervisor/type"));
+#endif
+}
+
+/// A chain of multiplications, which no memory and no other core makes faster or slower: seconds, the best of a few.
+double calibrate() {
+  double best = 1e9;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const auto start = Clock::now();
+    std::uint64_t number = 1;
+    for (int i = 0; i < 5000000; ++i)
+      number = number * 6364136223846793005u + 1442695040888963407u;
+    volatile std::uint64_t kept = number;
+    static_cast<void>(kept);
+    best = std::min(best, seconds_since(start));
+  }
+  return best;
+}
+
 } // namespace
+
+std::map<std::string, std::string> relevant_environment() {
+  std::map<std::string, std::string> found;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    const std::size_t slash = text.rfind('/');
+    for (const char* start :
+         {"GFPQ_", "OMP_", "GOMP_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "CUDA_VISIBLE", "CUDA_LAUNCH"})
+      if (text.compare(0, std::strlen(start), start) == 0)
+        found[text.substr(0, equals)] = text.substr((slash == std::string::npos ? equals : slash) + 1);
+  }
+  return found;
+}
+
+Surroundings::Surroundings() : start_(Clock::now()), before_(now()), calibration_(calibrate()) {}
+
+Surroundings::Times Surroundings::now() {
+  Times times;
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  for (const timeval& time : {own.ru_utime, own.ru_stime})
+    times.own += static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  std::istringstream line(first_line("/proc/stat"));
+  std::string word;
+  double ticks[8] = {}; // user, nice, system, idle, waiting for disks, interrupts (2), steal
+  line >> word;
+  for (double& tick : ticks)
+    line >> tick;
+  const double second = static_cast<double>(sysconf(_SC_CLK_TCK));
+  for (const double tick : ticks)
+    times.all += tick / second;
+  times.steal = ticks[7] / second;
+  times.used = times.all - (ticks[3] + ticks[4] + ticks[7]) / second;
+  return times;
+}
+
+Surroundings::Shares Surroundings::so_far() const {
+  const double calibration = calibrate();
+  const Times after = now();
+  const double all = after.all - before_.all;
+  const auto share = [&](double seconds) { return all > 0 ? std::clamp(seconds / all, 0.0, 1.0) : -1; };
+  return {seconds_since(start_), share(after.steal - before_.steal),
+          share(after.used - before_.used - (after.own - before_.own)), calibration_, calibration};
+}
 
 std::size_t Machine::last_level_cache() const {
   const std::size_t largest = std::max({cache_l1d_bytes, cache_l2_bytes, cache_l3_bytes});
@@ -99,6 +190,10 @@ Machine this_machine() {
   uname(&system);
   Machine machine{};
   machine.cpu_model = or_unknown(value_in("/proc/cpuinfo", "model name"));
+  machine.cpu_family = number_or_minus_one(value_in("/proc/cpuinfo", "cpu family"));
+  machine.cpu_model_number = number_or_minus_one(value_in("/proc/cpuinfo", "model\t"));
+  machine.cpu_stepping = number_or_minus_one(value_in("/proc/cpuinfo", "stepping"));
+  machine.hypervisor = hypervisor();
   machine.architecture = or_unknown(system.machine);
   machine.logical_cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   machine.usable_cpus = usable_cpus(machine.logical_cpus);

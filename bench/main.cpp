@@ -4,21 +4,19 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <tuple>
 
 #include "library.hpp"
 #include "machine.hpp"
 #include "measurements.hpp"
 #include "output.hpp"
+#include "rounds.hpp"
 #include "suite.hpp"
 
 namespace {
-
-constexpr int exit_failed_row = 1;
-constexpr int exit_usage = 2;
 
 struct Options {
   std::string library;
@@ -26,6 +24,7 @@ struct Options {
   std::string suite = "short";
   std::string title;
   int threads = 0;
+  bench::RunOptions run;
 };
 
 std::string default_library() {
@@ -37,18 +36,16 @@ std::string default_library() {
 void define(CLI::App& app, Options& options) {
   app.add_option("--library", options.library, "The library to measure")->capture_default_str();
   app.add_option("--peer", options.peer, "Another library with the same interface, to compare it with");
-  app.add_option("--suite", options.suite, "short (under 100 s without a peer), full, or smoke (tests this program)")
+  app.add_option("--suite", options.suite, "short (a few minutes), full, or smoke (tests this program)")
       ->check(CLI::IsMember({"short", "full", "smoke"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads,
                  "What \"all threads\" means; as many as this process has CPUs if left out")
       ->check(CLI::Range(1, 4096));
   app.add_option("--title", options.title, "What a report calls this run; the CPU's name if left out");
-  app.footer("Beside these, all flags of Google Benchmark. Useful ones:\n"
-             "  --benchmark_out=FILE          writes the results, in the form that SCHEMA.md describes\n"
+  bench::define(app, options.run);
+  app.footer("Beside these, flags of Google Benchmark. Useful:\n"
              "  --benchmark_filter=REGEX      rows whose name matches, e.g. 'bits:8/mode:apply.*threads:1/'\n"
-             "  --benchmark_list_tests        lists the rows\n"
-             "  --benchmark_repetitions=N     9 if left out\n"
              "GFPQ_TARGET in the environment restricts the library to that instruction set.");
 }
 
@@ -83,27 +80,26 @@ private:
   std::vector<bench::Contender> contenders_;
 };
 
-void register_rows(const std::vector<bench::Row>& rows, bench::Measurements& measurements) {
+/// In the order in which the least has to be made anew from row to row.
+std::vector<bench::NamedRow> named(std::vector<bench::Row> rows, bench::Measurements& measurements) {
+  const auto order = [](const bench::Row& row) {
+    return std::make_tuple(row.bytes(), row.type, row.data, row.threads, row.cache);
+  };
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const bench::Row& a, const bench::Row& b) { return order(a) < order(b); });
   const std::size_t memory = bench::available_memory();
+  std::vector<bench::NamedRow> result;
   for (const bench::Row& row : rows) {
-    if (memory != 0 && measurements.memory_of(row) > memory / 10 * 7) {
+    if (memory != 0 && measurements.memory_of(row) > memory / 10 * 7)
       std::cerr << "left out for want of memory: " << row.name() << '\n';
-      continue;
-    }
-    benchmark::RegisterBenchmark(row.name().c_str(),
-                                 [&measurements, row](benchmark::State& state) { measurements.measure(state, row); })
-        ->UseManualTime()
-        ->ComputeStatistics("min", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); })
-        ->ComputeStatistics("max", [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
+    else
+      result.push_back(
+          {row.name(), [&measurements, row](benchmark::State& state) { measurements.measure(state, row); }});
   }
+  return result;
 }
 
-bool has_flag(const std::vector<std::string>& arguments, const std::string& start) {
-  return std::any_of(arguments.begin(), arguments.end(),
-                     [&](const std::string& argument) { return argument.compare(0, start.size(), start) == 0; });
-}
-
-int run(const Options& options, const std::vector<std::string>& arguments) {
+int run(const Options& options) {
   const bench::Machine machine = bench::this_machine();
   const Loaded library(options.library, "ours");
   std::unique_ptr<Loaded> peer;
@@ -128,58 +124,33 @@ int run(const Options& options, const std::vector<std::string>& arguments) {
   facts["threads_all"] = all_threads;
 
   bench::Measurements measurements(machine, all_threads);
-  const std::vector<bench::Row> rows = bench::make_suite(options.suite, contenders);
-  register_rows(rows, measurements);
-
-  bench::Progress progress;
-  bench::ResultFile json(facts);
-  bench::ResultFile json_display(facts);
-  benchmark::BenchmarkReporter* display = &progress;
-  if (has_flag(arguments, "--benchmark_format=json"))
-    display = &json_display;
-  else if (!has_flag(arguments, "--benchmark_list_tests"))
+  const auto rows = named(bench::make_suite(options.suite, contenders), measurements);
+  if (!options.run.only_lists && !options.run.is_quiet)
     std::cout << machine.cpu_model << ", " << all_threads << " threads\n"
-              << "library " << facts["library"].dump() << "\npeer " << facts["peer"].dump() << std::endl;
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(
-      display, has_flag(arguments, "--benchmark_out=") ? static_cast<benchmark::BenchmarkReporter*>(&json) : nullptr);
-  if (matched == 0) {
-    std::cerr << "gfpq_bench: no row of the suite " << options.suite << " matches the filter "
-              << benchmark::GetBenchmarkFilter() << "; --benchmark_list_tests lists them\n";
-    return exit_usage;
-  }
-  return measurements.has_failed() ? exit_failed_row : 0;
+              << "library: " << bench::describe(facts["library"]) << "\npeer: " << bench::describe(facts["peer"])
+              << std::endl;
+  return bench::run_rounds(rows, facts, options.run);
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv, argv + argc);
-  // Defaults that later flags override. A repetition takes its own samples, so one iteration is enough of it.
-  char repetitions[] = "--benchmark_repetitions=9";
-  char min_time[] = "--benchmark_min_time=1e-9";
-  std::vector<char*> flags = {argv[0], repetitions, min_time};
-  flags.insert(flags.end(), argv + 1, argv + argc);
-  int count = static_cast<int>(flags.size());
-  flags.push_back(nullptr);
-
   Options options;
   options.library = default_library();
   CLI::App app("Measures a GFPQ library, and beside it what the machine can do.", "gfpq_bench");
   define(app, options);
   try {
-    if (!has_flag(arguments, "--help"))
-      benchmark::Initialize(&count, flags.data());
-    app.parse(count, flags.data());
-  } catch (const CLI::CallForHelp& help) {
+    bench::parse(app, argc, argv);
+  } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
     std::cerr << "gfpq_bench: " << error.what() << "; --help lists the flags\n";
-    return exit_usage;
+    return bench::exit_usage;
   }
   try {
-    return run(options, arguments);
+    return run(options);
   } catch (const std::exception& error) {
     std::cerr << "gfpq_bench: " << error.what() << '\n';
-    return exit_usage;
+    return bench::exit_usage;
   }
 }

@@ -17,15 +17,13 @@ void Measurements::prepare(const Row& row) {
   if (own.source_name != source_name) {
     own.source = make_data<Float>(row.data, row.count);
     own.source_name = source_name;
+    own.expected.clear();
     own.largest = 0;
     for (const Float number : own.source)
       own.largest = std::max(own.largest, std::abs(number));
   }
-  const std::string expected_name = source_name + " " + std::to_string(row.bits);
-  if (row.kind == Kind::quantize && own.expected_name != expected_name) {
-    own.expected = expect(own.source, row.bits);
-    own.expected_name = expected_name;
-  }
+  if (row.kind == Kind::quantize && own.expected.count(row.bits) == 0)
+    own.expected[row.bits] = expect(own.source, row.bits);
 
   const TensorPlan plan(machine_, row.bytes(), row.cache);
   const std::string tensors_name = std::to_string(row.bytes()) + " " + std::to_string(plan.groups) + " " +
@@ -41,7 +39,7 @@ template void Measurements::prepare<float>(const Row& row);
 template void Measurements::prepare<double>(const Row& row);
 
 std::size_t Measurements::memory_of(const Row& row) const {
-  const std::size_t kept_copies = 4; // source and expected, and those of the other type from before
+  const std::size_t kept_copies = 6; // source and expected of both widths, and those of the other type from before
   return TensorPlan(machine_, row.bytes(), row.cache).total_bytes() + kept_copies * row.bytes();
 }
 

@@ -25,9 +25,6 @@ public:
   /// One repetition of a row.
   void measure(benchmark::State& state, const Row& row);
 
-  /// Whether any repetition ended in an error.
-  bool has_failed() const { return failed_; }
-
   /// How much memory a row needs.
   std::size_t memory_of(const Row& row) const;
 
@@ -40,9 +37,8 @@ private:
   struct Kept {
     std::string source_name;
     std::vector<Float> source;
-    Float largest = 0; ///< magnitude in it
-    std::string expected_name;
-    Expected<Float> expected;
+    Float largest = 0;                            ///< magnitude in it
+    std::map<unsigned, Expected<Float>> expected; ///< by bits
   };
 
   template <class Float>
@@ -63,7 +59,6 @@ private:
   void prepare(const Row& row);
 
   Machine machine_;
-  bool failed_ = false;
   int all_threads_;
   double clock_cost_; ///< seconds that an empty interval seems to take
   Kept<float> f32_;

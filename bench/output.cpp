@@ -1,7 +1,11 @@
 #include "output.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <iostream>
+#include <sstream>
 
 #include "build_facts.hpp"
 #include "timing.hpp"
@@ -15,12 +19,7 @@ Json number_or_null(Number number) {
   return number != 0 ? Json(number) : Json(nullptr);
 }
 
-/// Six digits: more than any clock here gives, and files that can be read and kept.
-double rounded(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", number);
-  return std::strtod(text, nullptr);
-}
+constexpr std::size_t columns = 80;
 
 std::string readable_time(double nanoseconds) {
   char text[32];
@@ -33,6 +32,21 @@ std::string readable_time(double nanoseconds) {
   return text;
 }
 
+/// The values that tell rows apart, without what most rows share: `avx512 f32 8 bit apply 13107200 cold, 2 threads`.
+std::string short_name(const std::string& name) {
+  std::string text;
+  std::istringstream segments(name);
+  for (std::string segment; std::getline(segments, segment, '/');) {
+    const std::size_t colon = segment.find(':');
+    const std::string key = segment.substr(0, colon);
+    const std::string value = colon == std::string::npos ? "" : segment.substr(colon + 1);
+    if (segment == "lib:ours" || segment == "data:guide" || key == "quantize" || key == "device")
+      continue;
+    text += (text.empty() ? "" : " ") + (key == "threads" ? "x" + value : value.empty() ? key : value);
+  }
+  return text;
+}
+
 } // namespace
 
 Json describe(const Machine& machine) {
@@ -42,9 +56,18 @@ Json describe(const Machine& machine) {
   facts["compiler"] = GFPQ_BENCH_COMPILER;
   facts["compiler_flags"] = GFPQ_BENCH_FLAGS;
   facts["cpu_model"] = machine.cpu_model;
+  const auto known = [](int number) { return number >= 0 ? Json(number) : Json(nullptr); };
+  facts["cpu_family"] = known(machine.cpu_family);
+  facts["cpu_model_number"] = known(machine.cpu_model_number);
+  facts["cpu_stepping"] = known(machine.cpu_stepping);
+  facts["hypervisor"] = machine.hypervisor;
+  facts["environment"] = Json::object();
+  for (const auto& [name, value] : relevant_environment())
+    facts["environment"][name] = value;
   facts["architecture"] = machine.architecture;
   facts["physical_cores"] = number_or_null(machine.physical_cores);
   facts["logical_cpus"] = machine.logical_cpus;
+  facts["usable_cpus"] = machine.usable_cpus;
   facts["cache_l1d_bytes"] = number_or_null(machine.cache_l1d_bytes);
   facts["cache_l2_bytes"] = number_or_null(machine.cache_l2_bytes);
   facts["cache_l3_bytes"] = number_or_null(machine.cache_l3_bytes);
@@ -57,88 +80,92 @@ Json describe(const Machine& machine) {
   return facts;
 }
 
-bool ResultFile::ReportContext(const Context& context) {
-  writer_.SetOutputStream(&text_);
-  writer_.SetErrorStream(&GetErrorStream());
-  return writer_.ReportContext(context);
+std::string program_version(const std::string& program) {
+  return program + " " GFPQ_BENCH_VERSION ", revision " GFPQ_BENCH_REVISION;
 }
 
-void ResultFile::ReportRuns(const std::vector<Run>& runs) {
-  std::vector<Run> tidied = runs;
-  for (Run& run : tidied) {
-    run.run_name.time_type.clear();                       // all times are wall-clock times
-    run.cpu_accumulated_time = run.real_accumulated_time; // that of samples and restored data would mislead
-  }
-  writer_.ReportRuns(tidied);
+Json describe(const Surroundings::Shares& shares) {
+  const auto known = [](double share) { return share >= 0 ? Json(share) : Json(nullptr); };
+  return {{"seconds", shares.seconds},
+          {"steal_share", known(shares.steal)},
+          {"others_share", known(shares.others)},
+          {"calibration_start_ns", shares.calibration_start * 1e9},
+          {"calibration_end_ns", shares.calibration_end * 1e9}};
 }
 
-void ResultFile::Finalize() {
-  writer_.Finalize();
-  Json result = Json::parse(text_.str());
-  Json written = result["context"];
-  Json context = {{"schema", facts_["schema"]}};       // first, for whoever opens the file
-  for (const char* name : {"host_name", "executable"}) // which machine and whose folder is nobody's concern
-    written.erase(name);
-  context.update(facts_);
-  context.update(written);
-
-  std::ostream& out = GetOutputStream();
-  out << "{\n\"context\": " << context.dump(1) << ",\n\"benchmarks\": [";
-  const char* separator = "\n";
-  for (Json& row : result["benchmarks"]) { // a line each
-    for (Json& value : row)
-      if (value.is_number_float())
-        value = rounded(value);
-    out << separator << row.dump();
-    separator = ",\n";
-  }
-  out << "\n]\n}\n";
+std::string describe(const Json& library) {
+  if (library.is_null())
+    return "none";
+  std::string text = library["file"].get<std::string>() + " " + library["version"].get<std::string>() + ", built for";
+  for (const Json& target : library["targets"])
+    text += " " + target.get<std::string>();
+  return text;
 }
 
-void Progress::ReportRuns(const std::vector<Run>& runs) {
-  for (const Run& run : runs) {
-    const bool is_median = run.run_type == Run::RT_Aggregate && run.aggregate_name == "median";
-    if (run.error_occurred || is_median || (run.run_type == Run::RT_Iteration && run.repetitions < 2))
-      print(run);
-  }
+void Console::clear_line() {
+  if (has_unfinished_line_)
+    std::cout << "\r\033[K";
+  has_unfinished_line_ = false;
 }
 
-void Progress::print(const Run& run) {
-  std::string name = run.run_name.function_name;
-  std::ostream& out = GetOutputStream();
-  if (run.error_occurred) {
-    if (name == last_error_) // the other repetitions fail likewise
-      return;
-    last_error_ = name;
-    ++failed_;
-    out << "FAILED " << name << "\n       " << run.error_message << std::endl;
+void Console::progress(std::size_t done, std::size_t all) {
+  const double seconds = seconds_since(start_);
+  const bool is_terminal = isatty(STDOUT_FILENO) != 0;
+  if (is_quiet_ || seconds - last_progress_ < (is_terminal ? 0.2 : 10) || done == all)
     return;
-  }
-  ++rows_;
-  const auto counter = [&](const char* key) {
-    const auto found = run.counters.find(key);
-    return found == run.counters.end() ? 0 : found->second.value;
-  };
-  char line[320];
-  std::snprintf(line, sizeof line, "%6.1f s  %11s %8.2f GB/s", seconds_since(start_),
-                readable_time(run.GetAdjustedRealTime()).c_str(), counter("gbytes_per_second"));
-  out << line;
-  if (const double ratio = counter("limit_ratio"); ratio != 0)
-    std::snprintf(line, sizeof line, " %5.1f %% of limit", 100 * ratio);
-  else
-    std::snprintf(line, sizeof line, " %16s", "");
-  out << line;
-  if (const double ratio = counter("peer_ratio"); ratio != 0) {
-    std::snprintf(line, sizeof line, " %6.1f x peer", ratio);
-    out << line;
-  }
-  out << "  " << name << std::endl;
+  last_progress_ = seconds;
+  clear_line();
+  const double left = seconds / static_cast<double>(done) * static_cast<double>(all - done);
+  char line[columns + 1];
+  std::snprintf(line, sizeof line, "row %zu of %zu, about %.0f s left", done, all, left);
+  std::cout << line << (is_terminal ? "" : "\n") << std::flush;
+  has_unfinished_line_ = is_terminal;
 }
 
-void Progress::Finalize() {
-  char line[80];
+void Console::row(const std::vector<Json>& repetitions) {
+  if (rows_++ == 0 && !is_quiet_) {
+    clear_line();
+    std::cout << "     time  spread   GB/s limit    peer  row" << std::endl;
+  }
+  if (is_quiet_)
+    return;
+  const auto values = [&](const char* key) {
+    std::vector<double> result;
+    for (const Json& repetition : repetitions)
+      if (repetition.contains(key))
+        result.push_back(repetition[key]);
+    return result;
+  };
+  const auto formatted = [&](const char* format, const char* key, double factor) {
+    char text[32] = "";
+    const std::vector<double> all = values(key);
+    if (!all.empty())
+      std::snprintf(text, sizeof text, format, factor * median(all));
+    return std::string(text);
+  };
+  const std::vector<double> times = values("real_time");
+  const auto [least, most] = std::minmax_element(times.begin(), times.end());
+  clear_line();
+  char line[columns + 1];
+  std::snprintf(line, sizeof line, "%9s %5.0f %% %6s %5s %7s  %s", readable_time(median(times)).c_str(),
+                100 * (*most - *least) / median(times), formatted("%.1f", "gbytes_per_second", 1).c_str(),
+                formatted("%.0f %%", "limit_ratio", 100).c_str(), formatted("%.1f x", "peer_ratio", 1).c_str(),
+                short_name(repetitions.front()["run_name"]).c_str());
+  std::cout << line << std::endl;
+}
+
+void Console::failed(const Json& row) {
+  clear_line();
+  ++failed_;
+  std::cout << "FAILED " << row["run_name"].get<std::string>() << "\n       " << row["error_message"].get<std::string>()
+            << std::endl;
+}
+
+void Console::finish() {
+  clear_line();
+  char line[columns + 1];
   std::snprintf(line, sizeof line, "%d rows in %.1f s, %d failed", rows_, seconds_since(start_), failed_);
-  GetOutputStream() << line << std::endl;
+  std::cout << line << std::endl;
 }
 
 } // namespace bench

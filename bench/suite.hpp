@@ -15,8 +15,8 @@ struct Contenders {
   std::vector<int> threads;    ///< to be tried: 1, and all
 };
 
-/// `smoke` is for tests of this program: a few rows, in milliseconds. `short` measures what most users need in under
-/// 100 s.
+/// `smoke` is for tests of this program: a few rows, in milliseconds. `short` measures what most users need in a
+/// few minutes.
 std::vector<Row> make_suite(const std::string& name, const Contenders& contenders);
 
 } // namespace bench

@@ -85,11 +85,10 @@ conformance() {
     "$bin/gfpq_conformance" --library="$tree/lib/libgfpq_gpu.so" --json="$out/conformance-cpu.json"
 }
 bench() {
-  "$bin/gfpq_bench_gpu" --suite=short --benchmark_out="$out/benchmark.json" --benchmark_out_format=json
+  "$bin/gfpq_bench_gpu" --suite=short --benchmark_out="$out/benchmark.json"
 }
 benchfull() {
-  "$bin/gfpq_bench_gpu" --suite=full --benchmark_repetitions=5 --benchmark_out="$out/benchmark-full.json" \
-    --benchmark_out_format=json
+  "$bin/gfpq_bench_gpu" --suite=full --benchmark_repetitions=5 --benchmark_out="$out/benchmark-full.json"
 }
 exhaustive8() { "$bin/gfpq_gpu_exhaustive" 8; }
 exhaustive16low() { "$bin/gfpq_gpu_exhaustive" 16 -4095 -1; }

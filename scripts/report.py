@@ -6,14 +6,15 @@
     report.py --check bench/results/*.json         says whether files are fit to be published, or why not
 
 Exit status: 0 done (with --compare: nothing became slower; with --check: all are fit), 1 a row of --compare became
-slower or failed, or a file of --check contradicts itself, 2 a file cannot be read or is no result file.
+slower or failed, or a file of --check contradicts itself, 2 a file cannot be read or is no result file; a report of
+the others is written all the same.
 """
 
 import argparse
 import sys
 
 from report import archs, benchmark, compare, conformance, doubts, significance
-from report.fields import InputError, report_input_error
+from report.fields import InputError, load_each, report_input_error
 
 
 def parse(arguments):
@@ -71,19 +72,28 @@ def main(arguments=None):
             return compare.run(old, new, options.force, compare.Options(options.alpha, options.minimum_effect))
         if options.check:
             return check(options.check)
-        from report import document  # matplotlib takes its time; a comparison does not need it
+        from report import document, style  # matplotlib takes its time; a comparison does not need it
 
-        everything = benchmark.load_all(options.files)
-        runs = conformance.load_all(options.conformance)
-        table = archs.load(options.archs) if options.archs else None
-        pictures, missing = document.write(everything, options.output, options.title, runs, table)
+        refused = []
+        everything = benchmark.load_all(options.files, refused)
+        runs = conformance.load_all(options.conformance, refused)
+        tables = load_each(archs.load, filter(None, [options.archs]), refused)
+        for error in refused:
+            print(report_input_error(error), file=sys.stderr)
+        if not everything:
+            return 2
+        table = tables[0] if tables else None
+        with style.missing_letters() as letters:
+            pictures, missing = document.write(everything, options.output, options.title, runs, table)
     except (InputError, OSError) as error:
         print(report_input_error(error), file=sys.stderr)
         return 2
+    if letters:
+        print(style.about_missing(letters), file=sys.stderr)
     print(f"{options.output}/index.html: {len(pictures)} figures")
     for item in missing:
         print(f"left out: {item.title}: {item.reason}")
-    return 0
+    return 2 if refused else 0
 
 
 if __name__ == "__main__":

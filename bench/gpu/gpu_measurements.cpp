@@ -305,7 +305,6 @@ void GpuMeasurements::measure(benchmark::State& state, const Row& row) {
       else
         Repetition<double>(*this, row, prepare<double>(row)).run(state);
     } catch (const std::exception& error) {
-      failed_ = true;
       state.SkipWithError(error.what());
       break;
     }

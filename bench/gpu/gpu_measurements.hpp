@@ -37,9 +37,6 @@ public:
   /// One repetition of a row.
   void measure(benchmark::State& state, const Row& row);
 
-  /// Whether any repetition ended in an error.
-  bool has_failed() const { return failed_; }
-
   /// Device memory that a row needs.
   std::size_t memory_of(const Row& row) const;
 
@@ -53,7 +50,6 @@ private:
   Device device_;
   const GpuLibrary& library_;
   cudaStream_t stream_ = nullptr;
-  bool failed_ = false;
   std::string prepared_for_;
   Prepared<float> f32_;
   Prepared<double> f64_;

@@ -2,7 +2,6 @@
 #include <benchmark/benchmark.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -10,16 +9,18 @@
 #include "gpu/kernels.hpp"
 #include "machine.hpp"
 #include "output.hpp"
+#include "rounds.hpp"
 
 namespace {
 
-constexpr int exit_failed_row = 1, exit_usage = 2, exit_no_gpu = 77;
+constexpr int exit_no_gpu = 77;
 constexpr std::size_t guide_count = 13107200; // 50 MiB of floats: what the vendor's guide times
 
 struct Options {
   std::string library;
   std::string suite = "short";
   std::string title;
+  bench::RunOptions run;
 };
 
 std::string default_library() {
@@ -123,7 +124,7 @@ bench::Json describe(const std::string& path, const bench::GpuLibrary& library, 
   return facts;
 }
 
-int run(const Options& options, const std::string& output_file) {
+int run(const Options& options) {
   if (const std::string problem = bench::gpu_problem(); !problem.empty()) {
     std::cerr << "gfpq_bench_gpu: " << problem << "\n";
     return exit_no_gpu;
@@ -149,44 +150,23 @@ int run(const Options& options, const std::string& output_file) {
 
   bench::GpuMeasurements measurements(device, library);
   const auto rows = make_suite(options.suite, ours, bench::has_cub_transform() ? &peer : nullptr);
+  std::vector<bench::NamedRow> named;
   for (const bench::Row& row : rows) {
-    if (measurements.memory_of(row) > device.memory_bytes / 10 * 8) {
+    if (measurements.memory_of(row) > device.memory_bytes / 10 * 8)
       std::cerr << "left out for want of memory: " << bench::gpu_name(row) << '\n';
-      continue;
-    }
-    benchmark::RegisterBenchmark(bench::gpu_name(row).c_str(),
-                                 [&measurements, row](benchmark::State& state) { measurements.measure(state, row); })
-        ->UseManualTime()
-        ->ComputeStatistics("min", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); })
-        ->ComputeStatistics("max", [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
+    else
+      named.push_back(
+          {bench::gpu_name(row), [&measurements, row](benchmark::State& state) { measurements.measure(state, row); }});
   }
-
-  std::cout << device.name << " " << device.facts.dump() << "\nlibrary " << facts["library"].dump() << std::endl;
-  bench::Progress progress;
-  bench::ResultFile json(facts);
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(&progress, output_file.empty() ? nullptr : &json);
-  if (matched == 0) {
-    std::cerr << "gfpq_bench_gpu: no row matches the filter\n";
-    return exit_usage;
-  }
-  return measurements.has_failed() ? exit_failed_row : 0;
+  if (!options.run.only_lists && !options.run.is_quiet)
+    std::cout << device.name << "\nlibrary: " << bench::describe(facts["library"])
+              << "\npeer: " << bench::describe(facts["peer"]) << std::endl;
+  return bench::run_rounds(named, facts, options.run);
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-  // Defaults that later flags override. A repetition takes its own samples, so one iteration is enough of it.
-  char repetitions[] = "--benchmark_repetitions=9";
-  char min_time[] = "--benchmark_min_time=1e-9";
-  std::vector<char*> flags = {argv[0], repetitions, min_time};
-  flags.insert(flags.end(), argv + 1, argv + argc);
-  std::string output_file;
-  for (const std::string argument : flags)
-    if (const std::string flag = "--benchmark_out="; argument.compare(0, flag.size(), flag) == 0)
-      output_file = argument.substr(flag.size());
-  int count = static_cast<int>(flags.size());
-  flags.push_back(nullptr);
-
   Options options;
   options.library = default_library();
   CLI::App app("Measures a GFPQ library on the GPU, and beside it what the GPU can do.", "gfpq_bench_gpu");
@@ -195,20 +175,16 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"short", "full", "smoke"}))
       ->capture_default_str();
   app.add_option("--title", options.title, "What a report calls this run; the GPU's name if left out");
-  app.footer("Beside these, all flags of Google Benchmark: --benchmark_out=FILE, --benchmark_filter=REGEX, ...\n"
+  bench::define(app, options.run);
+  app.footer("Beside these, flags of Google Benchmark, as --benchmark_filter=REGEX.\n"
              "Ends with 0; 1 where a row failed; 2 where a flag or the library was no good; 77 without a GPU.");
   try {
-    bool wants_help = false;
-    for (int i = 1; i < argc; ++i)
-      wants_help = wants_help || std::string(argv[i]) == "--help";
-    if (!wants_help)
-      benchmark::Initialize(&count, flags.data());
-    app.parse(count, flags.data());
-    return run(options, output_file);
-  } catch (const CLI::CallForHelp& help) {
+    bench::parse(app, argc, argv);
+    return run(options);
+  } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const std::exception& error) {
     std::cerr << "gfpq_bench_gpu: " << error.what() << '\n';
-    return exit_usage;
+    return bench::exit_usage;
   }
 }

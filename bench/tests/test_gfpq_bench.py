@@ -8,9 +8,12 @@ import glob
 import json
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 BENCH, FAULTY_FOLDER, RESULTS_FOLDER = sys.argv[1:4]
@@ -30,6 +33,15 @@ MEASURED_CONTEXT = {
     "numa_nodes": (int, type(None)), "frequency_governor": str, "huge_pages": str, "os": str, "kernel": str,
     "memory_bytes": int, "library": dict, "peer": (dict, type(None)), "num_cpus": int,
 }
+# Of the results that are committed, older ones do not have these.
+NEW_CONTEXT = {
+    "cpu_family": (int, type(None)), "cpu_model_number": (int, type(None)), "cpu_stepping": (int, type(None)),
+    "hypervisor": str, "usable_cpus": int, "environment": dict,
+}  # fmt: skip
+RUN = {
+    "seconds": float, "steal_share": (float, type(None)), "others_share": (float, type(None)),
+    "calibration_start_ns": float, "calibration_end_ns": float,
+}  # fmt: skip
 LIBRARY = {"file": str, "version": str, "revision": int, "build_time": str, "targets": list, "threads": str}
 
 
@@ -37,6 +49,11 @@ def run(*arguments, **environment):
     return subprocess.run(
         [BENCH, *arguments], capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
     )
+
+
+def read(path):
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
 
 
 def faulty(fault):
@@ -114,7 +131,8 @@ class SchemaTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "result.json")
             default = re.search(r"--library TEXT=(\S+)", run("--help").stdout).group(1)
-            done = run("--suite=smoke", "--peer=" + default, "--benchmark_out=" + path, "--benchmark_repetitions=2")
+            done = run("--suite=smoke", "--peer=" + default, "--benchmark_out=" + path, "--benchmark_repetitions=2",
+                       OMP_DISPLAY_ENV="no", GFPQ_MESSAGES="/a/folder/x", HOME_OF_SOMEBODY="/home/me")  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertRegex(done.stdout, r"\d+ rows in .* 0 failed")
             result = self.check_file(path)
@@ -123,7 +141,24 @@ class SchemaTest(unittest.TestCase):
         for key in ("type", "bits", "mode", "data", "cache", "op"):
             wanted = set(dict(SEGMENTS)[key].replace("\\", "").split("|")) - {"unstated"}
             self.assertEqual({segments[key] for _, segments in seen if key in segments}, wanted)
-        self.assertEqual({row["repetition_index"] for row in raw}, {0, 1})
+        self.check_types(result["context"], NEW_CONTEXT)
+        environment = result["context"]["environment"]
+        self.assertEqual((environment["GFPQ_MESSAGES"], environment["OMP_DISPLAY_ENV"]), ("x", "no"))
+        self.assertNotIn("HOME_OF_SOMEBODY", environment)
+        self.check_types(result["run"], RUN)
+        self.assertGreater(result["run"]["calibration_start_ns"], 1e5)
+        for share in ("steal_share", "others_share"):
+            self.assertTrue(0 <= (result["run"][share] or 0) <= 1, result["run"])
+        rounds = [row["repetition_index"] for row in raw]
+        self.assertEqual(rounds, sorted(rounds), "all rows once, then all rows again")
+        self.assertEqual(set(rounds), {0, 1})
+        for line in done.stdout.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+        medians = [row for row in result["benchmarks"] if row.get("aggregate_name") == "median"]
+        self.assertEqual({row["run_name"] for row in medians}, {row["run_name"] for row in raw})
+        for median in medians:
+            times = [row["real_time"] for row in raw if row["run_name"] == median["run_name"]]
+            self.assertAlmostEqual(median["real_time"] / (sum(times) / 2), 1, places=3)
         fastest = result["context"]["library"]["targets"][0]
         for row, (kind, segments) in zip(raw, seen):
             if kind == "quantize" and segments["lib"] == "ours" and segments["target"] == fastest:
@@ -170,6 +205,64 @@ class FailureTest(unittest.TestCase):
         self.assertIn("the peer", done.stdout)
 
 
+class OutputTest(unittest.TestCase):
+    """Yesterday's results stay until today's are whole; what was measured is kept."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "result.json")
+        with open(self.path, "w", encoding="utf-8") as stream:
+            stream.write("yesterday's")
+        self.flags = ("--suite=smoke", "--benchmark_filter=count:1000/", "--benchmark_out=" + self.path)
+
+    def rows_of_the_partial_file(self):
+        return json.loads(read(self.path + ".partial"))["benchmarks"]
+
+    def test_a_finished_file_replaces_the_old_one(self):
+        done = run(*self.flags, "--benchmark_repetitions=1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(json.loads(read(self.path))["benchmarks"])
+        self.assertFalse(os.path.exists(self.path + ".partial"))
+
+    def ended_early(self, end):
+        """A long run for which `end` is called when it has written some rows: (exit status, what it said)."""
+        with subprocess.Popen(
+            [BENCH, *self.flags, "--benchmark_repetitions=1000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+        ) as running:  # fmt: skip
+            for _ in range(600):
+                time.sleep(0.1)
+                if os.path.exists(self.path + ".partial") and os.path.getsize(self.path + ".partial") > 20000:
+                    break
+            end(running)
+            errors = running.communicate(timeout=60)[1]
+        self.assertEqual(read(self.path), "yesterday's")
+        self.assertTrue(self.rows_of_the_partial_file())
+        return running.returncode, errors
+
+    def test_a_full_disk(self):
+        full = 40000  # bytes, for each file
+        status, errors = self.ended_early(lambda run: resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (full, full)))
+        self.assertEqual(status, 2)
+        self.assertRegex(errors, "cannot write .*result.json.partial: File too large")
+
+    def test_an_interrupted_run(self):
+        status, errors = self.ended_early(lambda run: run.send_signal(signal.SIGINT))
+        self.assertEqual(status, -signal.SIGINT)
+        self.assertIn("interrupted; what was measured is in " + self.path + ".partial", errors)
+
+    def test_a_folder_that_is_not_there(self):
+        done = run(*self.flags[:2], "--benchmark_out=" + self.path + "/no/result.json")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("cannot write", done.stderr)
+
+    def test_a_device_is_not_replaced(self):
+        done = run(*self.flags[:2], "--benchmark_out=/dev/null")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("/dev/null is not a file", done.stderr)
+
+
 class UsageTest(unittest.TestCase):
     def check(self, message, *arguments, **environment):
         done = run(*arguments, **environment)
@@ -181,6 +274,8 @@ class UsageTest(unittest.TestCase):
         self.check("/no/such.so: no such file", "--peer=/no/such.so")
         self.check("cannot be loaded", "--library=" + os.path.abspath(__file__))
         self.check("not a GFPQ library: it does not export _Z23HI", "--library=" + faulty("empty"))
+        done = run("--suite=smoke", "--list", TMPDIR="/no/such/folder")
+        self.assertEqual(done.returncode, 0, "no temporary folder is needed: " + done.stderr)
         self.check("GFPQ_TARGET=z80: .*this machine has", "--suite=smoke", GFPQ_TARGET="z80")
 
     def test_flags(self):
@@ -188,17 +283,35 @@ class UsageTest(unittest.TestCase):
         self.check("--benchmark_no_such_flag", "--benchmark_no_such_flag=1")
         self.check("--suite: huge not in", "--suite=huge")
         self.check("--threads", "--threads=0")
-        self.check("no row of the suite smoke matches the filter zzz", "--suite=smoke", "--benchmark_filter=zzz")
+        self.check("no row matches the filter zzz", "--suite=smoke", "--benchmark_filter=zzz")
+        self.check("--benchmark_out_format: csv", "--benchmark_out_format=csv")
+        self.check("--benchmark_format: json", "--benchmark_format=json")
+        for number in ("0", "-1", "many"):
+            self.check("--benchmark_repetitions", "--benchmark_repetitions=" + number)
 
     def test_help(self):
         done = run("--help")
         self.assertEqual(done.returncode, 0)
-        self.assertIn("--benchmark_out=FILE", done.stdout)
+        self.assertIn("--benchmark_out", done.stdout)
+
+    def test_version(self):
+        done = run("--version")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^gfpq_bench \d+\.\d+\.\d+, revision \w+\n$")
 
     def test_list(self):
-        done = run("--suite=full", "--benchmark_list_tests")
+        for flag in ("--list", "--benchmark_list_tests"):
+            done = run("--suite=full", flag, "--benchmark_filter=count:134217728/")
+            self.assertEqual(done.returncode, 0)
+            names = done.stdout.splitlines()
+            self.assertEqual(len(names), len(set(names)))
+            for name in names:
+                self.assertRegex(name, "^quantize/.*/count:134217728/threads:[0-9]+/cache:(cold|warm)$")
+
+    def test_quiet(self):
+        done = run("--suite=smoke", "--benchmark_filter=count:1000/", "--benchmark_repetitions=1", "--quiet")
         self.assertEqual(done.returncode, 0)
-        self.assertIn("count:134217728/", done.stdout)
+        self.assertRegex(done.stdout, r"^\d+ rows in [0-9.]+ s, 0 failed\n$")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the compilers made of the GPU kernels (schema "gfpq-archs/1", written by check_archs.py), for the page."""
 
 import dataclasses
+import os
 
 from report.fields import Field
 
@@ -64,6 +65,10 @@ class Architectures:
     file: str
     kernels: list
     problems: list
+
+    @property
+    def short_file(self):
+        return os.path.basename(self.file)
 
     @property
     def builds(self):

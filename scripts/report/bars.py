@@ -8,7 +8,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from report import style
-from report.style import plt
 
 WIDTH = 9.6  # inches
 BAR, GAP = 0.29, 0.2  # inches of height for a bar, and between groups
@@ -74,14 +73,7 @@ def panels(groups_of, axis_label, columns=2, legend=(), top=0.0, room=1.24, text
     lines = [titles[i : i + columns] for i in range(0, len(titles), columns)]
     heights = [max(height_of(groups_of[title]) for title in line) for line in lines]
     height = sum(heights) + TITLE_AND_LABEL * len(lines) + (LEGEND if legend else 0)
-    figure, grid = plt.subplots(
-        len(lines),
-        columns,
-        squeeze=False,
-        figsize=(WIDTH, height),
-        gridspec_kw={"height_ratios": heights},
-        constrained_layout=True,
-    )
+    figure, grid = style.subplots(len(lines), columns, (WIDTH, height), gridspec_kw={"height_ratios": heights})
     end = max([largest(groups) for groups in groups_of.values()] + [top]) * room
     used = []
     for line, row in zip(lines, grid):

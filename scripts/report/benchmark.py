@@ -6,7 +6,7 @@ import dataclasses
 import os
 import statistics
 
-from report.fields import Field, label_apart
+from report.fields import Field, label_apart, load_each, told_apart
 
 SCHEMA = "gfpq-bench/1"
 TYPE_BYTES = {"f32": 4, "f64": 8}
@@ -115,6 +115,7 @@ class Results:
     rows: dict = dataclasses.field(default_factory=dict)
     errors: list = dataclasses.field(default_factory=list)
     label: str = ""
+    run: dict = dataclasses.field(default_factory=dict)  # what was found at the end; empty where nothing was
 
     @property
     def quoted(self):
@@ -148,7 +149,7 @@ class Results:
 
     @property
     def machine(self):
-        """What has to be the same before two durations can be compared; None where it is not known."""
+        """The model's name; None where it is not known."""
         return self.gpu_fact("name") if self.is_gpu else self.fact("cpu_model")
 
     def gpu_fact(self, key):
@@ -211,6 +212,9 @@ def _check_context(context):
     for key in ("cache_l1d_bytes", "cache_l2_bytes", "cache_l3_bytes"):
         if context.has(key):
             context[key].count()
+    if context.has("environment"):
+        for _, variable in context["environment"].items():
+            variable.text()
     for which in ("library", "peer"):
         if which == "library" or context.has(which):
             context[which]["file"].text()
@@ -249,6 +253,8 @@ def load(file):
     context = top["context"]
     _check_context(context)
     results = Results(str(file), context, label=context["title"].text())
+    if top.has("run"):
+        results.run = {key: field.number() for key, field in top["run"].items()}
     for entry in top["benchmarks"]:
         if entry.optional_text("run_type", "iteration") != "iteration":
             continue  # aggregates: everything here is computed from the repetitions
@@ -276,16 +282,17 @@ def load(file):
     return results
 
 
-def load_all(files):
-    """Every file, each with a label of its own."""
-    everything = [load(file) for file in files]
+def load_all(files, refused=None):
+    """Every file, each with a label of its own; see load_each()."""
+    everything = load_each(load, files, refused)
+    paths = told_apart([results.file for results in everything])
     label_apart(
         everything,
         (
             lambda r: r.title,
             lambda r: f"{r.title}, {(r.fact('library') or {}).get('file', r.date)}",
             lambda r: f"{r.title} ({r.short_file})",
-            lambda r: f"{r.title} ({r.file})",
+            lambda r: f"{r.title} ({paths[r.file]})",
         ),
     )
     return everything

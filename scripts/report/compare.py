@@ -22,14 +22,39 @@ def is_not_ours(row):
     return not is_ours(row)
 
 
+# What has to be the same before two durations can be compared.
+CPU_FACTS = (
+    "cpu_model", "architecture", "physical_cores", "logical_cpus", "threads_all", "cache_l1d_bytes", "cache_l2_bytes",
+    "cache_l3_bytes", "numa_nodes",
+)  # fmt: skip
+GPU_FACTS = ("name", "compute_capability", "multiprocessors", "memory_bytes", "l2_bytes", "power_limit_watts")
+
+
+def difference(old, new):
+    """(field, old value, new value) of the first fact that tells two machines apart, or None. A model that is not known
+    may be any."""
+    if old.context.value == new.context.value and all(
+        name in new.rows and row.times == new.rows[name].times for name, row in old.rows.items()
+    ):
+        return None  # a run and itself
+    facts = [("device", *(results.context.value["device"] for results in (old, new)))]
+    if new.is_gpu:
+        facts += [(f"gpu.{key}", old.gpu_fact(key), new.gpu_fact(key)) for key in GPU_FACTS]
+    else:
+        facts += [(key, old.fact(key), new.fact(key)) for key in CPU_FACTS]
+    models = ("cpu_model", "gpu.name")
+    return next((fact for fact in facts if fact[1] != fact[2] or (fact[0] in models and fact[1] is None)), None)
+
+
 def check_machines(old, new, force):
     """True where the machines are the same, False where they differ and the caller insists."""
-    if old.machine is not None and old.machine == new.machine:
+    found = difference(old, new)
+    if found is None:
         return True
+    field, before, after = ("unknown" if value is None else value for value in found)
     if not force:
         raise InputError(
-            f"{new.file}: field 'context.{'gpu.name' if new.context.value['device'] == 'gpu' else 'cpu_model'}':"
-            f" {new.machine or 'unknown'!r} is not known to be the machine of {old.file}, {old.machine or 'unknown'!r}."
+            f"{new.file}: field 'context.{field}': {after!r} is not known to be the machine of {old.file}, {before!r}."
             " Durations of different machines say nothing about the code;"
             " --force compares them in units of each machine's own limit"
         )

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from report.fields import Field, label_apart
+from report.fields import Field, label_apart, load_each, told_apart
 
 SCHEMA = "gfpq-conformance/2"
 
@@ -312,16 +312,17 @@ def load(file):
     )
 
 
-def load_all(files):
-    """Every file, each with a label of its own for the head of its column."""
-    runs = [load(file) for file in files]
+def load_all(files, refused=None):
+    """Every file, each with a label of its own for the head of its column; see load_each()."""
+    runs = load_each(load, files, refused)
+    paths = told_apart([run.file for run in runs])
     label_apart(
         runs,
         (
             lambda run: run.title or f"{run.name}, {run.device}",
             lambda run: f"{run.title or run.name} {run.version}, {run.device}",
             lambda run: f"{run.name}, {run.device} ({run.short_file})",
-            lambda run: f"{run.name}, {run.device} ({run.file})",
+            lambda run: f"{run.name}, {run.device} ({paths[run.file]})",
         ),
     )
     return runs

@@ -1,13 +1,12 @@
 """The figures made of lines: throughput against size, and against the number of threads."""
 
 import numpy
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from report import picture, style
 from report.bars import LEGEND, TITLE_AND_LABEL, WIDTH, lay_out, wrapped
 from report.overviews import BIT_LABELS, BITS, MODES, THREADS, limit_rate, thread_claim, use_text
 from report.picture import Missing, Picture
-from report.style import plt
 
 PANEL = 2.9  # inches of height
 RATE = "GB/s read and written\n(10⁹ bytes/s)"
@@ -94,7 +93,7 @@ def against_size(everything):
         if not uses:
             continue
         height = len(uses) * (PANEL + TITLE_AND_LABEL) + LEGEND
-        figure, grid = plt.subplots(len(uses), 2, squeeze=False, figsize=(WIDTH, height), constrained_layout=True)
+        figure, grid = style.subplots(len(uses), 2, (WIDTH, height))
         lines = []
         for line, use in zip(grid, uses):
             lines.append([])
@@ -158,7 +157,7 @@ def call_time(everything):
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     height = rows * (PANEL + TITLE_AND_LABEL) + LEGEND
-    figure, grid = plt.subplots(rows, columns, squeeze=False, figsize=(WIDTH, height), constrained_layout=True)
+    figure, grid = style.subplots(rows, columns, (WIDTH, height))
     used = list(grid.flat)[: len(panels)]
     handles = {}
     for axes in list(grid.flat)[len(panels) :]:
@@ -170,6 +169,7 @@ def call_time(everything):
         size_axis(axes)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylabel("µs for one call")
     ends = [end for axes in used for end in axes.get_ylim()]
     for axes in used:
@@ -191,7 +191,7 @@ def size_axis(axes):
     step = max(2, round((last - first) / 5))
     axes.set_xticks([2.0**power for power in range(int(numpy.ceil(first)), int(last) + 1) if power % step == 0])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.human_bytes(value)))
-    axes.xaxis.set_minor_locator(plt.NullLocator())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="x", labelsize=8.5)
     axes.set_xlabel("tensor size")
 
@@ -222,7 +222,7 @@ def thread_scaling(everything):
         return [Missing(title, "no file has our library with two or more numbers of threads on the same work")]
     lines = -(-len(panels) // 2)
     height = lines * (PANEL + TITLE_AND_LABEL) + LEGEND
-    figure, grid = plt.subplots(lines, 2, squeeze=False, figsize=(WIDTH, height), constrained_layout=True)
+    figure, grid = style.subplots(lines, 2, (WIDTH, height))
     for axes in list(grid.flat)[len(panels) :]:
         axes.remove()
     used = list(grid.flat)[: len(panels)]

@@ -23,6 +23,11 @@ FACTS = (
     ("Library", lambda r: library_text(r, "library")),
     ("Compared with", lambda r: library_text(r, "peer")),
     ("CPU", lambda r: joined(r.fact("cpu_model"), r.fact("architecture"))),
+    (
+        "CPU's family, model, stepping",
+        lambda r: joined(r.fact("cpu_family"), r.fact("cpu_model_number"), r.fact("cpu_stepping")),
+    ),
+    ("Hypervisor", lambda r: r.fact("hypervisor")),
     ("GPU", lambda r: joined(r.gpu_fact("name"), prefixed("compute capability ", r.gpu_fact("compute_capability")))),
     ("Code that the GPU runs", lambda r: r.gpu_fact("code")),
     (
@@ -72,6 +77,9 @@ FACTS = (
     ("Compiler", lambda r: r.fact("compiler")),
     ("Compiler flags", lambda r: r.fact("compiler_flags")),
     ("Load when it began", lambda r: joined(*(f"{load:.1f}" for load in r.fact("load_avg") or []))),
+    ("CPU time used by other programs", lambda r: share_text(r.run.get("others_share"))),
+    ("CPU time given to other machines", lambda r: share_text(r.run.get("steal_share"))),
+    ("Environment", lambda r: joined(*(f"{name}={text}" for name, text in r.fact("environment", {}).items()))),
     ("Date", lambda r: pages.day(r.date)),
     ("Suite", lambda r: r.fact("suite")),
     ("Repetitions of a row", lambda r: repetitions_text(r)),
@@ -93,6 +101,10 @@ def size_text(size):
 
 def number_text(value):
     return style.plain_number(value) if value else None
+
+
+def share_text(share):
+    return None if share is None else f"{100 * share:.1f} %"
 
 
 def library_text(results, which):

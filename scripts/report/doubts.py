@@ -6,6 +6,9 @@ from report.significance import MINIMUM_REPETITIONS
 ABOVE_LIMIT = 1.10  # a call that beats its limit by more than this shows that one of the two was measured badly
 WIDE = 1.5  # largest / smallest repetition
 DIFFERENCE = 0.15  # by which rows of one run may differ that should not
+OTHERS = 0.05  # of the CPU time of a run, used by other programs
+STEAL = 0.02  # of the CPU time, given to other machines by the hypervisor
+CALIBRATION = 0.05  # by which a fixed loop may differ between a run's start and its end
 SHARE_OF_ROWS = 0.05  # that may contradict others in a file that is fit to be published
 
 
@@ -57,6 +60,20 @@ def unfit(results):
     return reasons
 
 
+def of_the_run(run):
+    """Sentences about what happened on the machine during the run, as far as the file tells."""
+    found = []
+    if run.get("steal_share", 0) > STEAL:
+        found.append(f"The hypervisor gave {style.percent(run['steal_share'])} of the CPU time to other machines.")
+    if run.get("others_share", 0) > OTHERS:
+        found.append(f"Other programs used {style.percent(run['others_share'])} of the CPU time during the run.")
+    start, end = run.get("calibration_start_ns"), run.get("calibration_end_ns")
+    if start and end and not 1 / (1 + CALIBRATION) < end / start < 1 + CALIBRATION:
+        found.append(f"A fixed loop took {end / start:.2f} times as long at the end of the run as at its start: the speed"
+                     " of the CPU changed.")  # fmt: skip
+    return found
+
+
 def doubts(results):
     """Sentences about one measured file; none is a good sign."""
     found = []
@@ -89,6 +106,7 @@ def doubts(results):
     load, cpus = results.fact("load_avg"), results.fact("num_cpus")
     if load and cpus and load[0] > 0.5 * cpus:
         found.append(f"When the run began, the load was {load[0]:.1f} on {cpus} CPUs: other programs were running.")
+    found += of_the_run(results.run)
     if results.fact("project_revision") is None:
         found.append("The revision of the benchmark program is not known.")
     if results.errors:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 
 
@@ -76,6 +77,10 @@ class Field:
     def keys(self):
         return list(self._of_type(dict, "an object"))
 
+    def items(self):
+        """[(key, field)] of an object, without what is null."""
+        return [(key, self[key]) for key in self.keys() if self.has(key)]
+
     def text(self):
         return self._of_type(str, "text")
 
@@ -110,6 +115,26 @@ class Field:
         if not re.fullmatch(pattern, self.text()):
             raise self.wrong(f"should be {described}, is {self.value!r}")
         return self.value
+
+
+def load_each(load, files, refused=None):
+    """What `load` makes of each file. A file that it refuses goes, with the error, to the list `refused` where there is
+    one, so that the others are of use all the same."""
+    loaded = []
+    for file in files:
+        try:
+            loaded.append(load(file))
+        except (InputError, OSError) as error:
+            if refused is None:
+                raise
+            refused.append(error)
+    return loaded
+
+
+def told_apart(files):
+    """{file: its path from the folder that holds all of them}: no page tells where on a disk that is."""
+    folders = {os.path.dirname(os.path.abspath(file)) for file in files}
+    return {str(file): os.path.relpath(file, os.path.commonpath(folders)) for file in files} if files else {}
 
 
 def label_apart(items, ways):

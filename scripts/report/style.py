@@ -1,12 +1,13 @@
 """How the figures look: Okabe and Ito's colours, which colour-blind readers can tell apart, hatches, markers."""
 
 import base64
+import contextlib
 import io
+import re
+import warnings
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from matplotlib import font_manager, rcParams
+from matplotlib.figure import Figure
 
 INK, SOFT, LINE = "#1c2430", "#57606e", "#d5dae1"
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -15,9 +16,22 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
 DOTS_PER_INCH = 200  # twice what a page shows at 100
 
-plt.rcParams.update(
+# Those with Chinese letters that systems bring along, in the order of preference.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "Droid Sans Fallback", "PingFang SC", "Microsoft YaHei", "SimHei",
+)  # fmt: skip
+
+
+def families(installed):
+    """The fonts that letters are looked for in."""
+    return ["DejaVu Sans", *[name for name in CHINESE_FONTS if name in installed][:1]]
+
+
+rcParams.update(
     {
-        "font.family": "DejaVu Sans",
+        "font.family": families({font.name for font in font_manager.fontManager.ttflist}),
+        "text.parse_math": False,  # titles are anybody's text
         "font.size": 10,
         "axes.titlesize": 11,
         "axes.titleweight": "bold",
@@ -85,12 +99,40 @@ ON_GRID = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
 WHISKER = {"ecolor": INK, "elinewidth": 1.1, "capsize": 3, "capthick": 1.1}
 
 
+def subplots(rows, columns, size, **options):
+    """(figure, array of axes). Not by pyplot, which keeps every figure until it is closed."""
+    figure = Figure(figsize=size, constrained_layout=True)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
 def as_png(figure):
-    """The figure as the bytes of a PNG file; it is closed."""
+    """The figure as the bytes of a PNG file."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})
-    plt.close(figure)
     return stream.getvalue()
+
+
+@contextlib.contextmanager
+def missing_letters():
+    """Gives a set; at the end it holds the letters that no font had when figures were drawn."""
+    letters = set()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message="Glyph ")
+        yield letters
+    for warning in caught:
+        glyph = re.match(r"Glyph (\d+)", str(warning.message))
+        if glyph:
+            letters.add(chr(int(glyph.group(1))))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def about_missing(letters):
+    shown = " ".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in sorted(letters)[:10])
+    return (
+        f"no font of {', '.join(rcParams['font.family'])} has {shown}: they are boxes in the figures;"
+        " for Chinese install Debian's fonts-noto-cjk"
+    )
 
 
 def as_data_uri(png):

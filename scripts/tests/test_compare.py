@@ -162,6 +162,31 @@ class Compare(unittest.TestCase):
         with self.assertRaisesRegex(InputError, "not known to be the machine"):
             compare.run(old, new)
 
+    def test_a_machine_is_more_than_the_name_of_its_model(self):
+        row = fixtures.quantize_name()
+        old = self.results("old.json", {row: noisy(5e6, 1)})
+        for key, value in (("threads_all", 128), ("logical_cpus", 2), ("physical_cores", 64), ("architecture", "i686"),
+                           ("cache_l3_bytes", 1 << 20), ("numa_nodes", 2)):  # fmt: skip
+            with self.assertRaisesRegex(InputError, rf"new\.json.*context\.{key}'.*{value}.*--force"):
+                compare.run(old, self.results("new.json", {row: noisy(5e6, 2)}, **{key: value}))
+
+    def test_a_gpu_is_more_than_its_name(self):
+        def run(name, **changes):
+            content = fixtures.gpu_run()
+            content["context"]["gpu"].update(changes)
+            return benchmark.load(fixtures.write(self.folder, name, content))
+
+        self.assertEqual(self.outcome(run("old.json"), run("new.json"))[0], 0)
+        for key, value in (("multiprocessors", 14), ("memory_bytes", 10 << 30), ("power_limit_watts", 250)):
+            with self.assertRaisesRegex(InputError, rf"context\.gpu\.{key}'.*{value}"):
+                compare.run(run("old.json"), run("new.json", **{key: value}))
+
+    def test_a_run_is_on_the_machine_of_itself(self):
+        run = self.results("run.json", {fixtures.quantize_name(): noisy(5e6, 1)}, cpu_model="unknown")
+        status, table = self.outcome(run, run)
+        self.assertEqual(status, 0)
+        self.assertIn("Same machine", table)
+
     def test_files_with_nothing_in_common_are_refused(self):
         old = self.results("old.json", {fixtures.quantize_name(): noisy(5e6, 1)})
         new = self.results("new.json", {fixtures.quantize_name(bits=16): noisy(5e6, 1)})

@@ -5,9 +5,10 @@ import pathlib
 import re
 import tempfile
 import unittest
+import warnings
 
 import fixtures  # first: it makes scripts/ importable
-from report import benchmark, document, doubts, overviews, picture
+from report import benchmark, document, doubts, overviews, picture, style
 from report.fields import InputError
 
 NAME = fixtures.quantize_name()
@@ -256,6 +257,18 @@ class Few(unittest.TestCase):
         self.assertEqual(doubts_of(good, load_avg=[0.3, 0.2, 0.1], num_cpus=2), "")
         self.assertIn("load was 3.4 on 2 CPUs", doubts_of(good, load_avg=[3.4, 2.0, 1.0], num_cpus=2))
         self.assertIn("revision", doubts_of(good, project_revision="unknown"))
+        quiet = dict(seconds=60.0, steal_share=0.0, others_share=0.01, calibration_start_ns=2e7, calibration_end_ns=2e7)
+        for changes, sentence in (
+            ({}, ""),
+            ({"steal_share": None, "others_share": None}, ""),
+            ({"steal_share": 0.04}, "The hypervisor gave 4 % of the CPU time to other machines."),
+            ({"others_share": 0.2}, "Other programs used 20 % of the CPU time during the run."),
+            ({"calibration_end_ns": 2.4e7}, "fixed loop took 1.20 times as long at the end of the run as at its start"),
+        ):
+            run = {"context": fixtures.bench_context(), "benchmarks": good, "run": {**quiet, **changes}}
+            told = " ".join(doubts.doubts(benchmark.load(fixtures.write(self.folder, "one.json", run))))
+            self.assertIn(sentence, told)
+            self.assertEqual(not sentence, not told)
         self.assertIn(
             "faster than their own limit", doubts_of(fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=6e6))
         )
@@ -358,6 +371,8 @@ class Few(unittest.TestCase):
             (changed("context", "quoted", value="no"), "context.quoted"),
             (changed("context", "title", value=...), "context.title"),
             (changed("context", "library", value={"file": 3}), "context.library.file"),
+            (changed("context", "environment", value=["OMP_X=1"]), "context.environment"),
+            (changed("run", value={"seconds": "long"}), "run.seconds"),
             (changed("benchmarks", value={}), "benchmarks"),
             (changed("benchmarks", value=[]), "benchmarks"),
             (changed("benchmarks", 1, "real_time", value="fast"), "benchmarks[1].real_time"),
@@ -377,6 +392,58 @@ class Few(unittest.TestCase):
                 self.assertIn("bad.json", err)
                 self.assertIn(field, err)
                 self.assertFalse((self.folder / "never").exists())
+
+    def test_one_bad_file_does_not_stop_the_report_of_the_others(self):
+        good = fixtures.write(self.folder, "good.json", fixtures.bench_run(title="The good one"))
+        bad = [fixtures.write(self.folder, name, text) for name, text in (("bad.json", "[1, 2"), ("none.json", ""))]
+        bad.append(str(self.folder / "missing.json"))
+        conformance = fixtures.write(self.folder, "tests.json", "{}")
+        status, _, err = self.run_script(
+            bad[0], good, *bad[1:], "--conformance", conformance, "--output", self.folder / "out"
+        )
+        self.assertEqual(status, 2)
+        for file in (*bad, conformance):
+            self.assertIn(file, err)
+        page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
+        self.assertIn("The good one", page)
+        self.assertNotIn(str(self.folder), page)
+
+    def test_titles_are_not_read_as_mathematics(self):
+        path = fixtures.write(self.folder, "run.json", fixtures.bench_run(title="$\\frac{x$ costs $1$"))
+        status, _, err = self.run_script(path, "--output", self.folder / "out")
+        self.assertEqual((status, err), (0, ""))
+
+    def test_letters_that_no_font_has_are_told(self):
+        path = fixtures.write(self.folder, "run.json", fixtures.bench_run(title="\U0010fffd"))
+        status, _, err = self.run_script(path, "--output", self.folder / "out")
+        self.assertEqual(status, 0)
+        self.assertRegex(err, "^no font .* has .*: they are boxes in the figures; .* fonts-noto-cjk\n$")
+
+    def test_a_font_for_chinese_is_used_where_there_is_one(self):
+        self.assertEqual(style.families({"DejaVu Sans", "Noto Sans CJK JP"}), ["DejaVu Sans", "Noto Sans CJK JP"])
+        self.assertEqual(style.families({"DejaVu Sans"}), ["DejaVu Sans"])
+
+    def test_same_names_in_two_folders_are_told_apart_without_absolute_paths(self):
+        paths = []
+        for name in ("a", "b"):
+            (self.folder / name).mkdir()
+            paths.append(fixtures.write(self.folder / name, "run.json", fixtures.bench_run()))
+        everything = benchmark.load_all(paths)
+        self.assertEqual([results.label[-12:] for results in everything], ["(a/run.json)", "(b/run.json)"])
+
+    def test_many_machines_leave_no_figures_open(self):
+        paths = []
+        for index in range(22):
+            rows = [
+                row for count in (1024, 13107200)
+                for row in fixtures.repetitions(fixtures.quantize_name(count=count), [4e-1 * count], count=count)
+            ]  # fmt: skip
+            run = {"context": fixtures.bench_context(title=f"Machine {index}"), "benchmarks": rows}
+            paths.append(fixtures.write(self.folder, f"{index}.json", run))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            status, _, err = self.run_script(*paths, "--output", self.folder / "out")
+        self.assertEqual((status, err), (0, ""))
 
     def test_files_or_a_comparison_but_not_both_and_not_nothing(self):
         for arguments in ((), ("a.json", "--compare", "b.json", "c.json")):

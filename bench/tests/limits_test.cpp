@@ -1,0 +1,70 @@
+// The threads that limits run on, and the ways that are tried.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "limits.hpp"
+#include "team.hpp"
+
+namespace {
+
+std::set<int> thread_counts(std::size_t bytes, int threads) {
+  std::set<int> counts;
+  for (const bench::LimitLoop& loop : bench::limit_loops(bench::Op::scale, bytes, threads))
+    counts.insert(loop.threads);
+  return counts;
+}
+
+TEST(Limits, FewerThreadsThanAllAreTriedToo) {
+  EXPECT_EQ(thread_counts(1 << 20, 12), (std::set<int>{1, 2, 4, 8, 12}));
+  EXPECT_EQ(thread_counts(1 << 26, 12), (std::set<int>{2, 4, 8, 12}));
+  EXPECT_EQ(thread_counts(1 << 26, 1), (std::set<int>{1}));
+  EXPECT_EQ(thread_counts(1000, 12), (std::set<int>{1}));
+}
+
+TEST(Limits, TheLargestNumberIsFoundInEveryThreadsPart) {
+  std::vector<float> numbers(100003, 1.0f);
+  for (const std::size_t at : {std::size_t{0}, std::size_t{49999}, numbers.size() - 1}) {
+    numbers[at] = -3;
+    for (const int threads : {1, 2, 3, 8, 64})
+      EXPECT_EQ(bench::run_limit(bench::Op::max, {bench::Prefetch::none, 0, threads}, numbers.data(), numbers.data(),
+                                 numbers.size()),
+                3);
+    numbers[at] = 1;
+  }
+}
+
+TEST(Team, EveryMemberWorksOnceAndAlwaysOnTheSameThread) {
+  bench::Team team;
+  std::mutex mutex;
+  std::vector<std::set<pid_t>> threads(9);
+  for (int call = 0; call < 300; ++call) {
+    const std::size_t members = 1 + static_cast<std::size_t>(call % 9);
+    std::vector<std::atomic<int>> calls(9);
+    team.run(members, [&](std::size_t member) {
+      ++calls[member];
+      const std::lock_guard<std::mutex> lock(mutex);
+      threads[member].insert(gettid());
+    });
+    for (std::size_t member = 0; member < calls.size(); ++member)
+      ASSERT_EQ(calls[member], member < members ? 1 : 0);
+  }
+  for (const std::set<pid_t>& used : threads)
+    EXPECT_EQ(used.size(), 1u);
+}
+
+TEST(Team, WaitingThreadsUseNoCpu) {
+  bench::Team team;
+  team.run(8, [](std::size_t) {});
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_LT(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC, 0.1);
+}
+
+} // namespace
