@@ -17,6 +17,7 @@ REQUIRED_SEGMENTS = {
     "limit": ("op", "type", "count", "threads", "cache"),
 }
 ALLOWED_VALUES = {"lib": ("ours", "peer", "vendor"), "type": tuple(TYPE_BYTES), "bits": ("8", "16")}
+WIDE = 1.5  # largest / smallest repetition of numbers that are not to be relied on
 COUNTERS = (
     "gbytes_per_second",
     "guide_gib_per_second",
@@ -83,6 +84,14 @@ class Row:
 
     def spread(self, counter):
         return Spread.of(self.counters[counter])
+
+    @property
+    def peer_factor(self):
+        """Times as fast as the peer; None where there is one sample only, or they differ too much."""
+        if not self.has("peer_ratio"):
+            return None
+        spread = self.spread("peer_ratio")
+        return spread.median if spread.repetitions > 1 and spread.high <= WIDE * spread.low else None
 
     @property
     def limit_times(self):

@@ -133,8 +133,8 @@ def sentence(row):
     told = [rate if row.results.is_gpu else f"{rate} with {overviews.thread_text(row)}"]
     if row.has("limit_ratio"):
         told.append(f"{style.percent(row.spread('limit_ratio').median)} of what the machine can do")
-    if row.has("peer_ratio"):
-        factor = style.plain_number(row.spread("peer_ratio").median)
+    if row.peer_factor is not None:
+        factor = style.plain_number(row.peer_factor)
         told.append(f"{factor} times as fast as {row.results.fact('peer')['file']}")
     return f"{row.bits} bit: " + ", ".join(told)
 

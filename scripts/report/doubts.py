@@ -1,10 +1,10 @@
 """What speaks against a file's numbers: a reader should not have to find out."""
 
 from report import picture, style
+from report.benchmark import WIDE
 from report.significance import MINIMUM_REPETITIONS
 
 ABOVE_LIMIT = 1.10  # a call that beats its limit by more than this shows that one of the two was measured badly
-WIDE = 1.5  # largest / smallest repetition
 DIFFERENCE = 0.15  # by which rows of one run may differ that should not
 OTHERS = 0.05  # of the CPU time of a run, used by other programs
 STEAL = 0.02  # of the CPU time, given to other machines by the hypervisor
@@ -105,7 +105,9 @@ def doubts(results):
         found.append(f"{len(few)} of {len(rows)} rows have fewer than {MINIMUM_REPETITIONS} repetitions.")
     load, cpus = results.fact("load_avg"), results.fact("num_cpus")
     if load and cpus and load[0] > 0.5 * cpus:
-        found.append(f"When the run began, the load was {load[0]:.1f} on {cpus} CPUs: other programs were running.")
+        found.append(
+            f"When the run began, the load was {load[0]:.1f} on {cpus} CPUs: other programs were running, or had just ended."
+        )
     found += of_the_run(results.run)
     if results.fact("project_revision") is None:
         found.append("The revision of the benchmark program is not known.")

@@ -158,7 +158,8 @@ def peers(everything):
         groups = []
         for mode in MODES:
             for row in sorted((r for r in rows if r.mode == mode), key=lambda r: (int(r.bits), thread_order(r))):
-                note = f"({style.plain_number(row.spread('peer_ratio').median)} × as fast)"
+                factor = row.peer_factor
+                note = f"({style.plain_number(factor)} × as fast)" if factor else "(too uncertain for a factor)"
                 peer_time = row.spread("peer_time").scaled(1e-6)
                 label = f"{row.bits} bit, {MODES[mode]}" + ("" if results.is_gpu else f", {thread_text(row)}")
                 groups.append(Group(label, [Bar(0, row.time.scaled(1e-6), note=note), Bar(1, peer_time)]))

@@ -318,6 +318,13 @@ class Few(unittest.TestCase):
         self.assertEqual(found(limit(4e6, "f32", 4), limit(8e6, "f64", 8)), [])
         self.assertRegex(found(limit(4e6, "f32", 4), limit(4e6, "f64", 8))[0], "0.50 times as long a byte as for floats")
 
+    def test_a_peers_ratio_needs_more_than_one_sample_and_a_small_spread(self):
+        for times, peer, told in (([5e6], 5e7, False), ([5e6] * 9, 5e7, True), ([5e6, 9e6] * 5, 5e7, False)):
+            run = {"context": fixtures.bench_context(), "benchmarks": fixtures.repetitions(NAME, times, peer=peer)}
+            results = benchmark.load(fixtures.write(self.folder, "one.json", run))
+            sentences = document.at_a_glance([results])[0][1]
+            self.assertEqual("times as fast as libgfpq.so.1.1.5" in sentences[0], told)
+
     def test_a_file_that_contradicts_itself_is_not_fit_to_be_published(self):
         good = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
         wide = fixtures.quantize_name(bits=16)
