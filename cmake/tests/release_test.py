@@ -70,8 +70,8 @@ class ReleaseTest(unittest.TestCase):
 
     def test_no_path_of_the_build_is_left(self):
         """Else two builds of the same revision in different folders would not give the same files."""
-        for archive in self.folder.iterdir():
-            for program in (archive / "GFPQLibs" / "bin").iterdir():
+        for processor in PROCESSORS:
+            for program in (self.package(processor) / "bin").iterdir():
                 self.assertNotRegex(program.read_bytes(), rb"/golden\0|/build/portable")
 
     def test_archives(self):
