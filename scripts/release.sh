@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a folder with all artifacts of a release, checks each, and writes SHA256SUMS. The same revision gives the same files.
+# Makes a folder with all artifacts of a release, checks each, and writes SHA256SUMS. The same revision gives the same files;
+# those with the GPU library only in a checkout of the same path, by which nvcc names symbols.
 #
 #     scripts/release.sh FOLDER [--benchmark-source DIR]
 #
@@ -10,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 out= benchmark=
 while [ $# -gt 0 ]; do
   case $1 in
