@@ -39,7 +39,9 @@ conformance=0
 /usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html
 
 phase 3 "benchmark; each line begins with the seconds that it has run"
-./build/bin/gfpq_bench --suite="$suite" --benchmark_out=report/benchmark.json
+repetitions=9
+if [ "$suite" = short ]; then repetitions=5; fi # enough for a first look
+./build/bin/gfpq_bench --suite="$suite" --benchmark_repetitions="$repetitions" --benchmark_out=report/benchmark.json
 
 phase 4 "report"
 archs=()
