@@ -8,7 +8,8 @@ if(GFPQ_SCALAR)
 endif()
 set(gfpq_highway_oldest 0.17) # earlier ones lack HWY_EMU128
 set(gfpq_highway_advice "Install it (Debian, Ubuntu 22.04: libhwy-dev), let -DGFPQ_FETCH_HIGHWAY=ON download it, or name the "
-    "folder with hwy/highway.h of another by -DGFPQ_HIGHWAY_INCLUDE_DIR=FOLDER. -DGFPQ_SCALAR=ON builds a library without SIMD, 50 to 100 times slower.")
+    "folder with hwy/highway.h of another by -DGFPQ_HIGHWAY_INCLUDE_DIR=FOLDER. -DGFPQ_SCALAR=ON builds a library without "
+    "SIMD, 50 to 100 times slower.")
 string(CONCAT gfpq_highway_advice ${gfpq_highway_advice})
 set(GFPQ_HIGHWAY_URL https://github.com/google/highway/archive/refs/tags/1.0.3.tar.gz CACHE STRING
     "Where GFPQ_FETCH_HIGHWAY finds that archive, or a copy of it")
