@@ -2,10 +2,12 @@
 #ifndef GFPQ_CONFORMANCE_CASES_SYSTEM_HPP
 #define GFPQ_CONFORMANCE_CASES_SYSTEM_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 
 namespace conformance {
 
@@ -27,6 +29,24 @@ public:
 
   /// In a thread that is to be interrupted.
   static void allow();
+};
+
+/// While it lives, the thread that made it is interrupted each time it sleeps while other threads run, which are held
+/// for some milliseconds first: what it waits for is then not done where the wait ends too early. Nothing on Windows.
+class InterruptedWaits {
+public:
+  InterruptedWaits();
+  ~InterruptedWaits();
+  InterruptedWaits(const InterruptedWaits&) = delete;
+  InterruptedWaits& operator=(const InterruptedWaits&) = delete;
+
+  /// How often the thread was interrupted up to now.
+  int count() const { return count_; }
+
+private:
+  std::atomic<bool> ended_{false};
+  std::atomic<int> count_{0};
+  std::thread watcher_;
 };
 
 /// Runs `calls` under handlers, with flags and a mask of their own, for the signals that libraries care for. \return

@@ -15,10 +15,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "cases/system.hpp"
 #include "runner/case.hpp"
@@ -72,6 +74,8 @@ void sleep_a_moment(int) {
   --handlers;
 }
 
+pid_t thread_id() { return static_cast<pid_t>(syscall(SYS_gettid)); } // glibc 2.30 has a function
+
 void mask_alarm(int how) {
   sigset_t alarm;
   sigemptyset(&alarm);
@@ -102,6 +106,83 @@ Interruptions::~Interruptions() {
 }
 
 void Interruptions::allow() { mask_alarm(SIG_UNBLOCK); }
+
+namespace {
+
+std::atomic<pid_t> interrupted_thread{0};
+
+void hold_all_but_one(int) {
+  ++handlers;
+  if (thread_id() != interrupted_thread) {
+    const int error = errno;
+    const timespec milliseconds{0, 5'000'000};
+    nanosleep(&milliseconds, nullptr);
+    errno = error;
+  }
+  --handlers;
+}
+
+void interrupt(pid_t thread) { syscall(SYS_tgkill, getpid(), thread, SIGALRM); }
+
+bool is_asleep(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string text; // "NUMBER (NAME) STATE ...", and a name may hold anything
+  std::getline(file, text);
+  const std::size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.compare(name_end + 1, 2, " S") == 0;
+}
+
+/// Interrupts the threads of this process but these, and the first, which is the runner's. \return whether there are
+/// any
+bool interrupt_all_but(const std::vector<pid_t>& spared) {
+  bool any = false;
+  std::error_code ignored; // a system without these files has no such threads
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
+    const pid_t thread = static_cast<pid_t>(std::stol(entry.path().filename().string()));
+    if (thread == getpid() || std::find(spared.begin(), spared.end(), thread) != spared.end())
+      continue;
+    interrupt(thread);
+    any = true;
+  }
+  return any;
+}
+
+void sleep_microseconds(int microseconds) { std::this_thread::sleep_for(std::chrono::microseconds(microseconds)); }
+
+} // namespace
+
+InterruptedWaits::InterruptedWaits() {
+  struct sigaction action {};
+  action.sa_handler = hold_all_but_one;
+  action.sa_flags = SA_ONSTACK; // and no SA_RESTART: what waits is told that it was interrupted
+  sigaction(SIGALRM, &action, &former_action);
+  interrupted_thread = thread_id();
+  mask_alarm(SIG_BLOCK); // which the watcher inherits
+  watcher_ = std::thread([this] {
+    const std::vector<pid_t> spared{thread_id(), interrupted_thread};
+    for (; !ended_; sleep_microseconds(20)) {
+      if (!interrupt_all_but(spared))
+        continue;
+      constexpr int most_looks = 100, enough = 50; // for threads that block the signal, and are not held
+      for (int look = 0; look < most_looks; ++look, sleep_microseconds(20))
+        if (is_asleep(interrupted_thread) && (handlers > 0 || look > enough)) {
+          interrupt(interrupted_thread);
+          ++count_;
+          break;
+        }
+      while (handlers > 0) // all of them go on before they are held again
+        sleep_microseconds(100);
+    }
+  });
+  mask_alarm(SIG_UNBLOCK);
+}
+
+InterruptedWaits::~InterruptedWaits() {
+  ended_ = true;
+  watcher_.join();
+  signal(SIGALRM, SIG_IGN); // what is still pending is dropped
+  sigaction(SIGALRM, &former_action, nullptr);
+}
 
 std::string changed_handlers(const std::function<void()>& calls) {
   struct Handling {

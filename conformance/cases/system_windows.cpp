@@ -29,6 +29,9 @@ Interruptions::Interruptions() = default;
 Interruptions::~Interruptions() = default;
 void Interruptions::allow() {}
 
+InterruptedWaits::InterruptedWaits() = default;
+InterruptedWaits::~InterruptedWaits() = default;
+
 std::string changed_handlers(const std::function<void()>&) { throw Skip("Windows has no handlers with flags"); }
 
 std::string run_in_child(const std::function<std::string()>&, unsigned) {

@@ -76,6 +76,7 @@ class Mutant:
     arguments: tuple[str, ...] = ()  # of the runner
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     timeout: int = 300  # seconds
+    race: bool = False  # shows by chance, in nearly every run of the runner: it may be run again
     long: bool = False  # takes minutes, or seconds beside another of its kind: its test has the label long
 
     def __post_init__(self):
