@@ -15,6 +15,9 @@ set(BUILD_GMOCK OFF)
 set(INSTALL_GTEST OFF)
 FetchContent_Declare(GTest SOURCE_DIR /usr/src/googletest OVERRIDE_FIND_PACKAGE)
 FetchContent_MakeAvailable(GTest)
+foreach(target gtest gtest_main)
+  target_compile_options(${target} PRIVATE ${GFPQ_TEST_OPTIONS})
+endforeach()
 
 # Google Benchmark's libraries in Debian are compiled; a folder with its source makes gfpq_bench part of a portable package.
 set(GFPQ_BENCHMARK_SOURCE "" CACHE PATH "Source of Google Benchmark, for cross builds")

@@ -91,6 +91,12 @@ class DescriptionsTest(unittest.TestCase):
         with self.assertRaises(ValueError):
             mutants.Mutant("both", "", (mutants.Edit("a", "b", replace="c"),), requirement="R", program="p", found_by="t")
 
+    def test_the_places_of_all_mutants_are_found(self):
+        originals = mutants.read_texts()
+        for mutant in mutants.load().values():
+            with self.subTest(mutant.name):
+                self.assertEqual(mutant.texts(originals) == originals, mutant is mutants.CONTROL)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -77,7 +77,7 @@ class Mutant:
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     timeout: int = 300  # seconds
     race: bool = False  # shows by chance, in nearly every run of the runner: it may be run again
-    long: bool = False  # takes minutes, or seconds beside another of its kind: its test has the label long
+    long: bool = False  # another of its requirement is in the default run, or it takes minutes: its test has the label long
 
     def __post_init__(self):
         finders = bool(self.requirement) + bool(self.program and self.found_by) + bool(self.proof)
@@ -99,7 +99,7 @@ class Mutant:
         return texts
 
 
-CONTROL = Mutant("none", "the same sources without a fault", cases="-Fpenv.*:Memory.*:State.*:Thread.*")
+CONTROL = Mutant("none", "the same sources without a fault", cases="Ladder.*:Mode.*:Sample.*:Error.*")
 _EDIT_FIELDS = {field.name for field in dataclasses.fields(Edit)}
 
 
