@@ -18,7 +18,10 @@ public:
       : checks_(checks), bits_(bits), entry_(entry), count_(count), memory_(count * sizeof(Float)),
         data_(reinterpret_cast<Float*>(memory_.begin())) {}
 
-  /// Delta comes from the number at `place`, which lies in the first or the last chunk.
+  /// A place whose number is in all chunks but the first and the last.
+  static constexpr std::size_t between = RepeatedMemory::chunk / sizeof(Float) + 5;
+
+  /// Delta comes from the number at `place`, in the first or the last chunk, or between.
   void check(unsigned mode, std::size_t place) {
     const LongTensor<Float>& numbers = long_tensor<Float>(bits_);
     for (const auto& [begin, length] : pieces())
@@ -67,13 +70,14 @@ private:
   Float* data_;
 };
 
-/// All modes, the largest number at the end and at the front.
+/// All modes, the largest number at the end, at the front and between.
 template <class Float>
 void check_count(Checks& checks, int bits, Entry entry, std::size_t count) {
   LargeTensor<Float> tensor(checks, bits, entry, count);
   for (const unsigned mode : all_modes)
     tensor.check(mode, count - 1 - mode);
   tensor.check(GFPQ_MODE_INIT, 3);
+  tensor.check(GFPQ_MODE_UPDATE, tensor.between);
 }
 
 CONFORMANCE_TEST(Memory, BeyondTwoToThe24th, "GFPQ-MEMORY-06") {
@@ -160,6 +164,8 @@ CONFORMANCE_TEST(Memory, BeyondTwoToThe31stNumbers, "GFPQ-MEMORY-12") {
     LargeTensor<Float> tensor(requirements["GFPQ-MEMORY-12"], bits, Entry::cpp, count);
     tensor.check(GFPQ_MODE_APPLY_ONLY, 0);
     tensor.check(is_first ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE, count - 1);
+    tensor.check(is_first ? GFPQ_MODE_UPDATE : GFPQ_MODE_INIT, 3);
+    tensor.check(GFPQ_MODE_INIT, tensor.between);
   });
 }
 

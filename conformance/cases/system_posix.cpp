@@ -201,8 +201,13 @@ std::string changed_handlers(const std::function<void()>& calls) {
     sigaction(one.signal, &action, &one.former);
     sigaction(one.signal, nullptr, &one.set);
   }
+  const itimerval hour{{0, 0}, {3600, 0}};
+  setitimer(ITIMER_REAL, &hour, nullptr);
   calls();
   std::string changed;
+  const itimerval none{};
+  itimerval left{};
+  setitimer(ITIMER_REAL, &none, &left);
   for (const Handling& one : all) {
     struct sigaction now {};
     sigaction(one.signal, &one.former, &now);
@@ -210,6 +215,8 @@ std::string changed_handlers(const std::function<void()>& calls) {
         sigismember(&now.sa_mask, SIGWINCH) != 1)
       changed += std::string(" ") + one.name;
   }
+  if (left.it_value.tv_sec == 0)
+    changed += ", and no alarm to come, where there was one";
   return changed;
 }
 

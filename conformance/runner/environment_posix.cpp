@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <new>
@@ -38,7 +37,30 @@ ThreadEnvironment::State& ThreadEnvironment::state() {
 
 ThreadEnvironment::ThreadEnvironment() { new (storage_.data()) State; }
 
+namespace {
+
+// A caller has blocked a signal, and has a locale of its own: a library that sets either to what a new process has is
+// seen to change it.
+void block_a_signal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGWINCH);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+const std::string& callers_locale() {
+  static const std::string locale = [] {
+    setlocale(LC_CTYPE, "C.UTF-8"); // older systems do not have it
+    return setlocale(LC_ALL, nullptr);
+  }();
+  return locale;
+}
+
+} // namespace
+
 void ThreadEnvironment::save() {
+  block_a_signal();
+  callers_locale();
   state().control = floating_point_control();
   pthread_sigmask(SIG_BLOCK, nullptr, &state().mask);
   state().locale = uselocale(static_cast<locale_t>(nullptr));
@@ -64,10 +86,10 @@ void ThreadEnvironment::restore(const TellChange& tell) {
     uselocale(state().locale);
     tell(Surrounding::locale, "left the thread's locale changed");
   }
-  const char* locale = setlocale(LC_ALL, nullptr); // the runner never leaves "C"
-  if (std::strcmp(locale, "C") != 0) {
-    tell(Surrounding::locale, std::string("left the locale ") + locale);
-    setlocale(LC_ALL, "C");
+  const std::string locale = setlocale(LC_ALL, nullptr);
+  if (locale != callers_locale()) {
+    tell(Surrounding::locale, "left the locale " + locale + " instead of " + callers_locale());
+    setlocale(LC_ALL, callers_locale().c_str());
   }
 }
 
