@@ -50,8 +50,47 @@ class SweepTest(unittest.TestCase):
         return SweepTest.whole_results
 
 
+def shape(found, delta, kind):
+    """The ranges of wrong numbers at a delta."""
+    return [(entry["first"], entry["last"], entry["count"]) for entry in found["ranges"]
+            if (entry["delta"], entry["type"]) == (delta, kind)]
+
+
 class FindingTest(SweepTest):
     def test_a_faulty_librarys_wrong_ranges_are_found(self):
+        found, _ = self.results("--bits=8", "--deltas=1", "--doubles=5000")
+        self.assertEqual(found["widths"][0]["floats"], FLOATS)
+        self.assertEqual(shape(found, 1, "float"), [("7fc00001", "7fc00001", 1), ("ff800000", "ff800000", 1)])
+        nan, infinity = (entry for entry in found["ranges"] if entry["type"] == "float")
+        self.assertEqual((nan["want"], nan["got"]), ("00000000", "00000001"))
+        self.assertEqual(int(infinity["want"], 16) ^ int(infinity["got"], 16), 1)
+        for first, last, _ in shape(found, 1, "double"):
+            self.assertTrue("4000000000000000" <= first <= last <= "400fffffffffffff", found["ranges"])
+
+    def test_right_library_in_every_mode_and_length(self):
+        for arguments in (("--mode=init", "--deltas=511"), ("--mode=update", "--deltas=-511"),
+                          ("--mode=apply", "--deltas=1", "--length=5003")):
+            status, _, error = sweep("--bits=8", "--doubles=1000", "--floats=borders", *arguments, library=GOOD_LIBRARY)
+            self.assertEqual(status, 0, error)
+
+    def test_a_right_library_has_none(self):
+        status, output, error = sweep("--bits=8", "--deltas=1", "--floats=borders", library=GOOD_LIBRARY)
+        self.assertEqual(status, 0, error)
+        self.assertIn("1 of 1 deltas, 33152 floats, 0 wrong, 143152 doubles, 0 wrong", output)
+        self.assertIn("left", error)
+
+    def test_random_doubles_depend_on_the_seed(self):
+        """Random doubles depend on the seed, and find wrong results."""
+        arguments = ("--bits=8", "--deltas=1", "--floats=borders", "--doubles=20000")
+        one, other = (self.results(*arguments, f"--seed={seed}")[0]["widths"][0] for seed in (1, 2))
+        self.assertEqual(one["doubles"], other["doubles"])
+        self.assertNotEqual(one["wrong_doubles"], other["wrong_doubles"])
+
+
+class WholeTest(SweepTest):
+    """All floats, time after time."""
+
+    def test_a_faulty_librarys_wrong_ranges_are_found_at_every_delta(self):
         found, _ = self.results(*ALL)
         width, = found["widths"]
         self.assertEqual(width["done"], "-511,1,511")
@@ -59,24 +98,12 @@ class FindingTest(SweepTest):
         self.assertEqual(width["wrong_floats"], 33 + 4 + 1 + 1)
         self.assertEqual(found["library"]["version"], "9.8.7")
         self.assertTrue(found["complete"])
-
-        ranges = {}
-        for entry in found["ranges"]:
-            ranges.setdefault((entry["delta"], entry["type"]), []).append(entry)
-        def shape(delta, kind):
-            return [(entry["first"], entry["last"], entry["count"]) for entry in ranges[delta, kind]]
-
-        self.assertEqual(shape(-511, "float"), [("3f80fff0", "3f810010", 33)])
+        self.assertEqual(shape(found, -511, "float"), [("3f80fff0", "3f810010", 33)])
         # One range on either side of the threshold, for the right results differ.
-        self.assertEqual(shape(511, "float"), [("4f88980d", "4f88980e", 2), ("4f88980f", "4f889810", 2)])
-        self.assertEqual(shape(1, "float"), [("7fc00001", "7fc00001", 1), ("ff800000", "ff800000", 1)])
-        nan, infinity = ranges[1, "float"]
-        self.assertEqual((nan["want"], nan["got"]), ("00000000", "00000001"))
-        self.assertEqual(int(infinity["want"], 16) ^ int(infinity["got"], 16), 1)
-        self.assertEqual(shape(511, "double"), [("7fefffffffffffff", "7ff0000000000000", 2)])
-        for entry in ranges[1, "double"]:
-            self.assertTrue("4000000000000000" <= entry["first"] <= entry["last"] <= "400fffffffffffff", entry)
-        self.assertTrue(all(entry["status"] == -0xFFEF for entry in ranges[-511, "double"]))  # GFPQ_ERR_NOT_SUPPORT
+        self.assertEqual(shape(found, 511, "float"), [("4f88980d", "4f88980e", 2), ("4f88980f", "4f889810", 2)])
+        self.assertEqual(shape(found, 511, "double"), [("7fefffffffffffff", "7ff0000000000000", 2)])
+        self.assertEqual({entry["status"] for entry in found["ranges"] if (entry["delta"], entry["type"]) == (-511, "double")},
+                         {-0xFFEF})  # GFPQ_ERR_NOT_SUPPORT
 
     def test_modes_that_find_delta(self):
         # Before INIT the block holds -511, at which the library spoils these.
@@ -89,24 +116,10 @@ class FindingTest(SweepTest):
         self.assertLess(width["floats"], FLOATS)  # without those that ask for a larger delta
         self.assertEqual((found["mode"], found["length"]), ("update", 65536))
 
-    def test_right_library_in_every_mode_and_length(self):
-        for arguments in (("--mode=init", "--deltas=511", "--floats=borders"), ("--mode=update", "--deltas=-511"),
-                          ("--mode=apply", "--deltas=1", "--length=5003")):
+    def test_a_right_library_has_none(self):
+        for arguments in (("--mode=update", "--deltas=-511"), ("--mode=apply", "--deltas=1", "--length=5003")):
             status, _, error = sweep("--bits=8", "--doubles=1000", *arguments, library=GOOD_LIBRARY)
             self.assertEqual(status, 0, error)
-
-    def test_a_right_library_has_none(self):
-        status, output, error = sweep("--bits=8", "--deltas=1", "--floats=borders", library=GOOD_LIBRARY)
-        self.assertEqual(status, 0, error)
-        self.assertIn("1 of 1 deltas, 4294967296 floats, 0 wrong, 143152 doubles, 0 wrong", output)
-        self.assertIn("left", error)
-
-    def test_random_doubles_depend_on_the_seed(self):
-        """Random doubles depend on the seed, and find wrong results."""
-        arguments = ("--bits=8", "--deltas=1", "--floats=borders", "--doubles=20000")
-        one, other = (self.results(*arguments, f"--seed={seed}")[0]["widths"][0] for seed in (1, 2))
-        self.assertEqual(one["doubles"], other["doubles"])
-        self.assertNotEqual(one["wrong_doubles"], other["wrong_doubles"])
 
 
 class SameResultsTest(SweepTest):
