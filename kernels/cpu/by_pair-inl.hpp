@@ -25,7 +25,7 @@ class ByPair {
   using P = typename Tables::P;
 
 public:
-  static constexpr bool takes_pairs = true;
+  static constexpr int registers = 2;
   static constexpr bool needs_rounding_to_nearest = false;
 
   HWY_INLINE explicit ByPair(int delta)
@@ -33,7 +33,8 @@ public:
         lowest_negative_(bin_of(delta + 1)), highest_(bin_of(delta + Width::max_code)), high_carry_(tables_.high),
         low_carry_(tables_.low), high_value_(tables_.high.value), low_value_(tables_.low.value) {}
 
-  HWY_INLINE void operator()(V& a, V& b) const {
+  HWY_INLINE void operator()(V (&numbers)[registers]) const {
+    V &a = numbers[0], &b = numbers[1];
     const Words high = high_words(a, b), low = low_words(a, b);
     const Words sign = hn::And(high, set_bits<float>(Format<float>::sign));
     const Words magnitude = hn::Xor(high, sign);
@@ -51,12 +52,6 @@ public:
     const Lanes<Float> d;
     a = hn::IfThenZeroElse(is_zero_(a), hn::BitCast(d, hn::InterleaveLower(D(), low_value, high_value)));
     b = hn::IfThenZeroElse(is_zero_(b), hn::BitCast(d, hn::InterleaveUpper(D(), low_value, high_value)));
-  }
-
-  HWY_INLINE V operator()(V number) const {
-    V same = number;
-    (*this)(number, same);
-    return number;
   }
 
 private:

@@ -1,4 +1,4 @@
-// The value nearest to a magnitude within the ladder by a table of pieces (carry_tables.hpp).
+// The value nearest to a number within the ladder by a table of pieces (carry_tables.hpp).
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP
@@ -18,7 +18,7 @@ namespace {
 
 // Constructors are spelled out since GCC does not compile implicit ones for the target.
 
-/// Looks up what belongs to a magnitude's piece of an octave, by the bits that follow the exponent.
+/// Looks up what belongs to a number's piece of an octave, by the bits that follow the exponent.
 template <class D, class P>
 class PieceLookup {
   using V = hn::VFromD<D>;
@@ -27,12 +27,12 @@ public:
   template <class Tables>
   HWY_INLINE explicit PieceLookup(const Tables& tables) : narrow_(tables.carry), wide_(tables.wide_carry) {}
 
-  HWY_INLINE V operator()(V magnitude) const {
-    const V narrow = narrow_(shift_right<P::piece_shift>(magnitude));
+  HWY_INLINE V operator()(V number) const {
+    const V narrow = narrow_(shift_right<P::piece_shift>(number));
     if constexpr (!upper_half_is_wide)
       return narrow;
-    const V wide = wide_(shift_right<P::bin_shift>(magnitude));
-    const V half_as_sign = hn::ShiftLeft<8 * sizeof(hn::TFromD<D>) - P::fraction_bits>(magnitude);
+    const V wide = wide_(shift_right<P::bin_shift>(number));
+    const V half_as_sign = hn::ShiftLeft<8 * sizeof(hn::TFromD<D>) - P::fraction_bits>(number);
     return if_negative(half_as_sign, wide, narrow);
   }
 
@@ -56,10 +56,10 @@ public:
 
   HWY_INLINE ByPiece() : carry_(tables_), value_(tables_.value) {}
 
-  HWY_INLINE V operator()(V magnitude) const {
-    const V binned = hn::Add(magnitude, carry_(magnitude));
-    const V exponent = hn::And(binned, set_bits<Float>(F::infinity));
-    return hn::Or(exponent, value_(shift_right<Tables::P::bin_shift>(binned)));
+  HWY_INLINE V operator()(V number) const {
+    const V binned = hn::Add(number, carry_(number));
+    const V sign_and_exponent = hn::And(binned, set_bits<Float>(F::sign | F::infinity));
+    return hn::Or(sign_and_exponent, value_(shift_right<Tables::P::bin_shift>(binned)));
   }
 
 private:

@@ -1,4 +1,4 @@
-// The value nearest to a magnitude within the ladder by products of powers (product_tables.hpp).
+// The value nearest to a number within the ladder by products of powers (product_tables.hpp).
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_BY_PRODUCT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_BY_PRODUCT_INL_HPP
@@ -16,13 +16,13 @@ namespace gfpq {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// The same fraction in [1, 2), as the bits of a floating-point number.
+/// The number's fraction in [1, 2), as the bits of a floating-point number.
 template <class Float>
-HWY_INLINE Vec<Float> significand(Vec<Float> magnitude) {
+HWY_INLINE Vec<Float> significand(Vec<Float> number) {
   using F = Format<Float>;
   using Bits = typename F::Bits;
   const auto one = set_bits<Float>(Bits(F::bias) << F::fraction_bits);
-  return hn::Or(hn::And(magnitude, set_bits<Float>((Bits(1) << F::fraction_bits) - 1)), one);
+  return hn::Or(hn::And(number, set_bits<Float>((Bits(1) << F::fraction_bits) - 1)), one);
 }
 
 template <class Float, class Width>
@@ -32,25 +32,25 @@ class ByProduct {
   using Tables = ProductTables<Float, Width>;
 
 public:
-  static constexpr bool needs_rounding_to_nearest = true;
+  static constexpr bool needs_rounding_to_nearest = !Traits::rounds_by_instruction;
 
   HWY_INLINE ByProduct()
       : slope_(tables_.slope), offset_(tables_.offset), base_(tables_.base), rest_(tables_.rest),
         fine_value_(tables_.fine_value), fine_threshold_(tables_.fine_threshold), fine_next_(tables_.fine_next) {}
 
-  HWY_INLINE V operator()(V magnitude) const {
-    const V bits = significand<Float>(magnitude);
+  HWY_INLINE V operator()(V number) const {
+    const V bits = significand<Float>(number);
     const auto m = as_floats(bits);
-    const V piece = shift_right<Tables::piece_shift>(magnitude);
-    const V guess = hn::BitCast(D(), hn::MulAdd(m, as_floats(slope_(piece)), as_floats(offset_(piece))));
+    const V piece = shift_right<Tables::piece_shift>(number);
+    const V guess = hn::BitCast(D(), multiply_add(m, as_floats(slope_(piece)), as_floats(offset_(piece))));
 
     const V coarse = shift_right<Tables::fine_shift>(guess);
     const auto base = as_floats(base_(coarse)), rest = as_floats(rest_(coarse));
-    const auto threshold = hn::MulAdd(base, as_floats(fine_threshold_(guess)), rest);
-    const auto is_next = hn::Gt(hn::Sub(m, base), threshold); // the difference is exact
-    const auto fine = hn::IfThenElse(is_next, as_floats(fine_next_(guess)), as_floats(fine_value_(guess)));
-    const V value = hn::BitCast(D(), hn::Add(base, hn::MulAdd(base, fine, rest)));
-    return hn::Add(value, hn::Sub(magnitude, bits));
+    const auto threshold = multiply_add(base, as_floats(fine_threshold_(guess)), rest);
+    const auto is_next = is_less(threshold, subtract(m, base)); // the difference is exact
+    const auto fine = as_floats(fine_next_.where(is_next, guess, fine_value_(guess)));
+    const V value = hn::BitCast(D(), add(base, multiply_add(base, fine, rest)));
+    return hn::Add(number, hn::Sub(value, bits));
   }
 
 private:

@@ -7,6 +7,7 @@
 #define GFPQ_KERNELS_CPU_FAKE_QUANTIZE_INL_HPP
 #endif
 
+#include "kernels/cpu/by_bytes-inl.hpp"
 #include "kernels/cpu/by_number-inl.hpp"
 #include "kernels/cpu/by_pair-inl.hpp"
 #include "kernels/cpu/by_piece-inl.hpp"
@@ -20,6 +21,11 @@ namespace {
 // Tried on Zen 5, without gain: to work on 2 to 8 registers side by side; for 8 bit on AVX2, to guess the step by a
 // parabola, which halves the table; for products, to guess by a cubic instead of lines, and to form both values from
 // the threshold; to fake-quantize a tensor from its end, which the pass for the maximum has left in the cache.
+
+template <class Method>
+struct Type {
+  using type = Method;
+};
 
 template <class Float, class Width>
 constexpr bool pieces_fit_registers() {
@@ -42,55 +48,88 @@ constexpr bool pairs_fit_registers() {
   return Traits::splits_words && sizeof(Float) == 8 && registers_for<Lanes<float>, CarryWords<Width>::P::count>() > 0;
 }
 
-/// The first method whose tables fit the registers; else pieces in memory.
-template <class Float, class Width, bool pieces = pieces_fit_registers<Float, Width>(),
-          bool products = products_fit_registers<Float, Width>(), bool pairs = pairs_fit_registers<Float, Width>()>
-using MethodFor = std::conditional_t<
-    products, ByNumber<Float, Width, ByProduct<Float, Width>>,
-    std::conditional_t<!pieces && pairs, ByPair<Width>, ByNumber<Float, Width, ByPiece<Float, Width>>>>;
+template <class Float, class Width>
+constexpr bool bytes_fit_registers() {
+  return Traits::looks_up_bytes && sizeof(Float) == 4 && CarryTables<Float, Width>::P::count == 32;
+}
 
-/// `Method` fake-quantizes a register, or two.
+/// The first method whose tables fit the registers; else pieces in memory.
+template <class Float, class Width>
+constexpr auto method_for() {
+  if constexpr (bytes_fit_registers<Float, Width>())
+    return Type<ByBytes<Width>>();
+  else if constexpr (pieces_fit_registers<Float, Width>())
+    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
+  else if constexpr (products_fit_registers<Float, Width>())
+    return Type<ByNumber<Float, Width, ByProduct<Float, Width>>>();
+  else if constexpr (pairs_fit_registers<Float, Width>())
+    return Type<ByPair<Width>>();
+  else
+    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
+}
+
+/// As many registers as the method takes at once.
+template <class Float, class Method>
+HWY_INLINE void fake_quantize_block(const Method& method, hn::TFromD<Lanes<Float>>* at) {
+  constexpr Lanes<Float> d;
+  constexpr std::size_t lanes = hn::MaxLanes(d);
+  Vec<Float> numbers[Method::registers];
+  for (std::size_t i = 0; i < Method::registers; ++i)
+    numbers[i] = hn::LoadU(d, at + i * lanes);
+  method(numbers);
+  for (std::size_t i = 0; i < Method::registers; ++i)
+    hn::StoreU(numbers[i], d, at + i * lanes);
+}
+
 template <class Float, class Method>
 HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) {
-  const Lanes<Float> d;
-  using Lane = hn::TFromD<decltype(d)>;
-  constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>());
+  constexpr Lanes<Float> d;
+  using Lane = hn::TFromD<Lanes<Float>>;
+  constexpr std::size_t lanes = hn::MaxLanes(d), registers = Method::registers, block = registers * lanes;
   const Method method(delta);
+  Vec<Float> last_numbers[registers];
 
-  Lane* const begin = reinterpret_cast<Lane*>(data);
+  Lane* at = reinterpret_cast<Lane*>(data);
   if (count < lanes) {
-    alignas(64) Lane few[lanes] = {};
-    std::memcpy(few, begin, count * sizeof(Lane));
-    hn::Store(method(hn::Load(d, few)), d, few);
-    std::memcpy(begin, few, count * sizeof(Lane));
+    std::fill_n(last_numbers, registers, load_few(at, count));
+    method(last_numbers);
+    store_few(last_numbers[0], at, count);
     return;
   }
-  // The first and the last register overlap the aligned ones between. A value of the ladder stays as it is, so that
-  // it doesn't matter which of them writes first.
-  Lane* const last = begin + count - lanes;
-  const Vec<Float> last_results = method(hn::LoadU(d, last));
-  hn::StoreU(method(hn::LoadU(d, begin)), d, begin);
-  Lane* at = begin + lanes_to_alignment(begin);
-  if constexpr (Method::takes_pairs) {
-    for (; at + lanes < last; at += 2 * lanes) {
-      hwy::Prefetch(reinterpret_cast<const char*>(at) + prefetch_distance);
-      Vec<Float> a = hn::LoadU(d, at), b = hn::LoadU(d, at + lanes);
-      method(a, b);
-      hn::StoreU(a, d, at);
-      hn::StoreU(b, d, at + lanes);
-    }
+  // The first block overlaps the aligned ones that follow, and the last register the one before it. A value of the
+  // ladder stays as it is, so that it doesn't matter which of them writes first.
+  Lane* const last = at + count - lanes;
+  const auto is_block_left = [&] { return last - at > std::ptrdiff_t(block - lanes); };
+  std::fill_n(last_numbers, registers, hn::LoadU(d, last));
+  if constexpr (registers == 1)
+    method(last_numbers);
+  if (registers <= 2 && is_block_left()) { // more than that compute too long for alignment to matter
+    fake_quantize_block<Float>(method, at);
+    at += block - lanes + lanes_to_alignment(at);
   }
-  for (; at < last; at += lanes) {
-    hwy::Prefetch(reinterpret_cast<const char*>(at) + prefetch_distance);
-    hn::StoreU(method(hn::LoadU(d, at)), d, at);
+  for (; is_block_left(); at += block) {
+    for (std::size_t i = 0; i < block * sizeof(Lane); i += 64)
+      hwy::Prefetch(reinterpret_cast<const char*>(at) + prefetch_distance + i);
+    fake_quantize_block<Float>(method, at);
   }
-  hn::StoreU(last_results, d, last);
+  if constexpr (registers == 1) {
+    hn::StoreU(last_numbers[0], d, last);
+  } else {
+    for (std::size_t i = 0; i < registers && at + i * lanes < last; ++i)
+      last_numbers[i] = hn::LoadU(d, at + i * lanes);
+    method(last_numbers);
+    for (std::size_t i = 0; i < registers; ++i)
+      hn::StoreU(last_numbers[i], d, std::min(at + i * lanes, last));
+  }
 }
 
 template <class Float, class Width>
 void fake_quantize(Float* data, std::size_t count, int delta) {
-  using Method = MethodFor<Float, Width>;
+  using Method = typename decltype(method_for<Float, Width>())::type;
   [[maybe_unused]] const RoundingToNearest<Method::needs_rounding_to_nearest> rounding;
+  if constexpr (Method::registers == 4)
+    if (count < 4 * 4 * hn::MaxLanes(Lanes<Float>())) // the method for one register has the shorter latency
+      return fake_quantize_with<Float, ByNumber<Float, Width, ByPiece<Float, Width>>>(data, count, delta);
   fake_quantize_with<Float, Method>(data, count, delta);
 }
 

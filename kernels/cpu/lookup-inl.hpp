@@ -59,6 +59,16 @@ public:
     }
   }
 
+  /// Only in the lanes of a mask; elsewhere `otherwise`.
+  template <class Mask>
+  HWY_INLINE V where(Mask mask, V index, V otherwise) const {
+    const auto lanes = hn::RebindMask(D(), mask);
+    if constexpr (Traits::has_masks && registers == 1)
+      return pick_where(lanes, index, table_[0], otherwise);
+    else
+      return hn::IfThenElse(lanes, (*this)(index), otherwise);
+  }
+
 private:
   V table_[registers];
 };
@@ -74,9 +84,7 @@ public:
     static_assert(sizeof(Entry) == sizeof(Lane) && length >= size);
   }
 
-  HWY_INLINE V operator()(V index) const {
-    return hn::GatherIndex(D(), entries_, hn::And(index, hn::Set(D(), size - 1)));
-  }
+  HWY_INLINE V operator()(V index) const { return gather(entries_, hn::And(index, hn::Set(D(), size - 1))); }
 
 private:
   const Lane* entries_;

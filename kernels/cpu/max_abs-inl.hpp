@@ -8,6 +8,7 @@
 #endif
 
 #include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/range.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace gfpq {
@@ -21,35 +22,34 @@ typename Format<Float>::Bits max_abs(const Float* data, std::size_t count) {
   using Lane = hwy::MakeSigned<Float>;
   const Lanes<Float> d;
   constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>());
-  const auto raise = [d](V maximum, const Lane* from) HWY_ATTR {
-    const V magnitude = hn::And(hn::LoadU(d, from), set_bits<Float>(~F::sign));
-    const auto is_nan = hn::Gt(magnitude, set_bits<Float>(F::infinity));
-    return hn::Max(maximum, hn::IfThenZeroElse(is_nan, magnitude));
+  // With so much added, a NaN is negative as a signed number, and infinity isn't (range.hpp).
+  const V added = set_bits<Float>(Range<Float>::doubled_less_one);
+  const auto raise = [added](V maximum, V number) HWY_ATTR {
+    const V magnitude = hn::And(number, set_bits<Float>(~F::sign));
+    return hn::Max(maximum, hn::Add(magnitude, added));
   };
 
   const Lane* const begin = reinterpret_cast<const Lane*>(data);
   const Lane* const end = begin + count;
-  V maximum = hn::Zero(d);
+  V maximum = added;
   if (count < lanes) {
-    alignas(64) Lane few[lanes] = {};
-    std::memcpy(few, begin, count * sizeof(Lane));
-    maximum = raise(maximum, few);
+    maximum = raise(maximum, load_few(begin, count));
   } else {
-    maximum = raise(maximum, begin);
+    maximum = raise(maximum, hn::LoadU(d, begin));
     const Lane* at = begin + lanes_to_alignment(begin);
     V maxima[4] = {maximum, maximum, maximum, maximum};
     for (; std::size_t(end - at) >= 4 * lanes; at += 4 * lanes) {
       for (std::size_t i = 0; i < 4 * sizeof(V); i += 64)
         hwy::Prefetch(reinterpret_cast<const char*>(at) + prefetch_distance + i);
       for (std::size_t i = 0; i < 4; ++i)
-        maxima[i] = raise(maxima[i], at + i * lanes);
+        maxima[i] = raise(maxima[i], hn::LoadU(d, at + i * lanes));
     }
     maximum = hn::Max(hn::Max(maxima[0], maxima[1]), hn::Max(maxima[2], maxima[3]));
     for (; std::size_t(end - at) >= lanes; at += lanes)
-      maximum = raise(maximum, at);
-    maximum = raise(maximum, end - lanes);
+      maximum = raise(maximum, hn::LoadU(d, at));
+    maximum = raise(maximum, hn::LoadU(d, end - lanes));
   }
-  return hn::GetLane(hn::MaxOfLanes(d, maximum));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Sub(maximum, added)));
 }
 
 } // namespace

@@ -1,4 +1,5 @@
 // The SIMD targets: one text, compiled for each of the list that the compiler knows.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>

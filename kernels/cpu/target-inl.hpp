@@ -1,12 +1,14 @@
-// What differs between the targets: the one place that asks which is compiled. Highway's targets of one architecture
-// are in order, and a newer one, whose number is lower, has what an older one has. Included once for each target, after
-// highway.h.
+// What differs between the targets: with avx512-inl.hpp the one place that asks which is compiled. Highway's targets of
+// one architecture are in order, and a newer one, whose number is lower, has what an older one has.
+// Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_TARGET_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_TARGET_INL_HPP
 #undef GFPQ_KERNELS_CPU_TARGET_INL_HPP
 #else
 #define GFPQ_KERNELS_CPU_TARGET_INL_HPP
 #endif
+
+#include "kernels/cpu/avx512-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace gfpq {
@@ -50,39 +52,27 @@ HWY_INLINE V if_negative(V number, V yes, V no) {
 #endif
 }
 
-// pick() takes lanes out of one register, or two, by the last bits of `index`. Highway's TableLookupLanes wants the
-// other bits cleared, and its TwoTablesLookupLanes is younger than the version that we support.
-//
-// high_words() and low_words() are the halves of the 64-bit lanes of two registers, in the order that InterleaveLower
-// and InterleaveUpper take back.
-
 // What the methods ask of a target:
 // - max_registers<Lane>: in how many registers such lanes can look a table up; with 0 it stays in memory
 // - looks_up_in_two: whether one instruction looks up in two registers
-// - has_fused_multiply_add: whether hn::MulAdd() rounds once
-// - splits_words: whether there are high_words() and low_words()
+// - looks_up_bytes: whether four registers' look-ups by bytes are faster, by pack_words() and pack_bytes(): the first
+//   makes 16-bit lanes of the 32-bit lanes of two registers, the second bytes of those, where they fit, in the order
+//   that InterleaveLower and InterleaveUpper take back
+// - splits_words: whether there are high_words() and low_words(), the halves of the 64-bit lanes of two registers, in
+//   that order too
+// - has_fused_multiply_add: whether multiply_add() rounds once
+// - rounds_by_instruction: whether multiply_add(), add(), subtract() and is_less() round to nearest and raise no
+//   exceptions whatever the caller's environment is; else RoundingToNearest sees to that
+// - has_masks: whether there are with_lesser_magnitude(a, b), which has the sign of a, and for the lanes of a mask
+//   larger_or_zero() and larger_where(), which give the larger magnitude of two numbers with the same sign, and
+//   pick_where()
+//
+// pick() takes lanes out of one register, or two, by the last bits of `index`. Highway's TableLookupLanes wants the
+// other bits cleared, and its TwoTablesLookupLanes is younger than the version that we support.
+//
+// load_few() and store_few() are for fewer numbers than a register holds; the lanes beyond are 0.
 
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-
-struct Traits {
-  template <class Lane>
-  static constexpr int max_registers = 4;
-  static constexpr bool looks_up_in_two = true;
-  static constexpr bool has_fused_multiply_add = true;
-  static constexpr bool splits_words = false; // 64-bit lanes look up in registers too
-};
-
-using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
-using Int64s = hn::VFromD<hn::ScalableTag<int64_t>>;
-HWY_INLINE Int32s pick(Int32s index, Int32s a) { return Int32s{_mm512_permutexvar_epi32(index.raw, a.raw)}; }
-HWY_INLINE Int64s pick(Int64s index, Int64s a) { return Int64s{_mm512_permutexvar_epi64(index.raw, a.raw)}; }
-HWY_INLINE Int32s pick(Int32s index, Int32s a, Int32s b) {
-  return Int32s{_mm512_permutex2var_epi32(a.raw, index.raw, b.raw)};
-}
-HWY_INLINE Int64s pick(Int64s index, Int64s a, Int64s b) {
-  return Int64s{_mm512_permutex2var_epi64(a.raw, index.raw, b.raw)};
-}
-
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 // in avx512-inl.hpp
 #elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 
 struct Traits {
@@ -94,7 +84,10 @@ struct Traits {
 #else
   static constexpr bool has_fused_multiply_add = true;
 #endif
+  static constexpr bool rounds_by_instruction = false;
+  static constexpr bool has_masks = false;
   static constexpr bool splits_words = true;
+  static constexpr bool looks_up_bytes = true;
 };
 
 using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
@@ -113,6 +106,12 @@ HWY_INLINE Int32s shuffled_words(Int64s a, Int64s b) {
 HWY_INLINE Int32s high_words(Int64s a, Int64s b) { return shuffled_words<0xdd>(a, b); }
 HWY_INLINE Int32s low_words(Int64s a, Int64s b) { return shuffled_words<0x88>(a, b); }
 
+using UInt16s = hn::VFromD<hn::ScalableTag<uint16_t>>;
+HWY_INLINE UInt16s pack_words(Int32s a, Int32s b) { return UInt16s{_mm256_packus_epi32(a.raw, b.raw)}; }
+HWY_INLINE auto pack_bytes(UInt16s a, UInt16s b) {
+  return hn::VFromD<hn::ScalableTag<uint8_t>>{_mm256_packus_epi16(a.raw, b.raw)};
+}
+
 #else
 
 struct Traits {
@@ -120,9 +119,74 @@ struct Traits {
   static constexpr int max_registers = 0;
   static constexpr bool looks_up_in_two = false;
   static constexpr bool has_fused_multiply_add = false; // or not relied on
+  static constexpr bool rounds_by_instruction = false;
+  static constexpr bool has_masks = false;
   static constexpr bool splits_words = false;
+  static constexpr bool looks_up_bytes = HWY_ARCH_X86 != 0;
 };
 
+#if HWY_ARCH_X86
+using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
+using UInt16s = hn::VFromD<hn::ScalableTag<uint16_t>>;
+HWY_INLINE UInt16s pack_words(Int32s a, Int32s b) { return UInt16s{_mm_packus_epi32(a.raw, b.raw)}; }
+HWY_INLINE auto pack_bytes(UInt16s a, UInt16s b) {
+  return hn::VFromD<hn::ScalableTag<uint8_t>>{_mm_packus_epi16(a.raw, b.raw)};
+}
+#endif
+
+#endif
+
+/// The entries that each lane's index names.
+template <class Lane, class V>
+HWY_INLINE V gather(const Lane* entries, V index) {
+  const hn::DFromV<V> d;
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX2
+  // Indices pass through memory: the instructions that extract a lane compete with those that insert one, and what the
+  // compiler sees through becomes such instructions.
+  alignas(16) Lane indices[16 / sizeof(Lane)];
+  hn::Store(index, d, indices);
+  __asm__("" : "+m"(indices));
+  if constexpr (sizeof(Lane) == 4)
+    return V{_mm_setr_epi32(entries[indices[0]], entries[indices[1]], entries[indices[2]], entries[indices[3]])};
+  else
+    return V{_mm_set_epi64x(entries[indices[1]], entries[indices[0]])};
+#else
+  return hn::GatherIndex(d, entries, index);
+#endif
+}
+
+#if !(HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)
+template <class Lane>
+HWY_INLINE auto load_few(const Lane* from, std::size_t count) {
+  const hn::ScalableTag<Lane> d;
+  alignas(64) Lane few[hn::MaxLanes(hn::ScalableTag<Lane>())] = {};
+  std::memcpy(few, from, count * sizeof(Lane));
+  return hn::Load(d, few);
+}
+template <class V, class Lane>
+HWY_INLINE void store_few(V numbers, Lane* to, std::size_t count) {
+  const hn::ScalableTag<Lane> d;
+  alignas(64) Lane few[hn::MaxLanes(hn::ScalableTag<Lane>())];
+  hn::Store(numbers, d, few);
+  std::memcpy(to, few, count * sizeof(Lane));
+}
+
+template <class V>
+HWY_INLINE V multiply_add(V a, V b, V c) {
+  return hn::MulAdd(a, b, c);
+}
+template <class V>
+HWY_INLINE V add(V a, V b) {
+  return hn::Add(a, b);
+}
+template <class V>
+HWY_INLINE V subtract(V a, V b) {
+  return hn::Sub(a, b);
+}
+template <class V>
+HWY_INLINE auto is_less(V a, V b) {
+  return hn::Lt(a, b);
+}
 #endif
 
 } // namespace

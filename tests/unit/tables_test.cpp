@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/carry_tables.hpp"
+#include "kernels/cpu/byte_tables.hpp"
 #include "kernels/cpu/product_tables.hpp"
 #include "kernels/ladder_table_proof.hpp"
 #include "unit_test.hpp"
@@ -76,6 +77,21 @@ TYPED_TEST(CarryTablesProof, FailsForEveryWordThatIsOffByOne) {
     expect_all_fail(half->value);
   }
   EXPECT_TRUE(words.agree_with_the_doubles());
+}
+
+TEST(ByteTablesProof, FailsForEveryByteThatIsOffByOne) {
+  auto tables = byte_tables<Width8>;
+  const auto expect_all_fail = [&tables](auto& bytes) {
+    for (auto& table : bytes)
+      for (auto& byte : table) {
+        ++byte;
+        EXPECT_FALSE(tables.agree_with_the_entries());
+        --byte;
+      }
+  };
+  expect_all_fail(tables.carry);
+  expect_all_fail(tables.value);
+  EXPECT_TRUE(tables.agree_with_the_entries());
 }
 
 template <class Float>
