@@ -11,6 +11,7 @@
 
 #include "limits.hpp"
 #include "team.hpp"
+#include "timing.hpp"
 
 namespace {
 
@@ -19,6 +20,23 @@ std::set<int> thread_counts(std::size_t bytes, int threads) {
   for (const bench::LimitLoop& loop : bench::limit_loops(bench::Op::scale, bytes, threads))
     counts.insert(loop.threads);
   return counts;
+}
+
+TEST(Interval, HoldsTheMedianAsOftenAsItSays) {
+  const auto of = [](int number) {
+    std::vector<double> values;
+    for (int value = number; value > 0; --value)
+      values.push_back(value);
+    return bench::interval_of_median(values);
+  };
+  EXPECT_DOUBLE_EQ(of(1).coverage, 0);
+  EXPECT_DOUBLE_EQ(of(5).coverage, 0.9375);
+  EXPECT_EQ(of(5).low, 1);
+  EXPECT_DOUBLE_EQ(of(9).coverage, 0.9609375); // 1 - 2 * (1 + 9) / 2^9
+  EXPECT_EQ(of(9).low, 2);
+  EXPECT_EQ(of(9).high, 8);
+  EXPECT_EQ(of(20).low, 6);
+  EXPECT_NEAR(of(20).coverage, 0.9586, 1e-4);
 }
 
 TEST(Limits, FewerThreadsThanAllAreTriedToo) {

@@ -185,6 +185,7 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "tensor": picture.tensor_text(picture.measured(everything)),
         "doubts": [(results, doubts.doubts(results)) for results in picture.measured(everything)],
         "contradictions": {results: doubts.contradictions(results) for results in picture.measured(everything)},
+        "about_spread": picture.about_spread("The numbers", "in brackets is"),
         "tables": main_table(everything),
         "provenance": provenance(everything),
         "machines": picture.measured(everything),
