@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <mutex>
 #include <set>
@@ -55,6 +57,21 @@ TEST(Limits, TheLargestNumberIsFoundInEveryThreadsPart) {
                                  numbers.size()),
                 3);
     numbers[at] = 1;
+  }
+}
+
+TEST(Limits, EveryWayToCopyCopiesAll) {
+  for (const std::size_t count : {1u, 15u, 16u, 100003u, 2000001u}) {
+    std::vector<float> from(count), room(count + 16);
+    for (std::size_t i = 0; i < count; ++i)
+      from[i] = static_cast<float>(i);
+    float* const to = room.data() + (64 - reinterpret_cast<std::uintptr_t>(room.data()) % 64) / sizeof(float) % 16;
+    for (const bench::LimitLoop& loop : bench::limit_loops(bench::Op::copy, count * sizeof(float), 3)) {
+      std::fill(room.begin(), room.end(), -1.0f);
+      bench::run_limit(bench::Op::copy, loop, from.data(), to, count);
+      EXPECT_TRUE(std::equal(from.begin(), from.end(), to)) << count << ' ' << loop.describe(bench::Op::copy);
+      EXPECT_EQ(std::count(room.begin(), room.end(), -1.0f), 16);
+    }
   }
 }
 

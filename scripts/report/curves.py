@@ -113,7 +113,7 @@ def against_size(everything):
             mark_caches(axes, results)
         text = (
             f"APPLY on floats in place; {picture.ACCOUNTING['apply']}. Warm: the tensor was written just before and"
-            " lies in the innermost cache that can hold it; cold: it comes from memory. The limit is a loop that only"
+            " lies in L1 where four copies of it fill at most half of it, else in the next cache that holds it; cold: it comes from memory. The limit is a loop that only"
             " scales the same tensor, the best of the run. Dotted verticals: the size of "
         )
         text += (
