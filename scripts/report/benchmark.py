@@ -148,6 +148,27 @@ class Row:
         return statistics.median(ratio * time for ratio, time in zip(ratios, self.times)) if ratios else None
 
 
+@dataclasses.dataclass(frozen=True)
+class Other:
+    """What bench/peers.py found: this library or something else that users have, by the same clock; times in ns."""
+
+    name: str
+    bits: int
+    threads: int
+    count: int
+    time: Spread
+    other_codes: dict  # share of the numbers that get another code than GFPQ gives, by data set
+
+    @classmethod
+    def read(cls, entry):
+        times = [_positive(time) for time in entry["times_ns"]]
+        if not times:
+            raise entry["times_ns"].wrong("is empty")
+        shares = {name: share.number() for name, share in entry["other_codes"].items()}
+        counts = (entry[key].count() for key in ("bits", "threads", "count"))
+        return cls(entry["name"].text(), *counts, Spread.of(times), shares)
+
+
 @dataclasses.dataclass(eq=False)
 class Results:
     """One file: one run of one program on one machine, or figures quoted from somebody else."""
@@ -158,6 +179,8 @@ class Results:
     errors: list = dataclasses.field(default_factory=list)
     label: str = ""
     run: dict = dataclasses.field(default_factory=dict)  # what was found at the end; empty where nothing was
+    others: list = dataclasses.field(default_factory=list)
+    without_others: str = ""  # why there are none
 
     @property
     def quoted(self):
@@ -297,6 +320,10 @@ def load(file):
     results = Results(str(file), context, label=context["title"].text())
     if top.has("run"):
         results.run = {key: field.number() for key, field in top["run"].items()}
+    if top.has("peers"):
+        peers = top["peers"]
+        results.without_others = peers.optional_text("skipped")
+        results.others = [Other.read(entry) for entry in peers["rows"]] if peers.has("rows") else []
     for entry in top["benchmarks"]:
         if entry.optional_text("run_type", "iteration") != "iteration":
             continue  # aggregates: everything here is computed from the repetitions

@@ -113,8 +113,9 @@ def against_size(everything):
             mark_caches(axes, results)
         text = (
             f"APPLY on floats in place; {picture.ACCOUNTING['apply']}. Warm: the tensor was written just before and"
-            " lies in L1 where four copies of it fill at most half of it, else in the next cache that holds it; cold: it comes from memory. The limit is a loop that only"
-            " scales the same tensor, the best of the run. Dotted verticals: the size of "
+            " lies in L1 where four copies of it fill at most half of it, else in the next cache that"
+            " holds it; cold: it comes from memory. The limit is a loop that only scales"
+            " the same tensor, the best of the run. Dotted verticals: the size of "
         )
         text += (
             "the GPU's L2 cache."
