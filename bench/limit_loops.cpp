@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 namespace bench {
 namespace {
 
@@ -116,8 +120,33 @@ Float max(const Float* data, size_t count, Prefetch prefetch, size_t ahead) {
   }
 }
 
+#ifdef __SSE2__
+void stream_vector(float* to, const float* from) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, _mm512_loadu_ps(from));
+#elif defined(__AVX__)
+  _mm256_stream_ps(to, _mm256_loadu_ps(from));
+#else
+  _mm_stream_ps(to, _mm_loadu_ps(from));
+#endif
+}
+
+void stream(void* to, const void* from, size_t bytes) {
+  constexpr size_t step = vector_bytes / sizeof(float);
+  const size_t whole = bytes / line_bytes * line_bytes;
+  auto* out = static_cast<float*>(to);
+  const auto* in = static_cast<const float*>(from);
+  for (size_t i = 0; i < whole / sizeof(float); i += step)
+    stream_vector(out + i, in + i);
+  _mm_sfence();
+  memcpy(static_cast<char*>(to) + whole, static_cast<const char*>(from) + whole, bytes - whole);
+}
+#else
+constexpr void (*stream)(void*, const void*, size_t) = nullptr;
+#endif
+
 } // namespace
 
-extern const AllLoops GFPQ_BENCH_LOOPS = {{scale<float>, max<float>}, {scale<double>, max<double>}};
+extern const AllLoops GFPQ_BENCH_LOOPS = {{scale<float>, max<float>}, {scale<double>, max<double>}, stream};
 
 } // namespace bench

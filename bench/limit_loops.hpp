@@ -22,6 +22,10 @@ struct Loops {
 struct AllLoops {
   Loops<float> f32;
   Loops<double> f64;
+
+  /// Copies without reading the lines that it writes, and past the caches; null where there are no such stores. `to` is
+  /// at the begin of a line.
+  void (*stream)(void* to, const void* from, size_t bytes);
 };
 
 extern const AllLoops baseline_loops;

@@ -28,13 +28,17 @@ const AllLoops& loops_of_machine() {
   return baseline_loops;
 }
 
+const AllLoops& all_loops() {
+  static const AllLoops& all = loops_of_machine();
+  return all;
+}
+
 template <class Float>
 const Loops<Float>& loops() {
-  static const AllLoops& all = loops_of_machine();
   if constexpr (sizeof(Float) == sizeof(float))
-    return all.f32;
+    return all_loops().f32;
   else
-    return all.f64;
+    return all_loops().f64;
 }
 
 Team& kept_team() {
@@ -80,12 +84,18 @@ Float max(const Float* data, std::size_t count, const LimitLoop& loop) {
   return largest;
 }
 
+void stream(void* to, const void* from, std::size_t bytes, int threads) {
+  split(bytes, 1, threads, [&](std::size_t begin, std::size_t end) {
+    all_loops().stream(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, end - begin);
+  });
+}
+
 } // namespace
 
 std::string LimitLoop::describe(Op op) const {
   std::string text = name_of(op);
   if (op == Op::copy)
-    text += ", memcpy";
+    text += streams ? ", streaming stores" : ", memcpy";
   else if (prefetch == Prefetch::none)
     text += ", plain";
   else
@@ -107,8 +117,11 @@ std::vector<LimitLoop> limit_loops(Op op, std::size_t bytes, int threads) {
   std::vector<LimitLoop> result;
   for (const int used : thread_counts) {
     result.push_back({Prefetch::none, 0, used});
-    if (op == Op::copy) // memcpy brings its own
+    if (op == Op::copy) { // memcpy brings its own prefetches, and may stream or not
+      if (all_loops().stream != nullptr)
+        result.push_back({Prefetch::none, 0, used, true});
       continue;
+    }
     for (const Prefetch prefetch : {Prefetch::innermost, Prefetch::second})
       for (const std::size_t ahead : {8192, 16384})
         result.push_back({prefetch, ahead, used});
@@ -120,7 +133,7 @@ template <class Float>
 Float run_limit(Op op, const LimitLoop& loop, Float* data, Float* other, std::size_t count) {
   switch (op) {
   case Op::copy:
-    copy_bytes(other, data, count * sizeof(Float), loop.threads);
+    (loop.streams ? stream : copy_bytes)(other, data, count * sizeof(Float), loop.threads);
     return 0;
   case Op::max:
     return max(data, count, loop);

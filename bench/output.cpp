@@ -125,7 +125,7 @@ void Console::progress(std::size_t done, std::size_t all) {
 void Console::row(const std::vector<Json>& repetitions) {
   if (rows_++ == 0 && !is_quiet_) {
     clear_line();
-    std::cout << "     time  spread   GB/s limit    peer  row" << std::endl;
+    std::cout << "     time     +/-   GB/s limit    peer  row" << std::endl;
   }
   if (is_quiet_)
     return;
@@ -144,11 +144,12 @@ void Console::row(const std::vector<Json>& repetitions) {
     return std::string(text);
   };
   const std::vector<double> times = values("real_time");
-  const auto [least, most] = std::minmax_element(times.begin(), times.end());
+  const Interval interval = interval_of_median(times);
+  coverage_ = interval.coverage;
   clear_line();
   char line[columns + 1];
-  std::snprintf(line, sizeof line, "%9s %5.0f %% %6s %5s %7s  %s", readable_time(median(times)).c_str(),
-                100 * (*most - *least) / median(times), formatted("%.1f", "gbytes_per_second", 1).c_str(),
+  std::snprintf(line, sizeof line, "%9s %5.1f %% %6s %5s %7s  %s", readable_time(median(times)).c_str(),
+                50 * (interval.high - interval.low) / median(times), formatted("%.1f", "gbytes_per_second", 1).c_str(),
                 formatted("%.0f %%", "limit_ratio", 100).c_str(), formatted("%.1f x", "peer_ratio", 1).c_str(),
                 short_name(repetitions.front()["run_name"]).c_str());
   std::cout << line << std::endl;
@@ -164,6 +165,8 @@ void Console::failed(const Json& row) {
 void Console::finish() {
   clear_line();
   char line[columns + 1];
+  if (!is_quiet_ && coverage_ > 0)
+    std::printf("+/-: half the interval that holds the median, with %.1f %%, of its time\n", 100 * coverage_);
   std::snprintf(line, sizeof line, "%d rows in %.1f s, %d failed", rows_, seconds_since(start_), failed_);
   std::cout << line << std::endl;
 }

@@ -44,6 +44,7 @@ private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   double last_progress_ = 0; ///< seconds after the start
   bool has_unfinished_line_ = false;
+  double coverage_ = 0; ///< of the intervals shown
   int rows_ = 0;
   int failed_ = 0;
 };

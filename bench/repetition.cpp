@@ -19,7 +19,7 @@ constexpr double group_seconds = 200e-6; // a timed interval gets no longer than
 constexpr double peer_seconds = 0.01;    // for the peer beside each repetition
 constexpr std::size_t few_samples = 3;
 constexpr std::size_t most_samples = 5000;
-constexpr std::size_t choosing_samples = 9; // of each loop at the least, when the fastest limit is chosen
+constexpr std::size_t choosing_samples = 5; // of each loop at the least, when the fastest limit is chosen
 constexpr double choosing_seconds = 0.01;
 
 /// A call that fails or gives a wrong result.
@@ -40,9 +40,10 @@ void check_status(int status) {
 template <class Float>
 class Measurements::Repetition {
 public:
-  Repetition(Measurements& measurements, const Row& row)
-      : measurements_(measurements), row_(row), kept_(measurements.kept<Float>()), tensors_(*measurements.tensors_),
+  Repetition(Measurements& measurements, const Row& row, const Kept<Float>& kept, Tensors& tensors)
+      : measurements_(measurements), row_(row), kept_(kept), tensors_(tensors),
         group_size_(tensors_.plan().group_size) {
+    tensors_.fill(kept_.source.data());
     loop_ = fastest_loop();
   }
 
@@ -63,19 +64,18 @@ private:
     const std::size_t calls = calls_in_group(*row_.contender, before);
     std::vector<double> times;
     std::vector<double> limit_times;
-    std::size_t group = 0;
-    GFPQ_PARAM_ST after = before;
-    refresh();
+    bool is_last = false;
     const auto start = Clock::now();
-    do {
-      if (tensors_.is_used_up())
-        refresh();
-      group = tensors_.next();
-      after = before;
+    while (!is_last) {
+      const std::size_t group = ready_group();
+      GFPQ_PARAM_ST after = before;
       times.push_back(time_calls(library, group, calls, after));
       limit_times.push_back(time_limit(loop_));
-    } while (wants_more(times.size(), seconds_since(start)));
-    verify(group, calls, before, after);
+      is_last = !wants_more(times.size(), seconds_since(start));
+      if (is_last)
+        verify(group, calls, before, after);
+      tensors_.restore(group);
+    }
 
     const double seconds = median(times);
     const double limit_seconds = median(limit_times);
@@ -100,11 +100,11 @@ private:
     std::vector<double> times;
     const auto start = Clock::now();
     do {
-      refresh();
-      const std::size_t group = tensors_.next();
+      const std::size_t group = ready_group();
       GFPQ_PARAM_ST after = before;
       times.push_back(time_calls(library, group, calls, after));
       verify(group, calls, before, after);
+      tensors_.restore(group);
     } while (seconds_since(start) < peer_seconds);
     return median(times);
   }
@@ -119,16 +119,17 @@ private:
 
   double measure_limit(benchmark::State& state) {
     std::vector<double> times;
-    refresh();
+    ready_group();
     const auto start = Clock::now();
     do
       times.push_back(time_limit(loop_));
     while (wants_more(times.size(), seconds_since(start)));
-    for (std::size_t group = 0; group < tensors_.plan().groups; ++group)
-      if (std::memcmp(tensors_.at(group, 0), kept_.source.data(), row_.bytes()) != 0)
-        throw Failure("the limit changed the data");
+    Float* const data = tensor(tensors_.next(), 0);
+    const Float largest = run_limit(row_.op, loop_, data, tensor(tensors_.next(), 0), row_.count);
+    if (std::memcmp(data, kept_.source.data(), row_.bytes()) != 0)
+      throw Failure("the limit changed the data");
     const bool finds_largest = row_.op == Op::max || row_.op == Op::max_scale;
-    if (finds_largest && run_limit(row_.op, loop_, tensor(0, 0), tensor(0, 0), row_.count) != kept_.largest)
+    if (finds_largest && largest != kept_.largest)
       throw Failure("the limit did not find the largest number");
     state.counters["samples"] = static_cast<double>(times.size());
     state.counters["calls_per_sample"] = static_cast<double>(group_size_);
@@ -142,12 +143,16 @@ private:
     return samples < most_samples && seconds < row_.seconds;
   }
 
-  /// Makes every tensor as it was, and those that are to be warm warm.
-  void refresh() {
-    tensors_.restore(kept_.source.data());
-    if (row_.cache == Cache::warm)
-      for (std::size_t index = 0; index < group_size_; ++index)
-        run_limit(Op::scale, loop_, tensor(0, index), tensor(0, index), row_.count);
+  /// The group for the next call, all of it as it was: warm, or cold after a limit ran on others, so that a call finds
+  /// the memory as the limit beside it does and not busy with a copy.
+  std::size_t ready_group() {
+    if (row_.cache == Cache::cold) {
+      time_limit(loop_);
+      return tensors_.next();
+    }
+    for (std::size_t index = 0; index < group_size_; ++index)
+      run_limit(Op::scale, loop_, tensor(0, index), tensor(0, index), row_.count);
+    return 0;
   }
 
   Float* tensor(std::size_t group, std::size_t index) const { return static_cast<Float*>(tensors_.at(group, index)); }
@@ -173,7 +178,9 @@ private:
 
   double time_limit(const LimitLoop& loop) const {
     const std::size_t group = tensors_.next();
-    const std::size_t other = (group + 1) % tensors_.plan().groups; // all hold the same, so copying changes nothing
+    // All hold the same, so copying changes nothing; and it goes where it warms no group that is next.
+    const std::size_t groups = tensors_.plan().groups;
+    const std::size_t other = (group + groups / 2 + 1) % groups;
     return time_each(group_size_, [&](std::size_t index) {
       run_limit(row_.limit(), loop, tensor(group, index), tensor(other, index), row_.count);
     });
@@ -202,9 +209,10 @@ private:
     const auto [entry, is_new] = measurements_.calls_.try_emplace(contender.lib + " in " + row_.name(), group_size_);
     if (is_new) {
       GFPQ_PARAM_ST param = before;
-      refresh();
-      time_calls(*contender.library, 0, 1, param);
-      const double seconds = time_calls(*contender.library, 0, 1, param);
+      const std::size_t group = ready_group();
+      time_calls(*contender.library, group, 1, param);
+      const double seconds = time_calls(*contender.library, group, 1, param);
+      tensors_.restore(group);
       const double fitting = group_seconds / seconds;
       if (fitting < static_cast<double>(group_size_))
         entry->second = std::max<std::size_t>(1, static_cast<std::size_t>(fitting));
@@ -237,7 +245,7 @@ private:
 
     const std::vector<LimitLoop> loops = limit_loops(row_.limit(), row_.bytes(), threads);
     std::vector<std::vector<double>> times(loops.size());
-    refresh();
+    ready_group();
     const auto start = Clock::now();
     for (std::size_t sample = 0; sample < choosing_samples || seconds_since(start) < choosing_seconds; ++sample)
       for (std::size_t i = 0; i < loops.size(); ++i)
@@ -251,7 +259,7 @@ private:
 
   Measurements& measurements_;
   const Row& row_;
-  Kept<Float>& kept_;
+  const Kept<Float>& kept_;
   Tensors& tensors_;
   std::size_t group_size_;
   LimitLoop loop_;
@@ -259,8 +267,13 @@ private:
 
 template <class Float>
 void Measurements::measure_as(benchmark::State& state, const Row& row) {
-  prepare<Float>(row);
-  Repetition<Float>(*this, row).run(state);
+  const auto [kept, tensors] = prepare<Float>(row);
+  try {
+    Repetition<Float>(*this, row, kept, tensors).run(state);
+  } catch (...) {
+    tensors.spoil();
+    throw;
+  }
 }
 
 void Measurements::measure(benchmark::State& state, const Row& row) {

@@ -1,5 +1,6 @@
 #include "suite.hpp"
 
+#include <initializer_list>
 #include <set>
 
 #include "library.hpp"
@@ -30,6 +31,9 @@ public:
         for (const int threads : threads_of(peer))
           quantize(peer, nullptr, row, threads);
   }
+
+  /// The row for our fastest instruction set, on one thread.
+  void one_thread(const Row& row) { ours(contenders_.ours.front(), row, threads_of(contenders_.ours.front()).front()); }
 
   /// The row for every instruction set, on one thread.
   void all_targets(const Row& row) {
@@ -98,8 +102,9 @@ void limits(Suite& suite, std::size_t count) {
   suite.limit(Op::scale, Type::f64, count);
 }
 
-void all_modes(Suite& suite, std::size_t count, Cache cache, Data data) {
-  for (const Type type : {Type::f32, Type::f64})
+void all_modes(Suite& suite, std::size_t count, Cache cache, Data data,
+               std::initializer_list<Type> types = {Type::f32, Type::f64}) {
+  for (const Type type : types)
     for (const unsigned bits : {8u, 16u})
       for (const GFPQ_MODE_E mode : modes)
         suite.compare(row(type, bits, mode, count, cache, data));
@@ -129,13 +134,15 @@ std::vector<Row> smoke_suite(const Contenders& contenders) {
 }
 
 std::vector<Row> short_suite(const Contenders& contenders) {
-  Suite suite(contenders, 0.05);
+  Suite suite(contenders, 0.02);
   limits(suite, guide_count);
-  all_modes(suite, guide_count, Cache::cold, Data::guide);
+  all_modes(suite, guide_count, Cache::cold, Data::guide, {Type::f32});
   for (const unsigned bits : {8u, 16u}) {
+    suite.compare(row(Type::f64, bits, GFPQ_MODE_APPLY_ONLY, guide_count, Cache::cold));
+    suite.one_thread(row(Type::f64, bits, GFPQ_MODE_INIT, guide_count, Cache::cold));
     suite.all_targets(row(Type::f32, bits, GFPQ_MODE_APPLY_ONLY, guide_count, Cache::cold));
     for (const Data data : {Data::weights, Data::activations})
-      suite.compare(row(Type::f32, bits, GFPQ_MODE_APPLY_ONLY, guide_count, Cache::cold, data));
+      suite.one_thread(row(Type::f32, bits, GFPQ_MODE_APPLY_ONLY, guide_count, Cache::cold, data));
   }
   suite.take(0.01);
   latency(suite);

@@ -59,12 +59,19 @@ Tensors::Tensors(const TensorPlan& plan, std::size_t bytes, int threads)
 
 void Tensors::Unmap::operator()(void* memory) const { munmap(memory, bytes); }
 
-void Tensors::restore(const void* source) {
-  const int threads = bytes_ < split_copy_from ? 1 : threads_;
+void Tensors::fill(const void* source) {
+  if (source_ == source)
+    return;
+  source_ = source;
   for (std::size_t group = 0; group < plan_.groups; ++group)
-    for (std::size_t index = 0; index < plan_.group_size; ++index)
-      copy_bytes(at(group, index), source, bytes_, threads);
+    restore(group);
   step_ = 0;
+}
+
+void Tensors::restore(std::size_t group) {
+  const int threads = bytes_ < split_copy_from ? 1 : threads_;
+  for (std::size_t index = 0; index < plan_.group_size; ++index)
+    copy_bytes(at(group, index), source_, bytes_, threads);
 }
 
 void* Tensors::at(std::size_t group, std::size_t index) const {

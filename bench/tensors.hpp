@@ -21,7 +21,7 @@ struct TensorPlan {
 
   std::size_t stride;     ///< from copy to copy, whole cache lines
   std::size_t group_size; ///< copies in a group
-  std::size_t groups;     ///< odd, so that two users in turn each come by every group
+  std::size_t groups;     ///< odd, so that calls and limits in turn each come by every group
 };
 
 class Tensors {
@@ -30,14 +30,17 @@ public:
 
   const TensorPlan& plan() const { return plan_; }
 
-  /// Copies `source` into all, and starts again at the first group.
-  void restore(const void* source);
+  /// Copies `source` into all, unless they were filled with it.
+  void fill(const void* source);
+
+  /// Copies the source into the tensors of a group again.
+  void restore(std::size_t group);
+
+  /// Says that some may not hold the source any more.
+  void spoil() { source_ = nullptr; }
 
   /// The next group's number. Between two uses of it all other groups have their turn.
   std::size_t next() { return step_++ % plan_.groups; }
-
-  /// Whether by now, of two users in turn, the first has had every group.
-  bool is_used_up() const { return step_ >= 2 * plan_.groups; }
 
   void* at(std::size_t group, std::size_t index) const;
 
@@ -45,6 +48,7 @@ private:
   TensorPlan plan_;
   std::size_t bytes_;
   int threads_;
+  const void* source_ = nullptr;
   std::size_t step_ = 0;
   std::size_t leap_;
   struct Unmap {

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <mutex>
 #include <set>
@@ -11,6 +13,7 @@
 
 #include "limits.hpp"
 #include "team.hpp"
+#include "timing.hpp"
 
 namespace {
 
@@ -19,6 +22,23 @@ std::set<int> thread_counts(std::size_t bytes, int threads) {
   for (const bench::LimitLoop& loop : bench::limit_loops(bench::Op::scale, bytes, threads))
     counts.insert(loop.threads);
   return counts;
+}
+
+TEST(Interval, HoldsTheMedianAsOftenAsItSays) {
+  const auto of = [](int number) {
+    std::vector<double> values;
+    for (int value = number; value > 0; --value)
+      values.push_back(value);
+    return bench::interval_of_median(values);
+  };
+  EXPECT_DOUBLE_EQ(of(1).coverage, 0);
+  EXPECT_DOUBLE_EQ(of(5).coverage, 0.9375);
+  EXPECT_EQ(of(5).low, 1);
+  EXPECT_DOUBLE_EQ(of(9).coverage, 0.9609375); // 1 - 2 * (1 + 9) / 2^9
+  EXPECT_EQ(of(9).low, 2);
+  EXPECT_EQ(of(9).high, 8);
+  EXPECT_EQ(of(20).low, 6);
+  EXPECT_NEAR(of(20).coverage, 0.9586, 1e-4);
 }
 
 TEST(Limits, FewerThreadsThanAllAreTriedToo) {
@@ -37,6 +57,21 @@ TEST(Limits, TheLargestNumberIsFoundInEveryThreadsPart) {
                                  numbers.size()),
                 3);
     numbers[at] = 1;
+  }
+}
+
+TEST(Limits, EveryWayToCopyCopiesAll) {
+  for (const std::size_t count : {1u, 15u, 16u, 100003u, 2000001u}) {
+    std::vector<float> from(count), room(count + 16);
+    for (std::size_t i = 0; i < count; ++i)
+      from[i] = static_cast<float>(i);
+    float* const to = room.data() + (64 - reinterpret_cast<std::uintptr_t>(room.data()) % 64) / sizeof(float) % 16;
+    for (const bench::LimitLoop& loop : bench::limit_loops(bench::Op::copy, count * sizeof(float), 3)) {
+      std::fill(room.begin(), room.end(), -1.0f);
+      bench::run_limit(bench::Op::copy, loop, from.data(), to, count);
+      EXPECT_TRUE(std::equal(from.begin(), from.end(), to)) << count << ' ' << loop.describe(bench::Op::copy);
+      EXPECT_EQ(std::count(room.begin(), room.end(), -1.0f), 16);
+    }
   }
 }
 

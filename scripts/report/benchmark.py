@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import statistics
 
@@ -31,21 +32,53 @@ COUNTERS = (
 )
 
 
+COVERAGE = 0.95  # that an interval of the median is to have, where there are enough repetitions
+
+
+def order_statistics(number):
+    """(how many to leave out at each end of so many sorted values, coverage): the narrowest interval of order statistics
+    that holds the median of what they are samples of with at least COVERAGE, whatever the distribution; all of them
+    where they are too few for that. The number of samples below the median is binomial."""
+    coverage = 1 - 2 / 2**number
+    for left_out in range((number - 1) // 2):
+        narrower = coverage - 2 * math.comb(number, left_out + 1) / 2**number
+        if narrower < COVERAGE:
+            return left_out, coverage
+        coverage = narrower
+    return (number - 1) // 2, coverage
+
+
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Median, smallest and largest of the repetitions."""
+    """Median of the repetitions, the interval that holds the true one, and the smallest and largest of them."""
 
     median: float
     low: float
     high: float
     repetitions: int
+    smallest: float
+    largest: float
 
     @classmethod
     def of(cls, values):
-        return cls(statistics.median(values), min(values), max(values), len(values))
+        ordered = sorted(values)
+        left_out, _ = order_statistics(len(ordered))
+        ends = ordered[left_out], ordered[-1 - left_out], len(ordered), ordered[0], ordered[-1]
+        return cls(statistics.median(ordered), *ends)
+
+    @classmethod
+    def exactly(cls, value):
+        """A value without a spread of its own."""
+        return cls.of([value])
 
     def scaled(self, factor):
-        return Spread(self.median * factor, self.low * factor, self.high * factor, self.repetitions)
+        values = (value * factor for value in (self.median, self.low, self.high, self.smallest, self.largest))
+        median, low, high, smallest, largest = values
+        return Spread(median, low, high, self.repetitions, smallest, largest)
+
+    @property
+    def is_wide(self):
+        return self.largest > WIDE * self.smallest
 
 
 @dataclasses.dataclass(eq=False)
@@ -91,7 +124,7 @@ class Row:
         if not self.has("peer_ratio"):
             return None
         spread = self.spread("peer_ratio")
-        return spread.median if spread.repetitions > 1 and spread.high <= WIDE * spread.low else None
+        return None if spread.repetitions == 1 or spread.is_wide else spread.median
 
     @property
     def limit_times(self):
@@ -115,6 +148,27 @@ class Row:
         return statistics.median(ratio * time for ratio, time in zip(ratios, self.times)) if ratios else None
 
 
+@dataclasses.dataclass(frozen=True)
+class Other:
+    """What bench/peers.py found: this library or something else that users have, by the same clock; times in ns."""
+
+    name: str
+    bits: int
+    threads: int
+    count: int
+    time: Spread
+    other_codes: dict  # share of the numbers that get another code than GFPQ gives, by data set
+
+    @classmethod
+    def read(cls, entry):
+        times = [_positive(time) for time in entry["times_ns"]]
+        if not times:
+            raise entry["times_ns"].wrong("is empty")
+        shares = {name: share.number() for name, share in entry["other_codes"].items()}
+        counts = (entry[key].count() for key in ("bits", "threads", "count"))
+        return cls(entry["name"].text(), *counts, Spread.of(times), shares)
+
+
 @dataclasses.dataclass(eq=False)
 class Results:
     """One file: one run of one program on one machine, or figures quoted from somebody else."""
@@ -125,6 +179,8 @@ class Results:
     errors: list = dataclasses.field(default_factory=list)
     label: str = ""
     run: dict = dataclasses.field(default_factory=dict)  # what was found at the end; empty where nothing was
+    others: list = dataclasses.field(default_factory=list)
+    without_others: str = ""  # why there are none
 
     @property
     def quoted(self):
@@ -264,6 +320,10 @@ def load(file):
     results = Results(str(file), context, label=context["title"].text())
     if top.has("run"):
         results.run = {key: field.number() for key, field in top["run"].items()}
+    if top.has("peers"):
+        peers = top["peers"]
+        results.without_others = peers.optional_text("skipped")
+        results.others = [Other.read(entry) for entry in peers["rows"]] if peers.has("rows") else []
     for entry in top["benchmarks"]:
         if entry.optional_text("run_type", "iteration") != "iteration":
             continue  # aggregates: everything here is computed from the repetitions

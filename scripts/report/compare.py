@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 
-from report import pages, significance
+from report import benchmark, pages, significance
 from report.fields import InputError
 
 
@@ -101,7 +101,14 @@ def compare(old, new, force=False, options=Options()):
         "only_old": [name for name, row in old.rows.items() if is_ours(row) and name not in new.rows],
         "errors": new.errors,
         "totals": totals(ours),
+        "apart": sum(are_apart(row) for row in ours),
     }
+
+
+def are_apart(row):
+    """Whether the intervals of the two medians have nothing in common."""
+    old, new = benchmark.Spread.of(row.old), benchmark.Spread.of(row.new)
+    return old.high < new.low or new.high < old.low
 
 
 def totals(rows):

@@ -5,6 +5,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 
 from report import picture, style
 from report.bars import LEGEND, TITLE_AND_LABEL, WIDTH, lay_out, wrapped
+from report.benchmark import Spread
 from report.overviews import BIT_LABELS, BITS, MODES, THREADS, limit_rate, thread_claim, use_text
 from report.picture import Missing, Picture
 
@@ -20,7 +21,7 @@ def sweep(rows):
 
 
 def plot(axes, points, look, label):
-    """`points` is a list of (x, Spread); whiskers from smallest to largest."""
+    """`points` is a list of (x, Spread)."""
     points = sorted(points, key=lambda point: point[0])
     x = [position for position, _ in points]
     spreads = [spread for _, spread in points]
@@ -65,7 +66,7 @@ def size_curves(results, bits, use):
                 [(r.tensor_bytes, r.spread("gbytes_per_second")) for r in chosen],
             )
         )
-        limits = [(row.tensor_bytes, picture.exactly(limit_rate(row))) for row in chosen if row.has("limit_ratio")]
+        limits = [(row.tensor_bytes, Spread.exactly(limit_rate(row))) for row in chosen if row.has("limit_ratio")]
         curves.append((f"limit, {cache}", style.limit_line(index), limits))
     for index, cache in enumerate(("warm", "cold")):
         chosen = sweep(
@@ -112,8 +113,9 @@ def against_size(everything):
             mark_caches(axes, results)
         text = (
             f"APPLY on floats in place; {picture.ACCOUNTING['apply']}. Warm: the tensor was written just before and"
-            " lies in the innermost cache that can hold it; cold: it comes from memory. The limit is a loop that only"
-            " scales the same tensor, the best of the run. Dotted verticals: the size of "
+            " lies in L1 where four copies of it fill at most half of it, else in the next cache that"
+            " holds it; cold: it comes from memory. The limit is a loop that only scales"
+            " the same tensor, the best of the run. Dotted verticals: the size of "
         )
         text += (
             "the GPU's L2 cache."
@@ -235,7 +237,7 @@ def thread_scaling(everything):
             if row.has("limit_ratio"):
                 limits[int(row.threads)] = max(limits.get(int(row.threads), 0), limit_rate(row))
         if limits:
-            plot(axes, [(x, picture.exactly(rate)) for x, rate in limits.items()], style.limit_line(0), "limit")
+            plot(axes, [(x, Spread.exactly(rate)) for x, rate in limits.items()], style.limit_line(0), "limit")
         axes.set_title(wrapped(f"{results.label}: {MODES[mode]}", 2))
         axes.set_xlim(0, max(int(r.threads) for r in rows) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

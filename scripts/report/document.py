@@ -87,6 +87,9 @@ FACTS = (
 )
 
 
+OURS_AMONG_OTHERS = "this library"  # as bench/peers.py calls it
+
+
 def joined(*parts):
     return ", ".join(str(part) for part in parts if part is not None) or None
 
@@ -105,6 +108,11 @@ def number_text(value):
 
 def share_text(share):
     return None if share is None else f"{100 * share:.1f} %"
+
+
+def share_or_none(share):
+    """Of numbers with another code: a share that is not zero does not become '0 %'."""
+    return "none" if share == 0 else style.percent(share)
 
 
 def library_text(results, which):
@@ -161,6 +169,12 @@ def main_table(everything):
     return [(results, sorted(picture.main_rows(results), key=order)) for results in picture.measured(everything)]
 
 
+def others_table(results):
+    """[(other, times as long as this library with the same width and threads)]"""
+    ours = {(o.bits, o.threads): o.time.median for o in results.others if o.name == OURS_AMONG_OTHERS}
+    return [(o, o.time.median / ours[o.bits, o.threads] if (o.bits, o.threads) in ours else None) for o in results.others]
+
+
 def draw(everything):
     """Every figure that the files have the data for, and the others with the reason why not."""
     drawn = [item for build in BUILDERS for item in build(everything)]
@@ -185,7 +199,10 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "tensor": picture.tensor_text(picture.measured(everything)),
         "doubts": [(results, doubts.doubts(results)) for results in picture.measured(everything)],
         "contradictions": {results: doubts.contradictions(results) for results in picture.measured(everything)},
+        "about_spread": picture.about_spread("The numbers", "in brackets is"),
         "tables": main_table(everything),
+        "others": [(r, others_table(r)) for r in picture.measured(everything) if r.others or r.without_others],
+        "share_text": share_or_none,
         "provenance": provenance(everything),
         "machines": picture.measured(everything),
         "runs": list(conformance_runs),

@@ -57,7 +57,7 @@ def unfit(results):
     reasons = [f"{name}: {'; '.join(found[name])}." for name in main]
     if len(found) > SHARE_OF_ROWS * len(results.rows):
         reasons.append(f"{len(found)} of {len(results.rows)} rows contradict others of the same run.")
-    return reasons
+    return reasons + beside_contradictions(results)
 
 
 def of_the_run(run):
@@ -75,7 +75,19 @@ def of_the_run(run):
 
 
 def doubts(results):
-    """Sentences about one measured file; none is a good sign."""
+    """Sentences about one measured file; none is a good sign. All but single rows' contradictions make it unfit."""
+    found = contradictions(results)
+    told = []
+    if found:
+        name, sentences = next(iter(found.items()))
+        told.append(
+            f"{len(found)} of {len(results.rows)} rows contradict others of the same run by more than"
+            f" {100 * DIFFERENCE:.0f} %, each marked below ({name}: {sentences[0]})."
+        )
+    return told + beside_contradictions(results)
+
+
+def beside_contradictions(results):
     found = []
     rows = [row for row in results.rows.values() if row.kind == "quantize" and row.lib == "ours"]
     above = [row for row in rows if row.has("limit_ratio") and row.spread("limit_ratio").median > ABOVE_LIMIT]
@@ -86,15 +98,8 @@ def doubts(results):
             f" limit, which cannot be ({worst.name}: {style.percent(worst.spread('limit_ratio').median)}): the machine"
             " was busy, or the limit is not one."
         )
-    contradicting = contradictions(results)
-    if contradicting:
-        name, sentences = next(iter(contradicting.items()))
-        found.append(
-            f"{len(contradicting)} of {len(results.rows)} rows contradict others of the same run by more than"
-            f" {100 * DIFFERENCE:.0f} %, each marked below ({name}: {sentences[0]})."
-        )
     shown = picture.main_rows(results)
-    wide = [row for row in shown if row.time.high > WIDE * row.time.low]
+    wide = [row for row in shown if row.time.is_wide]
     if wide:
         found.append(
             f"In {len(wide)} of the {len(shown)} rows of the overview the slowest repetition took over {WIDE} times as"
@@ -104,7 +109,8 @@ def doubts(results):
     if few:
         found.append(f"{len(few)} of {len(rows)} rows have fewer than {MINIMUM_REPETITIONS} repetitions.")
     load, cpus = results.fact("load_avg"), results.fact("num_cpus")
-    if load and cpus and load[0] > 0.5 * cpus:
+    is_told_of_the_run = results.run.get("others_share") is not None  # which the load before it says nothing of
+    if load and cpus and load[0] > 0.5 * cpus and not is_told_of_the_run:
         found.append(
             f"When the run began, the load was {load[0]:.1f} on {cpus} CPUs: other programs were running, or had just ended."
         )

@@ -173,7 +173,8 @@ def peers(everything):
         )
         text = (
             f"Time of one call, float, {picture.tensor_text([results])}, from memory (cold). Both libraries work on the"
-            " same tensors, in turn, in the same process; the factor is the median of the factors of the repetitions."
+            " same tensors in the same process, within each repetition first ours and then the peer; the"
+            " factor is the median of the factors of the repetitions."
         )
         if not results.is_gpu:
             text += f" The threads named are those that ours may use; the peer uses {thread_claim(results)}."

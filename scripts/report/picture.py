@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from report.benchmark import Spread
+from report.benchmark import COVERAGE, order_statistics
 from report.pages import day
 from report.style import human_bytes
 
@@ -13,7 +13,6 @@ ACCOUNTING = {
     "init": "INIT reads it twice and writes it once",
     "update": "UPDATE reads it twice and writes it once",
 }
-WHISKERS = "Bars and points are medians of the repetitions, whiskers run from the smallest to the largest."
 
 
 @dataclasses.dataclass
@@ -33,7 +32,7 @@ class Picture:
 
     @property
     def caption(self):
-        return f"{self.text} {WHISKERS} {source_line(self.sources)}"
+        return f"{self.text} {about_spread('Bars and points', 'whiskers')} {source_line(self.sources)}"
 
 
 @dataclasses.dataclass
@@ -42,6 +41,16 @@ class Missing:
 
     title: str
     reason: str
+
+
+def about_spread(medians, intervals):
+    """What is shown of the repetitions, and by which words: 'Bars', 'whiskers'."""
+    few, coverage = next((n, order_statistics(n)[1]) for n in range(9, 0, -1) if order_statistics(n)[1] < COVERAGE)
+    return (
+        f"{medians} are medians of the repetitions, {intervals} the interval of order statistics that holds the true"
+        f" median with at least {100 * COVERAGE:.0f} %, whatever the distribution; {few} repetitions or fewer are too few for"
+        f" that, and give their smallest and largest ({100 * coverage:.4g} % with {few})."
+    )
 
 
 def source_line(sources):
@@ -101,8 +110,3 @@ def tensor_text(results):
     """'13,107,200 floats (50 MiB)' or, where files differ, all their sizes."""
     counts = sorted({main_count(r) for r in results if main_count(r)})
     return " or ".join(f"{count:,} floats ({human_bytes(4 * count)})" for count in counts)
-
-
-def exactly(value):
-    """A value without a spread of its own."""
-    return Spread(value, value, value, 1)

@@ -106,6 +106,7 @@ class Compare(unittest.TestCase):
             self.assertTrue(line.strip().startswith(verdict), line)
             self.assertIn(f"1 {verdict}", table)
             self.assertIn("alpha 0.05", table)
+            self.assertIn(f"medians do not overlap in {int(factor != 1)} of 1 rows", table)
 
     def test_medians_and_ratio_are_printed(self):
         row = fixtures.quantize_name()

@@ -1,7 +1,9 @@
 import contextlib
 import copy
 import io
+import math
 import pathlib
+import random
 import re
 import tempfile
 import unittest
@@ -95,7 +97,7 @@ class Report(unittest.TestCase):
             self.assertRegex(item.caption, r"Sources?: ")
             for source in item.sources:
                 self.assertIn(source.short_file, item.caption)
-            self.assertIn("whiskers run from the smallest to the largest", item.caption)
+            self.assertIn("whiskers the interval of order statistics that holds the true median with at least 95 %", item.caption)
 
     def test_medians_are_right(self):
         everything = benchmark.load(pathlib.Path(self.temporary.name) / "one.json")
@@ -108,6 +110,21 @@ class Report(unittest.TestCase):
     def test_median_and_spread(self):
         spread = benchmark.Spread.of([5, 1, 2, 100])
         self.assertEqual((spread.median, spread.low, spread.high, spread.repetitions), (3.5, 1, 100, 4))
+        spread = benchmark.Spread.of([9, 8, 7, 6, 5, 4, 3, 2, 1])
+        self.assertEqual((spread.median, spread.low, spread.high, spread.smallest, spread.largest), (5, 2, 8, 1, 9))
+
+    def test_the_interval_of_the_median_covers_what_it_says(self):
+        for number, left_out, coverage in ((1, 0, 0), (2, 0, 0.5), (5, 0, 0.9375), (6, 0, 0.96875), (9, 1, 0.9609375)):
+            self.assertEqual(benchmark.order_statistics(number), (left_out, coverage))
+        generator = random.Random(1)
+        for number in (9, 20):
+            left_out, coverage = benchmark.order_statistics(number)
+            held = 0
+            for _ in range(4000):  # of a skewed distribution with the median ln 2
+                spread = benchmark.Spread.of([generator.expovariate(1) for _ in range(number)])
+                held += spread.low <= math.log(2) <= spread.high
+            self.assertAlmostEqual(held / 4000, coverage, delta=0.01)
+            self.assertGreaterEqual(coverage, 0.95)
 
     def test_limit_is_the_same_bytes_in_the_limits_time(self):
         everything = benchmark.load(pathlib.Path(self.temporary.name) / "one.json")
@@ -334,6 +351,16 @@ class Few(unittest.TestCase):
             got, out, _ = self.run_script("--check", path)
             self.assertEqual(got, status)
             self.assertRegex(out.replace("\n", " "), wanted)
+
+    def test_what_disturbed_a_run_makes_it_unfit_and_the_load_before_it_does_not(self):
+        rows = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
+        context = fixtures.bench_context(load_avg=[2.0, 2.0, 2.0], num_cpus=2)
+        for others, status, wanted in ((0.01, 0, "fit to be"), (0.3, 1, "not fit.*Other programs used 30 %")):
+            run = {"context": context, "benchmarks": rows, "run": {"others_share": others}}
+            got, out, _ = self.run_script("--check", fixtures.write(self.folder, "one.json", run))
+            self.assertEqual(got, status)
+            self.assertRegex(out.replace("\n", " "), wanted)
+            self.assertNotIn("When the run began", out)
 
     def test_quoted_figures_alone(self):
         path = fixtures.write(self.folder, "guide.json", fixtures.quoted_run())
