@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""gfpq.hpp and gfpq_jobs.hpp in C: C89 for the declarations, a program in C99 that calls the library, by each compiler that is there.
+"""The headers in C: C89 for the declarations, a program in C99 that calls the library, by each compiler that is there.
 
     header_test.py SOURCE_FOLDER LIBRARY
 """
