@@ -93,7 +93,7 @@ function(gfpq_install layout)
     install(FILES ${generated}/gfpq_gpu.pc DESTINATION ${arg_LIB}/pkgconfig COMPONENT ${arg_GPU_DEVELOPMENT} ${excluded})
   endif()
 
-  install(FILES include/gfpq.hpp DESTINATION ${arg_INCLUDE} COMPONENT ${arg_DEVELOPMENT} ${excluded})
+  install(FILES include/gfpq.hpp include/gfpq_jobs.hpp DESTINATION ${arg_INCLUDE} COMPONENT ${arg_DEVELOPMENT} ${excluded})
   if(arg_DOC)
     install(FILES Release_note.txt LICENSE DESTINATION ${arg_DOC} COMPONENT ${arg_DEVELOPMENT} ${excluded})
   endif()

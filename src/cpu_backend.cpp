@@ -16,16 +16,16 @@ namespace {
 /// The smallest part that is worth a thread of its own: several times the cost to start one.
 constexpr std::size_t bytes_per_thread = std::size_t(2) << 20;
 
-std::size_t threads_for(std::size_t bytes) {
-  return bytes < 2 * bytes_per_thread ? 1 : std::min(bytes / bytes_per_thread, CpuBackend::allowed_threads());
-}
-
 } // namespace
 
 std::size_t CpuBackend::allowed_threads() {
   const char* const told = environment("OMP_NUM_THREADS");
   const long number = told != nullptr ? std::strtol(told, nullptr, 10) : 0;
   return number > 0 ? std::size_t(number) : std::thread::hardware_concurrency();
+}
+
+std::size_t CpuBackend::threads_for(std::size_t bytes) {
+  return bytes < 2 * bytes_per_thread ? 1 : std::min(bytes / bytes_per_thread, allowed_threads());
 }
 
 template <class Float>
@@ -37,9 +37,7 @@ typename Format<Float>::Bits CpuBackend::run_max_abs(const Target& target, const
   std::atomic<Bits> maximum{0};
   for_each_part(data, count, threads, [&](const Float* part, std::size_t size) {
     const Bits of_part = target.kernels<Float>().max_abs(part, size);
-    Bits former = maximum;
-    while (former < of_part && !maximum.compare_exchange_weak(former, of_part)) {
-    }
+    raise(maximum, of_part);
   });
   return maximum;
 }

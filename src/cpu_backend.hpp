@@ -40,13 +40,17 @@ public:
 
   /// As OMP_NUM_THREADS says, else one for each CPU that the caller may run on.
   static std::size_t allowed_threads();
+  /// As many of them as are worth their while on a tensor of that size.
+  static std::size_t threads_for(std::size_t bytes);
 
-private:
+  /// Whether there is a target, and the CPU can work on the memory. \return a status.
   [[nodiscard]] static int check(const Target* target, const void* data) {
     if (target == nullptr)
       return fail_target();
     return is_device_memory(data) ? GFPQ_FAIL(errors::device_pointer) : GFPQ_SUCCESS;
   }
+
+private:
   [[nodiscard]] static int fail_target();
 };
 

@@ -24,6 +24,29 @@ inline constexpr Error block{GFPQ_ERR_BAD_PARAMETERS,
 inline constexpr Error block_delta{GFPQ_ERR_BAD_PARAMETERS,
                                    "Get quantization param failed(0x%x): the parameter block's delta %d lies outside "
                                    "-%d to %d, the range for %d bit; was the block made for another bit width?"};
+inline constexpr Error job_mode{GFPQ_ERR_BAD_PARAMETERS,
+                                "Invalid mode[%u]: use GFPQ_MODE_INIT (0), GFPQ_MODE_UPDATE (1), GFPQ_MODE_APPLY_ONLY "
+                                "(2) or GFPQ_MODE_AUTO (3)"};
+inline constexpr Error decode_mode{
+    GFPQ_ERR_BAD_PARAMETERS,
+    "Invalid mode[%u]: codes do not tell their range, so decode with GFPQ_MODE_APPLY_ONLY (2)"};
+inline constexpr Error decode_mask{GFPQ_ERR_BAD_PARAMETERS, "Codes are all within the range: decode without a mask"};
+inline constexpr Error operation{
+    GFPQ_ERR_BAD_PARAMETERS, "Invalid operation[%u]: use GFPQ_FAKE_QUANTIZE (0), GFPQ_ENCODE (1) or GFPQ_DECODE (2)"};
+inline constexpr Error type{GFPQ_ERR_BAD_FORMAT,
+                            "Invalid type[%u]: use GFPQ_FLOAT32 (0), GFPQ_FLOAT64 (1), GFPQ_FLOAT16 (2) or "
+                            "GFPQ_BFLOAT16 (3)"};
+inline constexpr Error shape{GFPQ_ERR_BAD_PARAMETERS,
+                             "The shape %zu x %zu x %zu (outer x groups x inner) takes more bytes than there are "
+                             "addresses"};
+inline constexpr Error overlap{
+    GFPQ_ERR_BAD_PARAMETERS, "The job's %s overlaps its %s: use memory apart, or to fake-quantize in place one address "
+                             "for source and destination"};
+inline constexpr Error no_such_code{GFPQ_ERR_BAD_FORMAT,
+                                    "Group %zu has a code beyond the largest, %d with %d bit: were the codes made for "
+                                    "this bit width?"};
+inline constexpr Error delta{GFPQ_ERR_BAD_PARAMETERS, "The delta %d lies outside -%d to %d, the range for %d bit"};
+inline constexpr Error short_vector{GFPQ_ERR_SHORT_BUFFER, "The vector of %zu deltas is too short: %zu are needed"};
 inline constexpr Error short_buffer{GFPQ_ERR_SHORT_BUFFER, "The buffer of %u bytes is too short: %u are needed"};
 inline constexpr Error target{GFPQ_ERR_NOT_SUPPORT, "GFPQ_TARGET=%s: this machine has %s"};
 inline constexpr Error no_gpu_in_library{GFPQ_ERR_NOT_SUPPORT,

@@ -6,6 +6,7 @@
 #ifndef GFPQ_SRC_PARTS_HPP
 #define GFPQ_SRC_PARTS_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -35,6 +36,14 @@ void for_each_part(Float* data, std::size_t count, std::size_t threads, const Wo
     return for_each_part(data, middle, threads / 2, work); // and wait for the other
   }
   work(data, count);
+}
+
+/// Raises a maximum that several threads share.
+template <class Number>
+void raise(std::atomic<Number>& maximum, Number to) {
+  Number former = maximum;
+  while (former < to && !maximum.compare_exchange_weak(former, to)) {
+  }
 }
 
 } // namespace gfpq

@@ -101,7 +101,7 @@ class Package:
     def test_it_has_the_files_of_a_package_and_no_others(self):
         found = {str(path.relative_to(self.root)) for path in self.root.rglob("*")
                  if path.is_symlink() or not path.is_dir()}
-        wanted = {"include/gfpq.hpp", *self.documents}
+        wanted = {"include/gfpq.hpp", "include/gfpq_jobs.hpp", *self.documents}
         wanted |= {f"{self.sample}/{path.name}" for path in (PROJECT / "samples").iterdir() if path.is_file()}
         wanted |= {f"{self.lib}/cmake/gfpq/gfpq-config{suffix}.cmake" for suffix in ("", "-version")}
         for name in LIBRARIES:

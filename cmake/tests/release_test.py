@@ -78,8 +78,8 @@ class ReleaseTest(unittest.TestCase):
         for processor in PROCESSORS:
             package = self.package(processor)
             found = {str(path.relative_to(package)) for path in package.rglob("*") if not path.is_dir()}
-            wanted = {"include/gfpq.hpp", "LICENSE", "THIRD_PARTY_LICENSES.txt", "Release_note.txt", "bin/gfpq_info",
-                      "bin/gfpq_conformance", "lib/libgfpq.so", "lib/libgfpq.so.1", f"lib/libgfpq.so.{VERSION}",
+            wanted = {"include/gfpq.hpp", "include/gfpq_jobs.hpp", "LICENSE", "THIRD_PARTY_LICENSES.txt", "Release_note.txt",
+                      "bin/gfpq_info", "bin/gfpq_conformance", "lib/libgfpq.so", "lib/libgfpq.so.1", f"lib/libgfpq.so.{VERSION}",
                       "lib/pkgconfig/gfpq.pc", "sample/run_linux.sh", "sample/sample.cpp"}
             self.assertLessEqual(wanted, found)
             self.assertEqual([name for name in found if name.endswith(".a") or "static" in name], [])

@@ -1,9 +1,8 @@
 // Memory, Param: what is read and written of a parameter, and of what lies around it.
-#include <atomic>
 #include <cstring>
 
 #include "cases/everywhere.hpp"
-#include "cases/system.hpp"
+#include "cases/read_only_page.hpp"
 #include "runner/guarded_memory.hpp"
 
 namespace conformance {
@@ -92,40 +91,6 @@ CONFORMANCE_TEST(Memory, ParameterAnywhere, "GFPQ-MEMORY-09") {
     }
   });
 }
-
-/// A page that holds parameters and may only be read; a write is noted, and let through.
-class ReadOnlyPage {
-public:
-  ReadOnlyPage() : page_(allocate_pages(page_size())), handler_(let_through) { current_page = page_; }
-  ~ReadOnlyPage() { free_pages(page_, page_size()); }
-  ReadOnlyPage(const ReadOnlyPage&) = delete;
-  ReadOnlyPage& operator=(const ReadOnlyPage&) = delete;
-
-  GFPQ_PARAM_ST* hold(const GFPQ_PARAM_ST& param) {
-    set_accessible(page_, page_size(), true);
-    auto* const held = static_cast<GFPQ_PARAM_ST*>(page_);
-    *held = param;
-    set_read_only(page_, page_size());
-    written = false;
-    return held;
-  }
-  bool is_written() const { return written; }
-
-private:
-  static bool let_through(const void* address) {
-    const auto* page = static_cast<const char*>(current_page);
-    if (address < page || address >= page + page_size())
-      return false;
-    written = true;
-    set_accessible(current_page, page_size(), true);
-    return true;
-  }
-
-  static inline void* current_page = nullptr;
-  static inline std::atomic<bool> written{false};
-  void* page_;
-  FaultHandler handler_;
-};
 
 CONFORMANCE_TEST(Param, ReadOnly, "GFPQ-PARAM-11") {
   need_host_memory();

@@ -9,7 +9,8 @@ std::string describe_call(const Activity& activity) {
   const auto function = static_cast<Function>(activity.function.load());
   std::ostringstream text;
   text << name(function);
-  if (function == Function::get_info)
+  const bool is_quantize = function >= Function::quantize && function <= Function::quantize_gpu_py;
+  if (!is_quantize)
     return text.str();
   const std::uint32_t mode = activity.mode;
   text << "(" << (activity.type_size == sizeof(float) ? "float" : "double") << ", " << activity.bits << " bit, "

@@ -48,6 +48,14 @@ Library::Library(const std::string& path) : path_(path) {
   resolve(float_.gpu, gpu_float_symbol);
   resolve(double_.gpu, gpu_double_symbol);
   resolve(py_.gpu, gpu_py_symbol);
+  const auto resolve_optional = [&](auto*& function, Function of) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(find_symbol(library, name(of)));
+  };
+  resolve_optional(run_jobs_, Function::run_jobs);
+  resolve_optional(get_blocks_, Function::get_blocks);
+  resolve_optional(set_blocks_, Function::set_blocks);
+  resolve_optional(get_deltas_, Function::get_deltas);
+  resolve_optional(set_deltas_, Function::set_deltas);
 }
 
 std::string Library::file_name() const { return std::filesystem::path(path_).filename().string(); }
@@ -116,6 +124,42 @@ int Library::get_info(GFPQ_INFO_ST* info) const {
   return observed(Function::get_info, 0, 0, nullptr, 1, [&] { return get_info_(info); });
 }
 
+bool Library::has_jobs() const {
+  return run_jobs_ != nullptr && get_blocks_ != nullptr && set_blocks_ != nullptr && get_deltas_ != nullptr &&
+         set_deltas_ != nullptr;
+}
+
+template <class Pointer, class... Arguments>
+int Library::call_job_function(Function function, const GFPQ_JOB_ST* job, Pointer* address,
+                               Arguments... arguments) const {
+  if (address == nullptr)
+    throw MissingFunction(std::string("the library does not export ") + name(function));
+  const std::size_t numbers = job != nullptr ? job->outer * job->groups * job->inner : 0;
+  return observed(function, static_cast<unsigned>(numbers), job != nullptr ? job->bit_width : 0, nullptr,
+                  sizeof(double), [&] { return address(arguments...); });
+}
+
+int Library::run_jobs(const GFPQ_JOB_ST* jobs, unsigned count) const {
+  return call_job_function(Function::run_jobs, count > 0 ? jobs : nullptr, run_jobs_, jobs, count);
+}
+
+int Library::get_blocks(const GFPQ_GROUP_PARAM_ST* params, std::size_t count, GFPQ_PARAM_ST* blocks) const {
+  return call_job_function(Function::get_blocks, nullptr, get_blocks_, params, count, blocks);
+}
+
+int Library::set_blocks(GFPQ_GROUP_PARAM_ST* params, std::size_t count, unsigned bits,
+                        const GFPQ_PARAM_ST* blocks) const {
+  return call_job_function(Function::set_blocks, nullptr, set_blocks_, params, count, bits, blocks);
+}
+
+int Library::get_deltas(const GFPQ_JOB_ST* jobs, unsigned count, int* deltas, std::size_t size) const {
+  return call_job_function(Function::get_deltas, nullptr, get_deltas_, jobs, count, deltas, size);
+}
+
+int Library::set_deltas(const GFPQ_JOB_ST* jobs, unsigned count, const int* deltas, std::size_t size) const {
+  return call_job_function(Function::set_deltas, nullptr, set_deltas_, jobs, count, deltas, size);
+}
+
 const char* name(Function function) {
   switch (function) {
   case Function::get_info:
@@ -128,6 +172,16 @@ const char* name(Function function) {
     return "HI_GFPQ_QuantAndDeQuant_GPU";
   case Function::quantize_gpu_py:
     return "HI_GFPQ_QuantAndDeQuant_GPU_PY";
+  case Function::run_jobs:
+    return "GFPQ_RunJobs";
+  case Function::get_blocks:
+    return "GFPQ_GetBlocks";
+  case Function::set_blocks:
+    return "GFPQ_SetBlocks";
+  case Function::get_deltas:
+    return "GFPQ_GetDeltas";
+  case Function::set_deltas:
+    return "GFPQ_SetDeltas";
   }
   return "an unknown function";
 }

@@ -1,4 +1,4 @@
-// The library under test: known by its file and by the interface of gfpq.hpp alone.
+// The library under test: known by its file and by the interfaces of gfpq.hpp and gfpq_jobs.hpp alone.
 #ifndef GFPQ_CONFORMANCE_RUNNER_LIBRARY_HPP
 #define GFPQ_CONFORMANCE_RUNNER_LIBRARY_HPP
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "gfpq.hpp"
+#include "gfpq_jobs.hpp"
 
 namespace conformance {
 
@@ -44,8 +44,19 @@ struct LibraryThrew : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A function of gfpq.hpp.
-enum class Function : std::uint32_t { get_info, quantize, quantize_py, quantize_gpu, quantize_gpu_py };
+/// A function of gfpq.hpp, or behind those of gfpq_jobs.hpp.
+enum class Function : std::uint32_t {
+  get_info,
+  quantize,
+  quantize_py,
+  quantize_gpu,
+  quantize_gpu_py,
+  run_jobs,
+  get_blocks,
+  set_blocks,
+  get_deltas,
+  set_deltas
+};
 const char* name(Function function);
 
 /// Told of each call, on the thread that makes it.
@@ -94,6 +105,14 @@ public:
   }
   int get_info(GFPQ_INFO_ST* info) const;
 
+  /// Whether it has the functions of gfpq_jobs.hpp. They are no part of gfpq.hpp's interface: a library may lack them.
+  bool has_jobs() const;
+  int run_jobs(const GFPQ_JOB_ST* jobs, unsigned count) const;
+  int get_blocks(const GFPQ_GROUP_PARAM_ST* params, std::size_t count, GFPQ_PARAM_ST* blocks) const;
+  int set_blocks(GFPQ_GROUP_PARAM_ST* params, std::size_t count, unsigned bits, const GFPQ_PARAM_ST* blocks) const;
+  int get_deltas(const GFPQ_JOB_ST* jobs, unsigned count, int* deltas, std::size_t size) const;
+  int set_deltas(const GFPQ_JOB_ST* jobs, unsigned count, const int* deltas, std::size_t size) const;
+
   /// The version as the library tells it; all zero where it does not.
   GFPQ_INFO_ST info() const;
 
@@ -113,6 +132,10 @@ private:
   template <class Float>
   const Functions<Float>& functions(Device device, Entry entry) const;
 
+  /// Throws MissingFunction where the library lacks a function of gfpq_jobs.hpp.
+  template <class Pointer, class... Arguments>
+  int call_job_function(Function function, const GFPQ_JOB_ST* job, Pointer* address, Arguments... arguments) const;
+
   template <class Call>
   int observed(Function function, unsigned count, unsigned bits, const GFPQ_PARAM_ST* param, std::size_t type_size,
                Call call) const;
@@ -123,6 +146,11 @@ private:
   Functions<float> float_, py_;
   Functions<double> double_;
   int (*get_info_)(GFPQ_INFO_ST*) = nullptr;
+  decltype(GFPQ_RunJobs)* run_jobs_ = nullptr;
+  decltype(GFPQ_GetBlocks)* get_blocks_ = nullptr;
+  decltype(GFPQ_SetBlocks)* set_blocks_ = nullptr;
+  decltype(GFPQ_GetDeltas)* get_deltas_ = nullptr;
+  decltype(GFPQ_SetDeltas)* set_deltas_ = nullptr;
 };
 
 /// `1.1.5`

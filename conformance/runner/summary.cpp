@@ -154,7 +154,10 @@ std::string verdict_of(const RunFacts& facts, const std::vector<RequirementResul
   if (!is_complete)
     return incomplete + name + " meets the " + plural(held + known, "requirement") + " that were run" +
            (known > 0 ? ", but for " + plural(known, "known deviation") : "") + ".";
-  const std::size_t not_run = count(results, Verdict::not_run);
+  const auto not_run =
+      static_cast<std::size_t>(std::count_if(results.begin(), results.end(), [](const RequirementResult& result) {
+        return result.verdict == Verdict::not_run && !result.finding.is_of_what_is_not_offered();
+      }));
   std::string unjudged = not_run > 0 ? " " + plural(not_run, "requirement") + " cannot be judged here." : "";
   if (!facts.left_out.empty())
     unjudged += " " + plural(facts.left_out.size(), "case") + " made fewer calls, since the library is slow.";

@@ -81,7 +81,8 @@ class PagesTest(unittest.TestCase):
         for message in ("Empty pointer", "Invalid bit width", "Invalid mode", "Get quantization param failed(0x",
                         "Not Support GPU mode", "The data are in host memory", "The data are on CUDA device",
                         "Please check GPU(CUDA) version",
-                        "A stream that is being captured allows GFPQ_MODE_APPLY_ONLY only"):
+                        "A stream that is being captured allows GFPQ_MODE_APPLY_ONLY only", "Invalid operation", "Invalid type",
+                        "takes more bytes than there are", "codes do not tell their range", "has a code beyond the largest"):
             self.assertIn(message, source)
             self.assertIn(message, read("docs/errors.md"))
 

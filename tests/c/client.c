@@ -1,11 +1,11 @@
-// A program in C99: the functions with C names by gfpq.hpp, the C++ ones by the names that it lists.
+// A program in C99: the functions with C names by gfpq.hpp and gfpq_jobs.hpp, the C++ ones by the names that it lists.
 #include <dlfcn.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "gfpq.hpp"
+#include "gfpq_jobs.hpp"
 
 static int failures = 0;
 
@@ -43,6 +43,18 @@ int main(void) {
         "the CPU library refuses the GPU function");
   GFPQ_SetMessageSink(NULL, NULL);
   check(messages == 2, "each refusal is one message");
+
+  unsigned char codes[count];
+  GFPQ_GROUP_PARAM_ST group = {.status = 0};
+  GFPQ_JOB_ST job = {.operation = GFPQ_ENCODE, .type = GFPQ_FLOAT32, .bit_width = 8, .mode = GFPQ_MODE_AUTO,
+                     .outer = 1, .groups = 1, .inner = count, .source = numbers, .destination = codes, .params = &group};
+  check(GFPQ_RunJobs(&job, 1) == GFPQ_SUCCESS, "a job encodes");
+  check(codes[0] == 0x80 && codes[1] == 77 && codes[9] == 127, "0, 1 and 9 have the codes of delta -77");
+  job.operation = GFPQ_DECODE;
+  job.mode = GFPQ_MODE_APPLY_ONLY;
+  job.source = codes;
+  job.destination = data;
+  check(GFPQ_RunJobs(&job, 1) == GFPQ_SUCCESS && is_quantized(data), "decoded they are the guide's values");
 
   char text[4096];
   check(GFPQ_Describe(text, sizeof text) == GFPQ_SUCCESS && text[0] == '{', "the library describes itself");

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""gfpq.hpp in C: C89 for the declarations, a program in C99 that calls the library, by each compiler that is there.
+"""The headers in C: C89 for the declarations, a program in C99 that calls the library, by each compiler that is there.
 
     header_test.py SOURCE_FOLDER LIBRARY
 """
@@ -14,7 +14,7 @@ import unittest
 
 SOURCE, LIBRARY = pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
 HERE = pathlib.Path(__file__).parent
-HEADER = SOURCE / "include" / "gfpq.hpp"
+INCLUDE = SOURCE / "include"
 COMPILERS = [name for name in ("gcc", "clang-14") if shutil.which(name)]
 WARNINGS = ["-Wall", "-Wextra", "-Wstrict-prototypes", "-Wmissing-prototypes", "-pedantic", "-Werror"]
 
@@ -31,7 +31,7 @@ class HeaderTest(unittest.TestCase):
         self.folder = pathlib.Path(scratch.name)
 
     def compile(self, compiler, standard, source, *arguments):
-        done = run(compiler, f"-std={standard}", *WARNINGS, f"-I{HEADER.parent}", source, *arguments)
+        done = run(compiler, f"-std={standard}", *WARNINGS, f"-I{INCLUDE}", source, *arguments)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_there_is_a_c_compiler(self):
@@ -52,12 +52,21 @@ class HeaderTest(unittest.TestCase):
                 done = run(program)
                 self.assertEqual((done.returncode, done.stdout), (0, ""))
 
-    def test_it_lists_the_names_that_the_library_exports(self):
+    def test_they_are_cpp98(self):
+        for compiler in ("g++", "clang++-14"):
+            if shutil.which(compiler):
+                with self.subTest(compiler=compiler):
+                    done = run(compiler, "-std=c++98", *WARNINGS[:2], "-pedantic", "-Werror", "-fsyntax-only", "-x", "c++",
+                               INCLUDE / "gfpq_jobs.hpp")
+                    self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_they_list_the_names_that_the_library_exports(self):
         exported = {line.split()[0] for line in (SOURCE / "src/exported_symbols.txt").read_text().splitlines()}
-        comment = HEADER.read_text().split("*/")[0]
+        comment, of_jobs = ((INCLUDE / name).read_text().split("*/")[0] for name in ("gfpq.hpp", "gfpq_jobs.hpp"))
         listed = set(re.findall(r"\b_Z\w+", comment))
         with_c_names = set(re.findall(r"\w+", comment.rsplit("with C names:", 1)[1].split("\n")[0]))
-        self.assertEqual(listed | with_c_names, exported)
+        jobs = set(re.findall(r"\w+", of_jobs.rsplit("exported:", 1)[1]))
+        self.assertEqual(listed | with_c_names | jobs, exported)
 
 
 if __name__ == "__main__":

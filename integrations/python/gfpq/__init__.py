@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from .arrays import quantize, quantize_
+from .codes import decode, encode
 from .errors import (
     BadFormatError,
     BadParametersError,
@@ -37,6 +38,8 @@ __all__ = [
     "OutOfMemoryError",
     "Param",
     "ShortBufferError",
+    "decode",
+    "encode",
     "info",
     "quantize",
     "quantize_",

@@ -108,6 +108,21 @@ def _parser() -> argparse.ArgumentParser:
         "--save-param", type=Path, metavar="FILE", help="write the parameter: with its width to .json, else 16 bytes"
     )
 
+    for name, run, text, source, target, options in (
+        ("encode", _encode, "the codes of an array: int8 or int16, sign and magnitude", "IN.npy", "CODES.npy",
+         "--bits 8 --save-param in.json"),
+        ("decode", _decode, "the values of codes", "CODES.npy", "OUT.npy", "--param in.json --type float32"),
+    ):  # fmt: skip
+        added = command(name, run, text, f"{name} {source.lower()} {target.lower()} {options}")
+        added.add_argument("input", type=Path, metavar=source)
+        added.add_argument("output", type=Path, metavar=target)
+        added.add_argument("--bits", type=int, choices=tuple(WIDTHS), help="as for quantize")
+        added.add_argument("--param", type=Path, required=name == "decode", help="the parameter in this file")
+        if name == "encode":
+            added.add_argument("--save-param", type=Path, metavar="FILE", help="write the parameter, which decode needs")
+        else:
+            added.add_argument("--type", choices=("float32", "float64", "float16"), default="float32")
+
     param = command(
         "param", _param, "show the parameter in a file: 16 bytes, or .json as gfpq.torch's export writes it",
         "param in.json", "param in.param --bits 16",
@@ -141,6 +156,31 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _quantize(options: argparse.Namespace) -> int:
+    return _convert(options, gfpq.quantize, "quantize")
+
+
+def _encode(options: argparse.Namespace) -> int:
+    if not options.param and not options.save_param:
+        print("gfpq: codes tell nothing without their parameter: give --save-param or --param", file=sys.stderr)
+        return 2
+    return _convert(options, lambda part, param, mode: gfpq.encode(part, param, mode), "encode")
+
+
+def _decode(options: argparse.Namespace) -> int:
+    source = files.load_array(options.input)
+    files.check_outputs([options.output], [options.input])
+    param = _given_param(options.param, options.bits)
+    flat = source.reshape(-1, order="A")
+    with files.replacing([options.output]) as (opened,), files.naming(options.input):
+        files.write_header(opened, source, np.dtype(options.type))
+        for part in _parts(flat.size, "decode"):
+            files.write_array(opened, gfpq.decode(flat[part], param, options.type))
+    print(param)
+    return 0
+
+
+def _convert(options: argparse.Namespace, convert: Callable[..., NDArray[Any]], what: str) -> int:
+    """Writes what `convert(part, param=, mode=)` makes of an array, by parts, with the parameter given or found."""
     source = files.load_array(options.input)
     outputs = [options.output, *([options.save_param] if options.save_param else [])]
     files.check_outputs(outputs, [options.input])
@@ -151,9 +191,9 @@ def _quantize(options: argparse.Namespace) -> int:
         param = given or _range(flat, options.bits or DEFAULT_BITS)
         with files.naming(options.output):
             # An empty array's result says what type the whole result has.
-            files.write_header(opened[0], source, gfpq.quantize(flat[:0], param.bits).dtype)
-            for part in _parts(flat.size, "quantize"):
-                files.write_array(opened[0], gfpq.quantize(flat[part], param=param, mode=gfpq.Mode.APPLY))
+            files.write_header(opened[0], source, convert(flat[:0], param=param, mode=gfpq.Mode.APPLY).dtype)
+            for part in _parts(flat.size, what):
+                files.write_array(opened[0], convert(flat[part], param=param, mode=gfpq.Mode.APPLY))
                 if given:
                     largest = max(largest, _largest(flat[part]))
         if options.save_param:

@@ -49,11 +49,11 @@ def quantize_(
         if not flags.behaved or not flags.forc:
             _check_memory(array)
         if type(array) is not np.ndarray:
-            _check_mask(array)
+            check_mask(array)
         check_count(array.size)
         address = array.__array_interface__["data"][0]
         library.cpu().quantize(address, array.size, dtype is _FLOAT64, bits, reference)
-    elif _is_tensor(array):
+    elif is_tensor(array):
         from .torch import tensors
 
         tensors.quantize_(cast("Tensor", array), bits, param, mode, stream=stream)
@@ -102,7 +102,7 @@ def quantize(
 
     Raises ValueError for an array with a mask: what lies beneath it must not become part of the range.
     """
-    if _is_tensor(array):
+    if is_tensor(array):
         from .torch import tensors
 
         return tensors.quantize(array, bits, param, mode, stream=stream)
@@ -111,7 +111,7 @@ def quantize(
             if hasattr(array, "__dlpack__") and hasattr(array, method):
                 return quantize_(getattr(array, method)(), bits, param, mode, stream=stream)
     source = np.asanyarray(array)
-    _check_mask(source)
+    check_mask(source)
     kind = source.dtype.kind
     if kind not in "biuf" or source.dtype.itemsize > 8:
         raise TypeError(f"numbers of type {source.dtype} can't be quantized: they are not real, or wider than float64")
@@ -129,7 +129,8 @@ def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
     )
 
 
-def _check_mask(array: NDArray[Any]) -> None:
+def check_mask(array: NDArray[Any]) -> None:
+    """Refuses an array that hides numbers beneath a mask. Raises ValueError."""
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
             "the array has a mask: find the range with array.compressed(), then quantize array.filled(0) with its Param"
@@ -179,7 +180,7 @@ def _run_gpu(address: int, count: int, is_double: bool, bits: int, reference: An
         library.gpu().quantize_gpu(address, count, is_double, bits, reference, stream)
 
 
-def _is_tensor(array: object) -> bool:
+def is_tensor(array: object) -> bool:
     """Whether it is PyTorch's, which is imported only where its user has done so."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(array, torch.Tensor)

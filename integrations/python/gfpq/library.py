@@ -16,10 +16,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import LibraryNotFoundError, NotSupportedError, error_of
 
@@ -43,6 +44,54 @@ class ParamStruct(ctypes.Structure):
     """GFPQ_PARAM_ST."""
 
     _fields_ = [("mode", ctypes.c_uint), ("buf", ctypes.c_ubyte * BLOCK_LENGTH)]
+
+
+class _GroupParamStruct(ctypes.Structure):
+    """GFPQ_GROUP_PARAM_ST."""
+
+    _fields_ = [("buf", ctypes.c_ubyte * BLOCK_LENGTH), ("status", ctypes.c_int), ("reserved", ctypes.c_uint * 11)]
+
+
+class _JobStruct(ctypes.Structure):
+    """GFPQ_JOB_ST."""
+
+    _fields_ = [
+        ("operation", ctypes.c_uint),
+        ("type", ctypes.c_uint),
+        ("bit_width", ctypes.c_uint),
+        ("mode", ctypes.c_uint),
+        ("outer", ctypes.c_size_t),
+        ("groups", ctypes.c_size_t),
+        ("inner", ctypes.c_size_t),
+        ("source", ctypes.c_void_p),
+        ("destination", ctypes.c_void_p),
+        ("params", ctypes.POINTER(_GroupParamStruct)),
+        ("mask", ctypes.c_void_p),
+    ]
+
+
+FLOAT32, FLOAT64, FLOAT16, BFLOAT16 = range(4)  # GFPQ_TYPE
+
+
+class Operation(IntEnum):
+    """GFPQ_OPERATION."""
+
+    FAKE_QUANTIZE = 0
+    ENCODE = 1
+    DECODE = 2
+
+
+class Job(NamedTuple):
+    """A job of gfpq_jobs.hpp but for its parameters: numbers or codes at an address, as outer x groups x inner."""
+
+    operation: Operation
+    type: int
+    bits: int
+    mode: int
+    outer: int
+    inner: int
+    source: int
+    destination: int
 
 
 class _InfoStruct(ctypes.Structure):
@@ -104,6 +153,7 @@ class Library:
         self._float_gpu = _function(getattr(handle, "HI_GFPQ_QuantAndDeQuant_GPU_PY", None), gpu)
         self._double_gpu = _function(getattr(handle, _DOUBLE_GPU, None), gpu)
         self._info = _function(getattr(handle, _INFO, None), [ctypes.c_void_p])
+        self._run_jobs = _function(getattr(handle, "GFPQ_RunJobs", None), [ctypes.c_void_p, ctypes.c_uint])
         set_sink = getattr(handle, "GFPQ_SetMessageSink", None)
         if set_sink is not None:  # the vendor's library lacks it: its messages stay on standard output
             set_sink.argtypes, set_sink.restype = [ctypes.c_void_p, ctypes.c_void_p], None
@@ -123,6 +173,20 @@ class Library:
         if function is None:
             raise self._lacks("the GPU")
         self._check(function, address, count, bits, param, stream, None)
+
+    def run_job(self, job: Job, blocks: Sequence[bytes]) -> list[bytes]:
+        """GFPQ_RunJobs on one job of host memory, with the block of each group. Returns the blocks after it."""
+        if self._run_jobs is None:
+            raise self._lacks("jobs (gfpq_jobs.hpp), which codes need")
+        params = (_GroupParamStruct * len(blocks))()
+        for param, block in zip(params, blocks):
+            param.buf[:] = block
+        struct = _JobStruct(
+            job.operation, job.type, job.bits, job.mode, job.outer, len(blocks), job.inner, job.source, job.destination,
+            params, None,
+        )  # fmt: skip
+        self._check(self._run_jobs, ctypes.byref(struct), 1)
+        return [bytes(param.buf) for param in params]
 
     def info(self) -> Info:
         """HI_GFPQ_GetInfo."""

@@ -185,6 +185,42 @@ class QuantizeTest(CommandsTest):
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
 
 
+class CodesTest(CommandsTest):
+    def test_encode_and_decode_are_the_functions_by_parts(self):
+        rng = np.random.default_rng(0)
+        for bits in (8, 16):
+            for data in (rng.normal(size=(7, 11)).astype("f4"), np.asfortranarray(rng.normal(size=(7, 11))),
+                         rng.normal(size=30).astype("f2"), np.empty((0, 3)), np.array(3.0)):  # fmt: skip
+                source, codes, values = self.save("in.npy", data), self.folder / "c.npy", self.folder / "v.npy"
+                saved = self.folder / "p.json"
+                with mock.patch.object(cli, "_PART", 10):
+                    encoded = self.run_command("encode", source, codes, "--bits", bits, "--save-param", saved)
+                    decoded = self.run_command("decode", codes, values, "--param", saved, "--type", "float64")
+                param = gfpq.Param(bits)
+                wanted = gfpq.encode(data, param)
+                self.assertEqual((encoded, decoded), ((0, f"{param}\n", ""),) * 2)
+                np.testing.assert_array_equal(np.load(codes), wanted)
+                np.testing.assert_array_equal(np.load(values), gfpq.decode(wanted, param, "f8"))
+                self.assertEqual((np.load(codes).dtype, np.load(values).dtype), (wanted.dtype, np.float64))
+                self.assertEqual(np.isfortran(np.load(values)), np.isfortran(data))
+
+    def test_codes_need_their_parameter(self):
+        source, target = self.save("in.npy", np.arange(10.0)), self.folder / "out.npy"
+        status, _, err = self.run_command("encode", source, target)
+        self.assertEqual((status, target.exists()), (ERROR, False))
+        self.assertIn("--save-param", err)
+        self.assertEqual(self.run_command("decode", source, target)[0], ERROR)
+
+    def test_what_are_no_codes_is_a_bad_file(self):
+        block = self.write("p", bytes(gfpq.Param.from_delta(-77)))
+        for data in (np.arange(10.0), np.arange(10, dtype="i2"), np.array([1408], "i2")):
+            source, target = self.save("in.npy", data), self.folder / "out.npy"
+            bits = 16 if data.size == 1 else 8
+            status, _, err = self.run_command("decode", source, target, "--param", block, "--bits", bits)
+            self.assertEqual((status, target.exists(), err.count("\n")), (BAD_FILE, False, 1))
+            self.assertIn(f"{source}: ", err)
+
+
 class ParamCommandTest(CommandsTest):
     SIGNED = "GFPQ PARAM: 0x60 0x62 -0x7e 0x69 -0x4d -0x1 -0x1 -0x1 -0x3b -0x39 0x27 -0x34 0x3a 0x38 -0x28 0x33\n"
 

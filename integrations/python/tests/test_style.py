@@ -33,6 +33,10 @@ def use(array: NDArray[np.float32], tensor: Tensor, other: NDArray[np.int16]) ->
     assert_type(gfpq.quantize_(array), NDArray[np.float32])
     assert_type(gfpq.quantize_(tensor), Tensor)
     assert_type(gfpq.torch.quantize(tensor), Tensor)
+    assert_type(gfpq.encode(array, param), NDArray[np.signedinteger[Any]])
+    assert_type(gfpq.encode(tensor, [param, param], axis=1), Tensor)
+    assert_type(gfpq.decode(other, param), Floats)
+    assert_type(gfpq.decode(tensor, param), Tensor)
     assert_type(gfpq.quantize(tensor, param=param), Tensor)
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .. import library
+from .. import codes, library
 from ..checks import call_arguments, check_count, check_dense
 from ..param import Mode, Param
 
@@ -68,6 +68,50 @@ def quantize(
     _check_gradient(tensor)
     result = quantize_(float_copy(tensor), bits, param, mode)
     return result.to(tensor.dtype) if tensor.is_floating_point() else result
+
+
+_TYPES = {
+    torch.float32: library.FLOAT32,
+    torch.float64: library.FLOAT64,
+    torch.float16: library.FLOAT16,
+    torch.bfloat16: library.BFLOAT16,
+}
+_CODES = {8: torch.int8, 16: torch.int16}
+
+
+def encode(tensor: Tensor, param: codes.Params, mode: Mode | None = None, *, axis: int = 0) -> Tensor:
+    """The codes of a CPU tensor's numbers, int8 or int16. Arguments and errors are those of `gfpq.encode`."""
+    numbers = _on_cpu(tensor.detach())
+    if numbers.dtype not in _TYPES:
+        numbers = float_copy(numbers)
+    params = codes.list_of(param)
+    result = torch.empty(numbers.shape, dtype=_CODES[params[0].bits])
+    codes.run(library.Operation.ENCODE, _TYPES[numbers.dtype], numbers.data_ptr(), result.data_ptr(), tuple(numbers.shape),
+              params, mode, axis)
+    return result
+
+
+def decode(tensor: Tensor, param: codes.Params, dtype: torch.dtype | None = None, *, axis: int = 0) -> Tensor:
+    """The values of a CPU tensor of codes. Arguments and errors are those of `gfpq.decode`."""
+    source = _on_cpu(tensor)
+    params = codes.list_of(param)
+    is_integer = not source.is_floating_point() and not source.is_complex() and source.dtype is not torch.bool
+    codes.check_codes(params[0].bits, source.element_size() * 8 if is_integer else 0, source.dtype)
+    wanted = torch.float32 if dtype is None else dtype
+    if wanted not in _TYPES:
+        raise TypeError(f"codes can't be decoded to {wanted}: use float32, float64, float16 or bfloat16")
+    result = torch.empty(source.shape, dtype=wanted)
+    codes.run(library.Operation.DECODE, _TYPES[wanted], source.data_ptr(), result.data_ptr(), tuple(source.shape), params,
+              Mode.APPLY, axis)
+    return result
+
+
+def _on_cpu(tensor: Tensor) -> Tensor:
+    """The tensor in C order, without what PyTorch has put off. Raises TypeError where it is not on the CPU, or sparse."""
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu":
+        raise TypeError(f"a tensor of layout {tensor.layout} on {tensor.device} can't be encoded or decoded: use "
+                        "tensor.to_dense().cpu()")
+    return tensor.resolve_neg().contiguous()
 
 
 def float_copy(tensor: Tensor) -> Tensor:
