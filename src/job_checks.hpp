@@ -12,7 +12,7 @@ namespace gfpq {
 template <class Function>
 [[nodiscard]] bool with_element(unsigned type, const Function& function) {
   switch (type) {
-  case GFPQ_FLOAT32:
+  case GFPQ_FLOAT32: // NOLINT(bugprone-branch-clone): each calls another function
     function(float());
     return true;
   case GFPQ_FLOAT64:

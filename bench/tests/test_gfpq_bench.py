@@ -242,8 +242,10 @@ class OutputTest(unittest.TestCase):
         return running.returncode, errors
 
     def test_a_full_disk(self):
-        full = 40000  # bytes, for each file
-        status, errors = self.ended_early(lambda run: resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (full, full)))
+        def fill(run):
+            full = os.path.getsize(self.path + ".partial") + 100000  # bytes, for each file: more than it grows meanwhile
+            resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (full, full))
+        status, errors = self.ended_early(fill)
         self.assertEqual(status, 2)
         self.assertRegex(errors, "cannot write .*result.json.partial: File too large")
 

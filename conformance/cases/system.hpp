@@ -49,9 +49,9 @@ private:
   std::thread watcher_;
 };
 
-/// Runs `calls` under handlers, with flags and a mask of their own, for the signals that libraries care for, and with an
-/// alarm to come. \return the signals whose handling is another afterwards, and whether the alarm is lost. Throws Skip
-/// where the system has no such handlers.
+/// Runs `calls` under handlers, with flags and a mask of their own, for the signals that libraries care for, and with
+/// an alarm to come. \return the signals whose handling is another afterwards, and whether the alarm is lost. Throws
+/// Skip where the system has no such handlers.
 std::string changed_handlers(const std::function<void()>& calls);
 
 /// Runs `work` in a forked child. \return what it returned, or what became of the child where it did not return within

@@ -134,6 +134,8 @@ def build(settings: Settings, mutant: mutants.Mutant, originals: dict[str, str],
             command = settings.moved(group[0], tree)
             command += [argument for unit in group[1:] for argument in settings.moved(unit, tree)
                         if argument.startswith(("-D", "-I")) and argument not in command]
+            if not mutant.proof:  # what a proof would stop is what others are to find
+                command.append("-Dstatic_assert(...)=static_assert(true)")
             _run([*command, "-O1", "-w", "-x", "c++", "-c", "-", "-o", made], group[0].folder, text)
             objects.append(made)
         output.parent.mkdir(parents=True, exist_ok=True)
