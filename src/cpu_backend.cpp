@@ -32,13 +32,14 @@ template <class Float>
 typename Format<Float>::Bits CpuBackend::run_max_abs(const Target& target, const Float* data, std::size_t count) {
   using Bits = typename Format<Float>::Bits;
   const std::size_t threads = threads_for(count * sizeof(Float));
+  const auto max_abs = [&](const Float* part, std::size_t size) -> Bits {
+    return target.kernels<Float>().max_abs(part, size);
+  };
   if (threads == 1) // the exchange below would cost a small call a third of its time
-    return target.kernels<Float>().max_abs(data, count);
+    return max_abs(data, count);
   std::atomic<Bits> maximum{0};
-  for_each_part(data, count, threads, [&](const Float* part, std::size_t size) {
-    const Bits of_part = target.kernels<Float>().max_abs(part, size);
-    raise(maximum, of_part);
-  });
+  for_each_part(data, count, threads,
+                [&](const Float* part, std::size_t size) { raise(maximum, max_abs(part, size)); });
   return maximum;
 }
 
