@@ -13,10 +13,12 @@ namespace {
 static_assert(GFPQ_NEVER_SET == std::numeric_limits<int>::min(), "below every delta");
 static_assert(sizeof(GFPQ_GROUP_PARAM_ST) == 64 && alignof(GFPQ_GROUP_PARAM_ST) == 4, "as the header says");
 
-/// Whether a parameter can be had from `delta`, which may stand for none.
+/// That a parameter can be had from `delta`, which may stand for none. \return a status.
 template <class Width>
-bool can_be_set(int delta) {
-  return delta == GFPQ_NEVER_SET || is_delta_of<Width>(delta);
+int check_delta(int delta) {
+  if (delta == GFPQ_NEVER_SET || is_delta_of<Width>(delta))
+    return GFPQ_SUCCESS;
+  return GFPQ_FAIL(errors::delta, delta, Width::delta_limit, Width::delta_limit, Width::bits);
 }
 
 void set_param(GFPQ_GROUP_PARAM_ST& param, int delta) {
@@ -120,10 +122,7 @@ int GFPQ_SetDeltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* delta
   if (const int status = gfpq::check_deltas(jobs, count, deltas, size); status != GFPQ_SUCCESS)
     return status;
   const int status = gfpq::for_each_param(jobs, count, [&](GFPQ_GROUP_PARAM_ST&, size_t place, auto width) {
-    using Width = decltype(width);
-    return gfpq::can_be_set<Width>(deltas[place])
-               ? GFPQ_SUCCESS
-               : GFPQ_FAIL(gfpq::errors::delta, deltas[place], Width::delta_limit, Width::delta_limit, Width::bits);
+    return gfpq::check_delta<decltype(width)>(deltas[place]);
   });
   if (status != GFPQ_SUCCESS)
     return status;
