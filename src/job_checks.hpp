@@ -7,23 +7,24 @@
 
 namespace gfpq {
 
+/// Calls a macro for each element type with its number in the header.
+#define GFPQ_FOR_EACH_ELEMENT(X)                                                                                       \
+  X(GFPQ_FLOAT32, float)                                                                                               \
+  X(GFPQ_FLOAT64, double)                                                                                              \
+  X(GFPQ_FLOAT16, Float16)                                                                                             \
+  X(GFPQ_BFLOAT16, BFloat16)
+
 /// Calls `function` with a number of the element type. \return whether there is such a type; without it, nothing is
 /// called.
 template <class Function>
 [[nodiscard]] bool with_element(unsigned type, const Function& function) {
   switch (type) {
-  case GFPQ_FLOAT32: // NOLINT(bugprone-branch-clone): each calls another function
-    function(float());
+#define GFPQ_CALL_WITH_ELEMENT(number, Element)                                                                        \
+  case number:                                                                                                         \
+    function(Element{});                                                                                               \
     return true;
-  case GFPQ_FLOAT64:
-    function(double());
-    return true;
-  case GFPQ_FLOAT16:
-    function(Float16());
-    return true;
-  case GFPQ_BFLOAT16:
-    function(BFloat16());
-    return true;
+    GFPQ_FOR_EACH_ELEMENT(GFPQ_CALL_WITH_ELEMENT)
+#undef GFPQ_CALL_WITH_ELEMENT
   default:
     return false;
   }

@@ -13,7 +13,7 @@ namespace {
 static_assert(GFPQ_NEVER_SET == std::numeric_limits<int>::min(), "below every delta");
 static_assert(sizeof(GFPQ_GROUP_PARAM_ST) == 64 && alignof(GFPQ_GROUP_PARAM_ST) == 4, "as the header says");
 
-/// Whether a parameter can be had from `delta`, which may stand for none. \return a status.
+/// That a parameter can be had from `delta`, which may stand for none. \return a status.
 template <class Width>
 int check_delta(int delta) {
   if (delta == GFPQ_NEVER_SET || is_delta_of<Width>(delta))

@@ -41,6 +41,13 @@ void store(ComputedBits<Element> computed, Element* to) {
   std::memcpy(to, &rounded, sizeof rounded);
 }
 
+/// Numbers of a half type as those that they are computed as.
+template <class Element>
+void widen(const Element* from, std::size_t count, ComputedOf<Element>* to) {
+  for (std::size_t i = 0; i < count; ++i)
+    store<ComputedOf<Element>>(load(from + i), to + i);
+}
+
 /// The bits of the largest |x|, NaN left out; 0 where there is none.
 template <class Element>
 ComputedBits<Element> max_abs(const Target& target, const Element* numbers, std::size_t count) {
@@ -84,11 +91,16 @@ public:
     } else {
       using Computed = ComputedOf<Element>;
       alignas(64) Computed computed[chunk_size<Element>];
-      for (std::size_t i = 0; i < count; ++i)
-        store<Computed>(load(in + i), computed + i);
+      widen(in, count, computed);
       kernels_.template fake_quantize<Width>(computed, count, delta_);
-      for (std::size_t i = 0; i < count; ++i)
-        store(load(computed + i), out + i);
+      // Loops of their own, which compilers vectorize: below the smallest normal number to round is more work.
+      if (ladder<Computed, Width>.value(delta_) >= ElementType<Element>::smallest_normal_computed) {
+        for (std::size_t i = 0; i < count; ++i)
+          out[i] = ElementType<Element>::rounded_normal(load(computed + i));
+      } else {
+        for (std::size_t i = 0; i < count; ++i)
+          store(load(computed + i), out + i);
+      }
     }
   }
 
@@ -109,8 +121,15 @@ public:
   void operator()(const In* in, Out* out, unsigned char* mask, std::size_t count) const {
     if (mask != nullptr)
       write_mask<Element, Width>(in, count, delta_, mask);
-    for (std::size_t i = 0; i < count; ++i)
-      out[i] = encoder_(load(in + i));
+    if constexpr (ElementType<Element>::is_computed_in_itself) {
+      for (std::size_t i = 0; i < count; ++i)
+        out[i] = encoder_(load(in + i));
+    } else {
+      ComputedOf<Element> computed[chunk_size<Element>];
+      widen(in, count, computed);
+      for (std::size_t i = 0; i < count; ++i)
+        out[i] = encoder_(load(computed + i));
+    }
   }
 
 private:

@@ -108,8 +108,8 @@ CONFORMANCE_TEST(Jobs, Deltas, "GFPQ-JOB-13") {
                   library.set_deltas(fresh.jobs.data(), 2, wrong.data(), wrong.size()), GFPQ_ERR_BAD_PARAMETERS, fresh);
     check_refused("GFPQ_SetDeltas with too few deltas", library.set_deltas(fresh.jobs.data(), 2, deltas.data(), 4),
                   GFPQ_ERR_SHORT_BUFFER, fresh);
-    fresh.jobs[1].bit_width = 12;
-    check_refused("GFPQ_SetDeltas with 12 bit", library.set_deltas(fresh.jobs.data(), 2, deltas.data(), 5),
+    fresh.jobs[1].bit_width = 9;
+    check_refused("GFPQ_SetDeltas with 9 bit", library.set_deltas(fresh.jobs.data(), 2, deltas.data(), 5),
                   GFPQ_ERR_BAD_FORMAT, fresh);
     fresh.jobs[1].bit_width = 8;
     fresh.jobs[1].params = nullptr;

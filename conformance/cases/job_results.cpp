@@ -156,7 +156,7 @@ CONFORMANCE_TEST(Jobs, EveryCode, "GFPQ-JOB-05") {
     using Element = decltype(element);
     using Computed = ComputedOf<Element>;
     const Width& width = width_of(bits);
-    const std::size_t code_size = static_cast<std::size_t>(bits) / 8;
+    const std::size_t code_size = bytes_of_code(bits);
     std::vector<std::uint16_t> codes;
     for (int k = 0; k <= width.max_code; ++k)
       for (const std::uint16_t sign : {std::uint16_t(0), sign_of_codes(bits)})
@@ -208,7 +208,7 @@ public:
     for (int exponent = right_.lowest_exponent(); exponent <= right_.highest_exponent(); ++exponent)
       values_.push_back(rounded<HalfType>(right_.value(exponent)).bits);
     results_.resize(numbers_.size());
-    codes_.resize(numbers_.size() * static_cast<std::size_t>(bits) / 8);
+    codes_.resize(numbers_.size() * bytes_of_code(bits));
   }
 
   void check(int delta) {

@@ -59,7 +59,8 @@ void need_jobs() {
     throw MissingFunction("the functions of gfpq_jobs.hpp");
 }
 
-std::uint16_t sign_of_codes(int bits) { return static_cast<std::uint16_t>(1u << (bits - 1)); }
+std::size_t bytes_of_code(int bits) { return bits <= 8 ? 1 : 2; }
+std::uint16_t sign_of_codes(int bits) { return static_cast<std::uint16_t>(1u << (8 * bytes_of_code(bits) - 1)); }
 
 template <class Float>
 std::uint16_t right_code(int bits, Float number, int delta) {
@@ -86,7 +87,7 @@ void check_job(JobChecks checks, int bits, const JobPlan& plan, const std::vecto
   using Facts = ElementFacts<Element>;
   using Computed = ComputedOf<Element>;
   const Oracle<Computed>& right = oracle<Computed>(bits);
-  const std::size_t count = plan.count(), code_size = static_cast<std::size_t>(bits) / 8;
+  const std::size_t count = plan.count(), code_size = bytes_of_code(bits);
   const std::size_t in_size = plan.operation == GFPQ_DECODE ? code_size : sizeof(Element);
   const std::size_t out_size = plan.operation == GFPQ_ENCODE ? code_size : sizeof(Element);
   const ChecksOfKind of_kind(bits, sizeof(Computed) == sizeof(double));

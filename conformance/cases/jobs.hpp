@@ -89,6 +89,7 @@ template <class Float>
 std::uint16_t right_code(int bits, Float number, int delta);
 template <class Float>
 Float right_value(int bits, std::uint16_t code, int delta);
+std::size_t bytes_of_code(int bits);
 std::uint16_t sign_of_codes(int bits);
 
 /// Runs a job on the numbers (for DECODE on their codes) and checks all that it leaves: status, every result, blocks,

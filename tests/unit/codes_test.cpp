@@ -71,6 +71,16 @@ double number_of(BFloat16 half) {
   return (half.bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
+TEST(Float16, ZeroAndTheEndsAreRounded) {
+  using Type = ElementType<Float16>;
+  for (const unsigned number : {0u, 0x80000000u, 0x477fefffu, 0x477ff000u, 0x7f7fffffu, 0xff7fffffu, 0x7f800000u})
+    EXPECT_EQ(Type::rounded_normal(number).bits, Type::rounded(number).bits) << number;
+  EXPECT_EQ(Type::rounded(0x33000000u).bits, 0) << "2^-25 is a tie: 0 is even";
+  EXPECT_EQ(Type::rounded(1u).bits, 0) << "a denormal float";
+  EXPECT_EQ(Type::rounded(0xb3000001u).bits, 0x8001) << "more than half of the smallest number";
+  EXPECT_EQ(Type::rounded(0x7f7fffffu).bits, 0x7c00);
+}
+
 template <class Half>
 class HalfTest : public testing::Test {};
 using Halves = testing::Types<Float16, BFloat16>;
@@ -99,6 +109,10 @@ TYPED_TEST(HalfTest, AFloatIsRoundedToTheNearestAndOfTwoToTheEvenOne) {
       const double above = bits + 1 == Type::infinity ? number_of(here) * 2 - number_of(before) : number_of(next);
       const float middle = float((number_of(here) + above) / 2);
       ASSERT_EQ(Type::rounded(to_bits(float(number_of(here)))).bits, here.bits);
+      for (const unsigned number : {to_bits(middle) - 1, to_bits(middle), to_bits(middle) + 1})
+        if ((number & 0x7fffffffu) >= Type::smallest_normal_computed) {
+          ASSERT_EQ(Type::rounded_normal(number).bits, Type::rounded(number).bits) << bits;
+        }
       ASSERT_EQ(Type::rounded(to_bits(middle)).bits, bits % 2 == 0 ? here.bits : next.bits) << bits;
       ASSERT_EQ(Type::rounded(to_bits(middle) - 1).bits, here.bits) << bits;
       ASSERT_EQ(Type::rounded(to_bits(middle) + 1).bits, next.bits) << bits;

@@ -28,7 +28,6 @@ Params = Union[Param, Sequence[Param]]  # of the whole array, or one for each gr
 _TYPES: dict[np.dtype[Any], int] = {
     np.dtype("f4"): library.FLOAT32, np.dtype("f8"): library.FLOAT64, np.dtype("f2"): library.FLOAT16
 }
-_CODES: dict[int, np.dtype[Any]] = {8: np.dtype("i1"), 16: np.dtype("i2")}
 
 
 @overload
@@ -64,7 +63,7 @@ def encode(array: Any, param: Params, mode: Mode | None = None, *, axis: int = 0
     dtype = native if native in _TYPES else np.result_type(native, np.float32)
     numbers = np.asarray(source, dtype, order="C")
     params = list_of(param)
-    codes = np.empty(numbers.shape, _CODES[params[0].bits])
+    codes = np.empty(numbers.shape, f"i{code_bytes(params[0].bits)}")
     run(Operation.ENCODE, _TYPES[dtype], numbers.ctypes.data, codes.ctypes.data, numbers.shape, params, mode, axis)
     return codes
 
@@ -81,7 +80,7 @@ def decode(codes: Any, param: Params, dtype: Any = None, *, axis: int = 0) -> An
     """The values of codes, in their shape.
 
     Args:
-        codes: numpy's array or PyTorch's CPU tensor of integers with as many bits as the Param's width has.
+        codes: numpy's array or PyTorch's CPU tensor of integers of 8 or 16 bits, as the Param's width is.
         param: the Param that they were encoded with, or one for each group, as for `encode`.
         dtype: float32 (the default), float64 or float16, with PyTorch bfloat16 too.
         axis: with several Params, the axis of the groups.
@@ -96,7 +95,7 @@ def decode(codes: Any, param: Params, dtype: Any = None, *, axis: int = 0) -> An
     source = np.asanyarray(codes)
     check_mask(source)
     params = list_of(param)
-    check_codes(params[0].bits, source.dtype.kind in "iu" and source.dtype.itemsize * 8, source.dtype)
+    check_codes(params[0].bits, source.itemsize if source.dtype.kind in "iu" else 0, source.dtype)
     wanted = np.dtype(np.float32 if dtype is None else dtype)
     if wanted not in _TYPES:
         raise TypeError(f"codes can't be decoded to {wanted}: use float32, float64 or float16")
@@ -114,10 +113,15 @@ def list_of(param: Params) -> list[Param]:
     return params
 
 
-def check_codes(bits: int, bits_of_type: int, type_name: object) -> None:
-    """Raises TypeError where a type has not the codes' bits (0: it is no type of integers)."""
-    if bits_of_type != bits:
-        raise TypeError(f"{type_name} are no codes of {bits} bit: they are integers of as many bits")
+def code_bytes(bits: int) -> int:
+    """In how many bytes a width's codes are stored."""
+    return 1 if bits <= 8 else 2
+
+
+def check_codes(bits: int, item_size: int, type_name: object) -> None:
+    """Raises TypeError where the numbers of a type (0 bytes: they are no integers) can't be codes of this width."""
+    if item_size != code_bytes(bits):
+        raise TypeError(f"{type_name} are no codes of {bits} bit: they are integers of {8 * code_bytes(bits)} bits")
 
 
 def run(

@@ -76,7 +76,7 @@ _TYPES = {
     torch.float16: library.FLOAT16,
     torch.bfloat16: library.BFLOAT16,
 }
-_CODES = {8: torch.int8, 16: torch.int16}
+_CODES = {1: torch.int8, 2: torch.int16}  # by their bytes
 
 
 def encode(tensor: Tensor, param: codes.Params, mode: Mode | None = None, *, axis: int = 0) -> Tensor:
@@ -85,7 +85,7 @@ def encode(tensor: Tensor, param: codes.Params, mode: Mode | None = None, *, axi
     if numbers.dtype not in _TYPES:
         numbers = float_copy(numbers)
     params = codes.list_of(param)
-    result = torch.empty(numbers.shape, dtype=_CODES[params[0].bits])
+    result = torch.empty(numbers.shape, dtype=_CODES[codes.code_bytes(params[0].bits)])
     codes.run(library.Operation.ENCODE, _TYPES[numbers.dtype], numbers.data_ptr(), result.data_ptr(), tuple(numbers.shape),
               params, mode, axis)
     return result
@@ -96,7 +96,7 @@ def decode(tensor: Tensor, param: codes.Params, dtype: torch.dtype | None = None
     source = _on_cpu(tensor)
     params = codes.list_of(param)
     is_integer = not source.is_floating_point() and not source.is_complex() and source.dtype is not torch.bool
-    codes.check_codes(params[0].bits, source.element_size() * 8 if is_integer else 0, source.dtype)
+    codes.check_codes(params[0].bits, source.element_size() if is_integer else 0, source.dtype)
     wanted = torch.float32 if dtype is None else dtype
     if wanted not in _TYPES:
         raise TypeError(f"codes can't be decoded to {wanted}: use float32, float64, float16 or bfloat16")
