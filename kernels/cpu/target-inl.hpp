@@ -44,8 +44,7 @@ HWY_INLINE auto as_floats(V bits) {
 /// The lanes of `yes` where `number` is negative, else of `no`.
 template <class V>
 HWY_INLINE V if_negative(V number, V yes, V no) {
-#if HWY_ARCH_X86 && (HWY_TARGET <= HWY_AVX3 || HWY_TARGET > HWY_SSE4)
-  // With AVX-512 a mask register would take longer; without SSE4, Highway 1.0's IfNegativeThenElse is wrong.
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_SSE4 // where Highway 1.0's IfNegativeThenElse is wrong
   return hn::IfVecThenElse(hn::BroadcastSignBit(number), yes, no);
 #else
   return hn::BitCast(hn::DFromV<V>(), hn::IfNegativeThenElse(as_floats(number), as_floats(yes), as_floats(no)));
