@@ -40,14 +40,14 @@ private:
 /// How numbers are clamped: by the first of these ways that the target has.
 enum class ClampWay {
   floats,    ///< by comparing floating-point numbers, for each sign under a mask
-  integers,  ///< as integers with the sign (range.hpp), where there are minima and maxima of such
+  integers,  ///< as integers with the sign (range.hpp)
   magnitudes ///< the sign is split off
 };
 
 template <class Float>
-constexpr ClampWay clamp_way = Traits::has_masks    ? ClampWay::floats
-                               : sizeof(Float) == 4 ? ClampWay::integers
-                                                    : ClampWay::magnitudes;
+constexpr ClampWay clamp_way = Traits::has_masks                               ? ClampWay::floats
+                               : Traits::clamps_integers && sizeof(Float) == 4 ? ClampWay::integers
+                                                                               : ClampWay::magnitudes;
 
 /// The number within the ladder, with its sign; 0 for what becomes zero.
 template <class Float, ClampWay way = clamp_way<Float>>

@@ -118,11 +118,12 @@ HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) 
   if constexpr (registers == 1) {
     hn::StoreU(last_numbers[0], d, last);
   } else {
-    for (std::size_t i = 0; i < registers && at + i * lanes < last; ++i)
-      last_numbers[i] = hn::LoadU(d, at + i * lanes);
+    const auto place = [=](std::size_t i) { return at + std::min(std::ptrdiff_t(i * lanes), last - at); };
+    for (std::size_t i = 0; i < registers && place(i) != last; ++i)
+      last_numbers[i] = hn::LoadU(d, place(i));
     method(last_numbers);
     for (std::size_t i = 0; i < registers; ++i)
-      hn::StoreU(last_numbers[i], d, std::min(at + i * lanes, last));
+      hn::StoreU(last_numbers[i], d, place(i));
   }
 }
 
