@@ -104,6 +104,11 @@ struct CarryTables {
     return true;
   }
 
+  /// Whether 0, which stands for what becomes zero, has the value 0.
+  constexpr bool keep_zero() const {
+    return NearestByPiece<Float, Width>::value_of(NearestByPiece<Float, Width>::binned(0, carry), value) == 0;
+  }
+
 private:
   static constexpr Octave<Float, Width> octave{};
   static constexpr Bits one = Bits(F::bias) << F::fraction_bits;
@@ -200,6 +205,7 @@ inline constexpr CarryWords<Width> carry_words{};
 #define GFPQ_INSTANTIATE(Float, Width)                                                                                 \
   static_assert(carry_tables<Float, Width>.decide_as_the_rule(),                                                       \
                 "the carry tables give the nearest value of every " #Float " in " #Width);                             \
+  static_assert(carry_tables<Float, Width>.keep_zero(), "the carry tables give 0 for 0 in " #Width);                   \
   static_assert(carry_tables<Float, Width>.decide_by_wide_pieces_as_the_rule(),                                        \
                 "the wide pieces give the nearest value of every " #Float " in [1.5, 2) in " #Width);
 GFPQ_INSTANTIATE_ALL

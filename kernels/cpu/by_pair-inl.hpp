@@ -29,25 +29,22 @@ public:
   static constexpr bool needs_rounding_to_nearest = false;
 
   HWY_INLINE explicit ByPair(int delta)
-      : is_zero_(range_of(ladder<Float, Width>, delta)), lowest_positive_(bin_of(delta)),
-        lowest_negative_(bin_of(delta + 1)), highest_(bin_of(delta + Width::max_code)), high_carry_(tables_.high),
+      : is_zero_(range_of(ladder<Float, Width>, delta)),
+        limits_(bin_of(delta), bin_of(delta + 1), bin_of(delta + Width::max_code)), high_carry_(tables_.high),
         low_carry_(tables_.low), high_value_(tables_.high.value), low_value_(tables_.low.value) {}
 
   HWY_INLINE void operator()(V (&numbers)[registers]) const {
     V &a = numbers[0], &b = numbers[1];
     const Words high = high_words(a, b), low = low_words(a, b);
-    const Words sign = hn::And(high, set_bits<float>(Format<float>::sign));
-    const Words magnitude = hn::Xor(high, sign);
     const Words low_as_signed = hn::Xor(low, set_bits<float>(Format<float>::sign));
-    const auto carries = hn::VecFromMask(D(), hn::Gt(low_as_signed, low_carry_(magnitude))); // -1 where it does
-    const Words binned = hn::Sub(hn::Add(magnitude, high_carry_(magnitude)), carries);
-    // To clamp the magnitudes first, as 64-bit lanes, would take a third longer.
-    const Words lowest = if_negative(high, lowest_negative_, lowest_positive_);
-    const Words clamped = hn::Max(hn::Min(binned, highest_), lowest);
+    const auto carries = hn::VecFromMask(D(), hn::Gt(low_as_signed, low_carry_(high))); // -1 where it does
+    // To clamp the numbers first, as 64-bit lanes, would take a third longer. What a NaN becomes doesn't matter.
+    const Words binned = limits_(hn::Sub(hn::Add(high, high_carry_(high)), carries));
 
-    const Words exponent = hn::And(clamped, set_bits<float>(Format<Float>::infinity >> 32));
-    const Words bin = shift_right<P::bin_shift>(clamped);
-    const Words high_value = hn::Or(hn::Or(exponent, sign), high_value_(bin));
+    const Words sign_and_exponent =
+        hn::And(binned, set_bits<float>((Format<Float>::sign | Format<Float>::infinity) >> 32));
+    const Words bin = shift_right<P::bin_shift>(binned);
+    const Words high_value = hn::Or(sign_and_exponent, high_value_(bin));
     const Words low_value = low_value_(bin);
     const Lanes<Float> d;
     a = hn::IfThenZeroElse(is_zero_(a), hn::BitCast(d, hn::InterleaveLower(D(), low_value, high_value)));
@@ -55,13 +52,13 @@ public:
   }
 
 private:
-  static HWY_INLINE Words bin_of(int exponent) {
-    return set_bits<float>(unsigned(exponent + Format<Float>::bias * Width::steps) << P::bin_shift);
+  static constexpr unsigned bin_of(int exponent) {
+    return unsigned(exponent + Format<Float>::bias * Width::steps) << P::bin_shift;
   }
 
   static constexpr const Tables& tables_ = carry_words<Width>;
   const ZeroTest<Float> is_zero_;
-  const Words lowest_positive_, lowest_negative_, highest_;
+  const SignedLimits<float> limits_;
   PieceLookup<D, P> high_carry_, low_carry_;
   Lookup<D, Width::steps> high_value_, low_value_;
 };

@@ -40,14 +40,14 @@ private:
 /// How numbers are clamped: by the first of these ways that the target has.
 enum class ClampWay {
   floats,    ///< by comparing floating-point numbers, for each sign under a mask
-  integers,  ///< as integers with the sign (range.hpp), where there are minima and maxima of such
+  integers,  ///< as integers with the sign (range.hpp)
   magnitudes ///< the sign is split off
 };
 
 template <class Float>
-constexpr ClampWay clamp_way = Traits::has_masks    ? ClampWay::floats
-                               : sizeof(Float) == 4 ? ClampWay::integers
-                                                    : ClampWay::magnitudes;
+constexpr ClampWay clamp_way = Traits::has_masks                               ? ClampWay::floats
+                               : Traits::clamps_integers && sizeof(Float) == 4 ? ClampWay::integers
+                                                                               : ClampWay::magnitudes;
 
 /// The number within the ladder, with its sign; 0 for what becomes zero.
 template <class Float, ClampWay way = clamp_way<Float>>
@@ -80,32 +80,51 @@ private:
   const Numbers zero_positive_, zero_negative_, lowest_positive_, lowest_negative_, highest_;
 };
 
+/// Clamps both signs at once, as integers (range.hpp). The limits are magnitudes.
+template <class Float>
+class SignedLimits {
+  using F = Format<Float>;
+  using Bits = typename F::Bits;
+  using V = Vec<Float>;
+  using D = Lanes<Float>;
+
+public:
+  HWY_INLINE SignedLimits(Bits lowest_positive, Bits lowest_negative, Bits highest)
+      : lowest_positive_(set_bits<Float>(lowest_positive)),
+        lowest_negative_(set_bits<Float>(F::sign | lowest_negative)), highest_positive_(set_bits<Float>(highest)),
+        highest_negative_(set_bits<Float>(F::sign | highest)) {}
+
+  HWY_INLINE V operator()(V number) const {
+    const V at_most = unsigned_min(hn::Min(number, highest_positive_), highest_negative_);
+    return unsigned_max(hn::Max(at_most, lowest_negative_), lowest_positive_);
+  }
+
+private:
+  static HWY_INLINE auto as_unsigned(V v) { return hn::BitCast(hn::RebindToUnsigned<D>(), v); }
+  static HWY_INLINE V unsigned_min(V a, V b) { return hn::BitCast(D(), hn::Min(as_unsigned(a), as_unsigned(b))); }
+  static HWY_INLINE V unsigned_max(V a, V b) { return hn::BitCast(D(), hn::Max(as_unsigned(a), as_unsigned(b))); }
+
+  const V lowest_positive_, lowest_negative_, highest_positive_, highest_negative_;
+};
+
 template <class Float>
 class Clamp<Float, ClampWay::integers> {
-  using F = Format<Float>;
   using V = Vec<Float>;
 
 public:
   HWY_INLINE explicit Clamp(const Range<Float>& range)
-      : lowest_positive_(set_bits<Float>(range.lowest_positive)),
-        lowest_negative_(set_bits<Float>(F::sign | range.lowest_negative)),
-        highest_positive_(set_bits<Float>(range.highest)), highest_negative_(set_bits<Float>(F::sign | range.highest)),
+      : limits_(range.lowest_positive, range.lowest_negative, range.highest),
         raise_offset_(set_bits<Float>(range.raise_offset())), raise_limit_(set_bits<Float>(range.raise_limit())) {}
 
   HWY_INLINE V operator()(V number) const {
-    const V at_most = unsigned_min(hn::Min(number, highest_positive_), highest_negative_);
-    const V clamped = unsigned_max(hn::Max(at_most, lowest_negative_), lowest_positive_);
+    const V clamped = limits_(number);
     const V raised = hn::Add(hn::Sub(clamped, number), raise_offset_);
     return hn::IfThenZeroElse(hn::Gt(raised, raise_limit_), clamped);
   }
 
 private:
-  using D = Lanes<Float>;
-  static HWY_INLINE auto as_unsigned(V v) { return hn::BitCast(hn::RebindToUnsigned<D>(), v); }
-  static HWY_INLINE V unsigned_min(V a, V b) { return hn::BitCast(D(), hn::Min(as_unsigned(a), as_unsigned(b))); }
-  static HWY_INLINE V unsigned_max(V a, V b) { return hn::BitCast(D(), hn::Max(as_unsigned(a), as_unsigned(b))); }
-
-  const V lowest_positive_, lowest_negative_, highest_positive_, highest_negative_, raise_offset_, raise_limit_;
+  const SignedLimits<Float> limits_;
+  const V raise_offset_, raise_limit_;
 };
 
 template <class Float>

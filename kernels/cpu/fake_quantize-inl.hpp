@@ -21,6 +21,9 @@ namespace {
 // Tried on Zen 5, without gain: to work on 2 to 8 registers side by side; for 8 bit on AVX2, to guess the step by a
 // parabola, which halves the table; for products, to guess by a cubic instead of lines, and to form both values from
 // the threshold; to fake-quantize a tensor from its end, which the pass for the maximum has left in the cache.
+//
+// Tried on Granite Rapids with AVX-512, without gain: 2 or 4 registers side by side (8 bit +2 %, 16 bit -1.5 %); not to
+// prefetch in a tensor that fits the second cache (8 bit +3 %, 16 bit +1.6 %).
 
 template <class Method>
 struct Type {
@@ -115,11 +118,12 @@ HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) 
   if constexpr (registers == 1) {
     hn::StoreU(last_numbers[0], d, last);
   } else {
-    for (std::size_t i = 0; i < registers && at + i * lanes < last; ++i)
-      last_numbers[i] = hn::LoadU(d, at + i * lanes);
+    const auto place = [=](std::size_t i) { return at + std::min(std::ptrdiff_t(i * lanes), last - at); };
+    for (std::size_t i = 0; i < registers && place(i) != last; ++i)
+      last_numbers[i] = hn::LoadU(d, place(i));
     method(last_numbers);
     for (std::size_t i = 0; i < registers; ++i)
-      hn::StoreU(last_numbers[i], d, std::min(at + i * lanes, last));
+      hn::StoreU(last_numbers[i], d, place(i));
   }
 }
 

@@ -54,8 +54,11 @@ public:
     } else if constexpr (registers == 2) {
       return pick(index, table_[0], table_[1]);
     } else {
-      const V last_bit_first = hn::ShiftLeft<8 * sizeof(Lane) - floor_log2(size)>(index);
-      return if_negative(last_bit_first, pick(index, table_[2], table_[3]), pick(index, table_[0], table_[1]));
+      const V lower = pick(index, table_[0], table_[1]), upper = pick(index, table_[2], table_[3]);
+      if constexpr (Traits::has_masks)
+        return hn::IfThenElse(hn::TestBit(index, hn::Set(D(), size / 2)), upper, lower);
+      else
+        return if_negative(hn::ShiftLeft<8 * sizeof(Lane) - floor_log2(size)>(index), upper, lower);
     }
   }
 

@@ -45,6 +45,15 @@ TYPED_TEST(CarryTablesProof, FailsForEveryEntryThatIsOffByOne) {
   EXPECT_TRUE(tables.decide_as_the_rule());
 }
 
+TYPED_TEST(CarryTablesProof, FailsWhereZeroGetsAnotherValue) {
+  using Float = typename TypeParam::Float;
+  using Width = typename TypeParam::Width;
+  auto tables = carry_tables<Float, Width>;
+  EXPECT_TRUE(tables.keep_zero());
+  tables.carry[0] += BitsOf<Float>(1) << CarryTables<Float, Width>::P::bin_shift;
+  EXPECT_FALSE(tables.keep_zero());
+}
+
 TYPED_TEST(CarryTablesProof, FailsForEveryWidePieceThatIsOffByOne) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
