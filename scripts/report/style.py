@@ -14,7 +14,6 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "|||", "+++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
-DOTS_PER_INCH = 200  # twice what a page shows at 100
 
 # Those with Chinese letters that systems bring along, in the order of preference.
 CHINESE_FONTS = (
@@ -52,8 +51,8 @@ rcParams.update(
         "legend.fontsize": 9.5,
         "savefig.bbox": "tight",
         "savefig.pad_inches": 0.12,
-        "savefig.dpi": DOTS_PER_INCH,
         "svg.hashsalt": "gfpq",
+        "svg.fonttype": "none",  # small, and text that can be searched; the font is wide, so others fit too
     }
 )
 
@@ -105,10 +104,10 @@ def subplots(rows, columns, size, **options):
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def as_png(figure):
-    """The figure as the bytes of a PNG file."""
+def as_svg(figure):
+    """The figure as the bytes of an SVG file, the same for the same figure."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
 
 
@@ -135,8 +134,8 @@ def about_missing(letters):
     )
 
 
-def as_data_uri(png):
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def as_data_uri(svg):
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
 
 
 def human_bytes(count):
