@@ -13,8 +13,12 @@ the others is written all the same.
 import argparse
 import sys
 
-from report import archs, benchmark, compare, conformance, doubts, significance
-from report.fields import InputError, load_each, report_input_error
+try:
+    from report import archs, benchmark, compare, conformance, doubts, significance
+    from report.fields import InputError, load_each, report_input_error
+except ImportError as missing:
+    print(f"error: {missing}: scripts/setup.sh run installs what is needed", file=sys.stderr)
+    sys.exit(2)
 
 
 def parse(arguments):

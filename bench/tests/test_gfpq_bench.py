@@ -289,6 +289,11 @@ class UsageTest(unittest.TestCase):
         for number in ("0", "-1", "many"):
             self.check("--benchmark_repetitions", "--benchmark_repetitions=" + number)
 
+    def test_submit(self):
+        self.check("--submit excludes --suite|--suite excludes --submit", "--submit", "--suite=full")
+        self.check("excludes", "--submit", "--benchmark_repetitions=3")
+        self.check("takes no filter", "--submit", "--benchmark_filter=apply")
+
     def test_help(self):
         done = run("--help")
         self.assertEqual(done.returncode, 0)

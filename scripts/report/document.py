@@ -3,7 +3,7 @@
 import pathlib
 import shutil
 
-from report import conformance, curves, doubts, machines, overviews, pages, picture, style
+from report import conformance, curves, doubts, machines, overviews, pages, picture, style, units
 from report.picture import Picture
 
 MOST_ROWS = 2000  # that a page lists one by one
@@ -102,11 +102,11 @@ def prefixed(before, value, after=""):
 
 
 def size_text(size):
-    return style.human_bytes(size) if size else None
+    return units.human_bytes(size) if size else None
 
 
 def number_text(value):
-    return style.plain_number(value) if value else None
+    return units.plain_number(value) if value else None
 
 
 def share_text(share):
@@ -115,7 +115,7 @@ def share_text(share):
 
 def share_or_none(share):
     """Of numbers with another code: a share that is not zero does not become '0 %'."""
-    return "none" if share == 0 else style.percent(share)
+    return "none" if share == 0 else units.percent(share)
 
 
 def library_text(results, which):
@@ -205,7 +205,7 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "sizes": sizes,
         "all_sizes": machines.SIZES,
         "layers": machines.about_layers(sizes),
-        "percent": style.percent,
+        "percent": units.percent,
         "data_names": list(names.values()),
         "row_count": sum(len(results.rows) for results in everything),
         "most_rows": MOST_ROWS,
@@ -222,8 +222,8 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "archs": architectures,
         "outcomes": conformance.OUTCOMES,
         "thread_text": overviews.thread_text,
-        "number": style.plain_number,
-        "size_text": style.human_bytes,
+        "number": units.plain_number,
+        "size_text": units.human_bytes,
         "data_uri": style.as_data_uri,
     }
     for item in pictures:

@@ -10,7 +10,7 @@ import os
 import pathlib
 import subprocess
 
-from report import doubts, picture, style
+from report import doubts, picture, units
 from report.benchmark import Results, Row, Spread
 from report.curves import CACHES
 from report.overviews import limit_rate, thread_text
@@ -108,8 +108,8 @@ def seen(machine):
         if bits in machine.rows:
             row = machine.rows[bits]
             limit = limit_rate(row)
-            rate = style.plain_number(row.spread("gbytes_per_second").median)
-            told.append(f"{bits} bit at {rate}" + (f" of {style.plain_number(limit)}" if limit else "") + " GB/s")
+            rate = units.plain_number(row.spread("gbytes_per_second").median)
+            told.append(f"{bits} bit at {rate}" + (f" of {units.plain_number(limit)}" if limit else "") + " GB/s")
     return f"{machine.label}: " + ", ".join(told)
 
 
@@ -162,8 +162,8 @@ def about_layers(table):
         shares = sorted(c.share for c in cells if c.share is not None)
         if shares:
             rates = sorted(c.rate.median for c in cells)
-            told.append(f"{bits} bit at {span(rates, style.plain_number)} GB/s, {span(shares, style.percent)} of the limit")
-    return f"At {style.human_bytes(LAYER)}, as many tensors between layers are: {'; '.join(told)}." if told else ""
+            told.append(f"{bits} bit at {span(rates, units.plain_number)} GB/s, {span(shares, units.percent)} of the limit")
+    return f"At {units.human_bytes(LAYER)}, as many tensors between layers are: {'; '.join(told)}." if told else ""
 
 
 def span(values, text):

@@ -4,7 +4,7 @@ import dataclasses
 
 from report.benchmark import COVERAGE, order_statistics
 from report.pages import day
-from report.style import human_bytes
+from report.units import human_bytes
 
 GUIDE_COUNT = 13107200  # the vendor's guide measures this many floats: 50 MiB
 TYPE, DATA = "f32", "guide"
