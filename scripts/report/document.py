@@ -183,19 +183,16 @@ def contents(values):
     return [(identity, name) for identity, name, is_there in sections if is_there]
 
 
-def write(everything, folder, title, conformance_runs=(), architectures=None):
-    """index.html, its data (rows.csv, data/), report.md beside the SVG files, archs.html; returns (pictures, missing)."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures, missing = draw(everything)
+def page_values(everything, title, runs, pictures=(), missing=(), architectures=None):
+    """What the templates of the report are filled with."""
     overview = machines.overview(everything)
     sizes = machines.from_cache_to_memory(overview)
-    names = machines.data_names(everything)
-    values = {
+    return {
         "title": title,
         "everything": everything,
         "quoted": [results for results in everything if results.quoted],
         "pictures": pictures,
+        "has_figures": bool(pictures or missing),
         "missing": missing,
         "overview": overview,
         "scale": machines.scale_of(overview),
@@ -206,7 +203,7 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "all_sizes": machines.SIZES,
         "layers": machines.about_layers(sizes),
         "percent": units.percent,
-        "data_names": list(names.values()),
+        "data_names": list(machines.data_names(everything).values()),
         "row_count": sum(len(results.rows) for results in everything),
         "most_rows": MOST_ROWS,
         "tensor": picture.tensor_text(picture.measured(everything)),
@@ -218,7 +215,7 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "share_text": share_or_none,
         "provenance": provenance(everything),
         "machines": picture.measured(everything),
-        "runs": list(conformance_runs),
+        "runs": list(runs),
         "archs": architectures,
         "outcomes": conformance.OUTCOMES,
         "thread_text": overviews.thread_text,
@@ -226,11 +223,19 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "size_text": units.human_bytes,
         "data_uri": style.as_data_uri,
     }
+
+
+def write(everything, folder, title, conformance_runs=(), architectures=None):
+    """index.html, its data (rows.csv, data/), report.md beside the SVG files, archs.html; returns (pictures, missing)."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures, missing = draw(everything)
+    values = page_values(everything, title, conformance_runs, pictures, missing, architectures)
     for item in pictures:
         (folder / f"{item.name}.svg").write_bytes(item.svg)
     (folder / "rows.csv").write_text(machines.as_csv(everything), encoding="utf-8")
     (folder / "data").mkdir(exist_ok=True)
-    for file, name in names.items():
+    for file, name in machines.data_names(everything).items():
         shutil.copyfile(file, folder / "data" / name)
     files = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
     if architectures:
@@ -239,3 +244,9 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
     for name, template in files.items():
         (folder / name).write_text(pages.render(template, **values), encoding="utf-8")
     return pictures, missing
+
+
+def write_tables(everything, file, title, conformance_runs=()):
+    """The tables alone, as one Markdown file."""
+    values = page_values(everything, title, conformance_runs)
+    pathlib.Path(file).write_text(pages.render("report.md.j2", **values), encoding="utf-8")
