@@ -41,8 +41,8 @@ mkdir -p bench/results/conformance
 # measure TARGET FILE TITLE; an empty target is the best one
 measure() {
   local conformance=bench/results/conformance/$2.json status=0
-  GFPQ_TARGET=$1 ./build/bin/gfpq_bench --suite=short --title="$3" "${peer[@]}" --benchmark_out="bench/results/$2.json"
-  GFPQ_TARGET=$1 ./build/bin/gfpq_conformance --gtest_brief=1 --library=build/lib/libgfpq.so --json="$conformance" || status=$?
+  env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_bench --suite=short --title="$3" "${peer[@]}" --benchmark_out="bench/results/$2.json"
+  env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_conformance --gtest_brief=1 --library=build/lib/libgfpq.so --json="$conformance" || status=$?
   [ "$status" -eq 0 ] || { echo "measure: the library does not conform: see $conformance" >&2; exit 1; }
   /usr/bin/python3 bench/peers.py "bench/results/$2.json"
 }
