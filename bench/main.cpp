@@ -7,13 +7,16 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include "library.hpp"
 #include "machine.hpp"
 #include "measurements.hpp"
 #include "output.hpp"
 #include "rounds.hpp"
+#include "submission.hpp"
 #include "suite.hpp"
 
 namespace {
@@ -24,6 +27,7 @@ struct Options {
   std::string suite = "short";
   std::string title;
   int threads = 0;
+  bool is_submission = false;
   bench::RunOptions run;
 };
 
@@ -36,14 +40,19 @@ std::string default_library() {
 void define(CLI::App& app, Options& options) {
   app.add_option("--library", options.library, "The library to measure")->capture_default_str();
   app.add_option("--peer", options.peer, "Another library with the same interface, to compare it with");
-  app.add_option("--suite", options.suite, "short (a few minutes), full, or smoke (tests this program)")
+  app.add_option("--suite", options.suite, "short (a minute), full, or smoke (tests this program)")
       ->check(CLI::IsMember({"short", "full", "smoke"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads,
                  "What \"all threads\" means; as many as this process has CPUs if left out")
       ->check(CLI::Range(1, 4096));
   app.add_option("--title", options.title, "What a report calls this run; the CPU's name if left out");
+  app.add_flag("--submit", options.is_submission,
+               "A run whose result is to be sent: the short suite, 9 repetitions; ends with whether it is fit to be "
+               "published, and the one file to send");
   bench::define(app, options.run);
+  for (const char* other : {"--suite", "--benchmark_repetitions", "--list"})
+    app.get_option("--submit")->excludes(app.get_option(other));
   app.footer("Beside these, flags of Google Benchmark. Useful:\n"
              "  --benchmark_filter=REGEX      rows whose name matches, e.g. 'bits:8/mode:apply.*threads:1/'\n"
              "GFPQ_TARGET in the environment restricts the library to that instruction set.");
@@ -99,8 +108,14 @@ std::vector<bench::NamedRow> named(std::vector<bench::Row> rows, bench::Measurem
   return result;
 }
 
-int run(const Options& options) {
+int run(Options options) {
   const bench::Machine machine = bench::this_machine();
+  if (options.is_submission) {
+    const std::string filter = benchmark::GetBenchmarkFilter();
+    if (!filter.empty() && filter != "." && filter != "all")
+      throw std::invalid_argument("--submit measures all rows of the suite, and takes no filter");
+    bench::prepare_submission(options.run, machine.cpu_model);
+  }
   const Loaded library(options.library, "ours");
   std::unique_ptr<Loaded> peer;
   if (!options.peer.empty())
@@ -129,7 +144,8 @@ int run(const Options& options) {
     std::cout << machine.cpu_model << ", " << all_threads << " threads\n"
               << "library: " << bench::describe(facts["library"]) << "\npeer: " << bench::describe(facts["peer"])
               << std::endl;
-  return bench::run_rounds(rows, facts, options.run);
+  const int status = bench::run_rounds(rows, facts, options.run);
+  return options.is_submission && status == 0 ? bench::judge_submission(options.run.output) : status;
 }
 
 } // namespace
@@ -148,7 +164,7 @@ int main(int argc, char** argv) {
     return bench::exit_usage;
   }
   try {
-    return run(options);
+    return run(std::move(options));
   } catch (const std::exception& error) {
     std::cerr << "gfpq_bench: " << error.what() << '\n';
     return bench::exit_usage;

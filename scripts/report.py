@@ -4,6 +4,8 @@
     report.py bench/results/*.json                 writes report/index.html, report/report.md and the pictures
     report.py --compare OLD.json NEW.json          says which rows became faster or slower
     report.py --check bench/results/*.json         says whether files are fit to be published, or why not
+    report.py --history OLD.json ... NEW.json      one machine over revisions, and what of it is significant
+    report.py --index bench/results/*.json         writes bench/results/index.html, all machines in one table
 
 Exit status: 0 done (with --compare: nothing became slower; with --check: all are fit), 1 a row of --compare became
 slower or failed, or a file of --check contradicts itself, 2 a file cannot be read or is no result file; a report of
@@ -11,10 +13,15 @@ the others is written all the same.
 """
 
 import argparse
+import pathlib
 import sys
 
-from report import archs, benchmark, compare, conformance, doubts, significance
-from report.fields import InputError, load_each, report_input_error
+try:
+    from report import archs, benchmark, compare, conformance, doubts, history, significance
+    from report.fields import InputError, load_each, report_input_error
+except ImportError as missing:
+    print(f"error: {missing}: scripts/setup.sh run installs what is needed", file=sys.stderr)
+    sys.exit(2)
 
 
 def parse(arguments):
@@ -23,6 +30,7 @@ def parse(arguments):
     parser.add_argument(
         "--output", default="report", metavar="FOLDER", help="where the report goes (default: %(default)s)"
     )
+    parser.add_argument("--tables", metavar="FILE", help="write the tables alone, as Markdown, and no folder")
     parser.add_argument("--title", default="How fast is GFPQ?", help="heading of the report (default: %(default)s)")
     parser.add_argument(
         "--conformance",
@@ -33,6 +41,10 @@ def parse(arguments):
     )
     parser.add_argument("--archs", metavar="FILE", help="JSON of check_archs.py, for a page of its own beside the report")
     parser.add_argument("--check", nargs="+", metavar="FILE", help="say whether result files are fit to be published")
+    parser.add_argument("--history", nargs="+", metavar="FILE", help="runs of one machine, and what differs")
+    parser.add_argument(
+        "--index", nargs="+", metavar="FILE", help="write index.html, a page of all runs, beside the first of these files"
+    )
     against = parser.add_argument_group("comparison")
     against.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="compare two result files")
     against.add_argument(
@@ -49,8 +61,8 @@ def parse(arguments):
         help="smallest difference that matters, as a share of the median (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
-    if sum(map(bool, (options.files, options.compare, options.check))) != 1:
-        parser.error("name result files, or --compare OLD NEW, or --check FILE ...")
+    if sum(map(bool, (options.files, options.compare, options.check, options.history, options.index))) != 1:
+        parser.error("name result files, or one of --compare OLD NEW, --check, --history or --index FILE ...")
     return options
 
 
@@ -64,6 +76,18 @@ def check(files):
     return 1 if any(reasons.values()) else 0
 
 
+def index(files):
+    """Write the page of all results; 2 where a file was left out."""
+    from report import results_page
+
+    page, refused = pathlib.Path(files[0]).parent / "index.html", []
+    number = results_page.write(files, page, refused)
+    for error in refused:
+        print(report_input_error(error), file=sys.stderr)
+    print(f"{page}: {number} runs")
+    return 2 if refused else 0
+
+
 def main(arguments=None):
     options = parse(arguments)
     try:
@@ -72,6 +96,11 @@ def main(arguments=None):
             return compare.run(old, new, options.force, compare.Options(options.alpha, options.minimum_effect))
         if options.check:
             return check(options.check)
+        if options.history:
+            history.run(benchmark.load_all(options.history), sys.stdout)
+            return 0
+        if options.index:
+            return index(options.index)
         from report import document, style  # matplotlib takes its time; a comparison does not need it
 
         refused = []
@@ -83,6 +112,9 @@ def main(arguments=None):
         if not everything:
             return 2
         table = tables[0] if tables else None
+        if options.tables:
+            document.write_tables(everything, options.tables, options.title, runs)
+            return 2 if refused else 0
         with style.missing_letters() as letters:
             pictures, missing = document.write(everything, options.output, options.title, runs, table)
     except (InputError, OSError) as error:

@@ -38,7 +38,7 @@ conformance=0
 [ -s report/conformance.json ] || { echo "run: the conformance runner ended with status $conformance" >&2; exit 1; }
 /usr/bin/python3 scripts/conformance_report.py report/conformance.json --html report/conformance.html
 
-phase 3 "benchmark; each line begins with the seconds that it has run"
+phase 3 "benchmark, about half a minute; longer where other programs run"
 repetitions=9
 if [ "$suite" = short ]; then repetitions=5; fi # enough for a first look
 ./build/bin/gfpq_bench --suite="$suite" --benchmark_repetitions="$repetitions" --benchmark_out=report/benchmark.json

@@ -154,6 +154,8 @@ class SchemaTest(unittest.TestCase):
         self.assertEqual(set(rounds), {0, 1})
         for line in done.stdout.splitlines():
             self.assertLessEqual(len(line), 80, line)
+        self.assertRegex(done.stdout, r"\n +time +\+/- ")
+        self.assertIn("+/-: half the interval that holds the median, with 50.0 %", done.stdout)
         medians = [row for row in result["benchmarks"] if row.get("aggregate_name") == "median"]
         self.assertEqual({row["run_name"] for row in medians}, {row["run_name"] for row in raw})
         for median in medians:
@@ -290,6 +292,11 @@ class UsageTest(unittest.TestCase):
         self.check("--benchmark_format: json", "--benchmark_format=json")
         for number in ("0", "-1", "many"):
             self.check("--benchmark_repetitions", "--benchmark_repetitions=" + number)
+
+    def test_submit(self):
+        self.check("--submit excludes --suite|--suite excludes --submit", "--submit", "--suite=full")
+        self.check("excludes", "--submit", "--benchmark_repetitions=3")
+        self.check("takes no filter", "--submit", "--benchmark_filter=apply")
 
     def test_help(self):
         done = run("--help")

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from report import style
+from report import style, units
 
 WIDTH = 9.6  # inches
 BAR, GAP = 0.29, 0.2  # inches of height for a bar, and between groups
@@ -66,7 +66,7 @@ def largest(groups):
     return max(max(bar.spread.high, bar.limit or 0) for group in groups for bar in group.bars)
 
 
-def panels(groups_of, axis_label, columns=2, legend=(), top=0.0, room=1.24, text_of=style.plain_number, mark=None):
+def panels(groups_of, axis_label, columns=2, legend=(), top=0.0, room=1.24, text_of=units.plain_number, mark=None):
     """{panel title: groups} as a grid filled row by row; returns (figure, axes). `mark` draws a line at that value."""
     titles = list(groups_of)
     columns = min(columns, len(titles))

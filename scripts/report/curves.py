@@ -3,7 +3,7 @@
 import numpy
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from report import picture, style
+from report import picture, style, units
 from report.bars import LEGEND, TITLE_AND_LABEL, WIDTH, lay_out, wrapped
 from report.benchmark import Spread
 from report.overviews import BIT_LABELS, BITS, MODES, THREADS, limit_rate, thread_claim, use_text
@@ -192,7 +192,7 @@ def size_axis(axes):
     first, last = numpy.log2(low), numpy.log2(high)
     step = max(2, round((last - first) / 5))
     axes.set_xticks([2.0**power for power in range(int(numpy.ceil(first)), int(last) + 1) if power % step == 0])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.human_bytes(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.human_bytes(value)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="x", labelsize=8.5)
     axes.set_xlabel("tensor size")
@@ -205,7 +205,7 @@ def mark_caches(axes, results):
         if size and low < size < high:
             axes.axvline(size, color=style.SOFT, linewidth=1.1, linestyle=":", zorder=0.6)
             axes.annotate(
-                f"{name}\n{style.human_bytes(size)}", (size, 1), xycoords=("data", "axes fraction"), xytext=(0, -1),
+                f"{name}\n{units.human_bytes(size)}", (size, 1), xycoords=("data", "axes fraction"), xytext=(0, -1),
                 textcoords="offset points", ha="center", va="top", fontsize=8, color=style.SOFT, bbox=style.ON_GRID,
             )  # fmt: skip
 

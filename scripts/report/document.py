@@ -1,10 +1,13 @@
 """Puts the benchmark report together: figures, tables, provenance; one page, one Markdown file, the pictures."""
 
 import pathlib
+import shutil
 
-from report import conformance, curves, doubts, overviews, pages, picture, style
+from report import conformance, curves, doubts, machines, overviews, pages, picture, style, units
 from report.picture import Picture
 
+MOST_ROWS = 2000  # that a page lists one by one
+MOST_MACHINES = 8  # that figures show side by side; a page of more has the table and the dot plot
 BUILDERS = (
     overviews.throughput,
     overviews.limit_share,
@@ -99,11 +102,11 @@ def prefixed(before, value, after=""):
 
 
 def size_text(size):
-    return style.human_bytes(size) if size else None
+    return units.human_bytes(size) if size else None
 
 
 def number_text(value):
-    return style.plain_number(value) if value else None
+    return units.plain_number(value) if value else None
 
 
 def share_text(share):
@@ -112,7 +115,7 @@ def share_text(share):
 
 def share_or_none(share):
     """Of numbers with another code: a share that is not zero does not become '0 %'."""
-    return "none" if share == 0 else style.percent(share)
+    return "none" if share == 0 else units.percent(share)
 
 
 def library_text(results, which):
@@ -135,31 +138,6 @@ def provenance(everything):
     return [(name, ["unknown" if cell is None else str(cell) for cell in cells]) for name, cells in table if any(cells)]
 
 
-def sentence(row):
-    """'8 bit: 40.1 GB/s on 2 threads, 93 % of the limit, 97 times as fast as libgfpq.so.1.1.5'."""
-    rate = f"{style.plain_number(row.spread('gbytes_per_second').median)} GB/s"
-    told = [rate if row.results.is_gpu else f"{rate} with {overviews.thread_text(row)}"]
-    if row.has("limit_ratio"):
-        told.append(f"{style.percent(row.spread('limit_ratio').median)} of what the machine can do")
-    if row.peer_factor is not None:
-        factor = style.plain_number(row.peer_factor)
-        told.append(f"{factor} times as fast as {row.results.fact('peer')['file']}")
-    return f"{row.bits} bit: " + ", ".join(told)
-
-
-def at_a_glance(everything):
-    """[(machine, [sentence])]: APPLY from memory, with as many threads as were measured."""
-    lines = []
-    for results in picture.measured(everything):
-        rows = [r for r in picture.main_rows(results, mode="apply") if r.has("gbytes_per_second")]
-        best = {
-            row.bits: row for row in sorted(rows, key=overviews.thread_order) if row.threads != "own" or len(rows) <= 2
-        }
-        if best:
-            lines.append((results, [sentence(best[bits]) for bits in sorted(best, key=int)]))
-    return lines
-
-
 def main_table(everything):
     """The rows behind the overviews, machine by machine."""
 
@@ -177,25 +155,57 @@ def others_table(results):
 
 def draw(everything):
     """Every figure that the files have the data for, and the others with the reason why not."""
+    if len(picture.measured(everything)) > MOST_MACHINES:
+        reason = f"they are drawn for up to {MOST_MACHINES} machines; the tables have all"
+        return [], [picture.Missing("Figures of single machines", reason)]
     drawn = [item for build in BUILDERS for item in build(everything)]
     pictures = [item for item in drawn if isinstance(item, Picture)]
     for item in pictures:
-        item.png = style.as_png(item.figure)
+        item.svg = style.as_svg(item.figure)
     return pictures, [item for item in drawn if not isinstance(item, Picture)]
 
 
-def write(everything, folder, title, conformance_runs=(), architectures=None):
-    """index.html with everything inside, report.md beside the PNG files, archs.html; returns (pictures, missing)."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures, missing = draw(everything)
-    values = {
+def contents(values):
+    """[(id, name)] of the sections that the page has."""
+    sections = (
+        ("machines", "The machines", values["overview"]),
+        ("sizes", "From cache to memory", values["sizes"]),
+        ("doubts", "What speaks against these numbers", any(sentences for _, sentences in values["doubts"])),
+        ("conformance", "Is it right?", values["runs"]),
+        ("archs", "Which GPUs do the kernels compile for?", values["archs"]),
+        ("figures", "Figures", True),
+        ("numbers", "The numbers", True),
+        ("others", "Beside what else users have", values["others"]),
+        ("how", "How it was measured", True),
+        ("sources", "Where the figures come from", True),
+        ("rows", "Every row, as CSV and JSON", True),
+    )
+    return [(identity, name) for identity, name, is_there in sections if is_there]
+
+
+def page_values(everything, title, runs, pictures=(), missing=(), architectures=None):
+    """What the templates of the report are filled with."""
+    overview = machines.overview(everything)
+    sizes = machines.from_cache_to_memory(overview)
+    return {
         "title": title,
         "everything": everything,
         "quoted": [results for results in everything if results.quoted],
         "pictures": pictures,
+        "has_figures": bool(pictures or missing),
         "missing": missing,
-        "glance": at_a_glance(everything),
+        "overview": overview,
+        "scale": machines.scale_of(overview),
+        "changed": {machine.results: machines.has_changed_since(machine.revision) for machine in overview},
+        "seen": machines.seen,
+        "limit_rate": overviews.limit_rate,
+        "sizes": sizes,
+        "all_sizes": machines.SIZES,
+        "layers": machines.about_layers(sizes),
+        "percent": units.percent,
+        "data_names": list(machines.data_names(everything).values()),
+        "row_count": sum(len(results.rows) for results in everything),
+        "most_rows": MOST_ROWS,
         "tensor": picture.tensor_text(picture.measured(everything)),
         "doubts": [(results, doubts.doubts(results)) for results in picture.measured(everything)],
         "contradictions": {results: doubts.contradictions(results) for results in picture.measured(everything)},
@@ -205,19 +215,38 @@ def write(everything, folder, title, conformance_runs=(), architectures=None):
         "share_text": share_or_none,
         "provenance": provenance(everything),
         "machines": picture.measured(everything),
-        "runs": list(conformance_runs),
+        "runs": list(runs),
         "archs": architectures,
         "outcomes": conformance.OUTCOMES,
         "thread_text": overviews.thread_text,
-        "number": style.plain_number,
-        "size_text": style.human_bytes,
+        "number": units.plain_number,
+        "size_text": units.human_bytes,
         "data_uri": style.as_data_uri,
     }
+
+
+def write(everything, folder, title, conformance_runs=(), architectures=None):
+    """index.html, its data (rows.csv, data/), report.md beside the SVG files, archs.html; returns (pictures, missing)."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures, missing = draw(everything)
+    values = page_values(everything, title, conformance_runs, pictures, missing, architectures)
     for item in pictures:
-        (folder / f"{item.name}.png").write_bytes(item.png)
+        (folder / f"{item.name}.svg").write_bytes(item.svg)
+    (folder / "rows.csv").write_text(machines.as_csv(everything), encoding="utf-8")
+    (folder / "data").mkdir(exist_ok=True)
+    for file, name in machines.data_names(everything).items():
+        shutil.copyfile(file, folder / "data" / name)
     files = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
     if architectures:
         files["archs.html"] = "archs.html.j2"
+    values["contents"] = contents(values)
     for name, template in files.items():
         (folder / name).write_text(pages.render(template, **values), encoding="utf-8")
     return pictures, missing
+
+
+def write_tables(everything, file, title, conformance_runs=()):
+    """The tables alone, as one Markdown file."""
+    values = page_values(everything, title, conformance_runs)
+    pathlib.Path(file).write_text(pages.render("report.md.j2", **values), encoding="utf-8")

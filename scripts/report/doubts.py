@@ -1,6 +1,6 @@
 """What speaks against a file's numbers: a reader should not have to find out."""
 
-from report import picture, style
+from report import picture, units
 from report.benchmark import WIDE
 from report.significance import MINIMUM_REPETITIONS
 
@@ -64,9 +64,9 @@ def of_the_run(run):
     """Sentences about what happened on the machine during the run, as far as the file tells."""
     found = []
     if run.get("steal_share", 0) > STEAL:
-        found.append(f"The hypervisor gave {style.percent(run['steal_share'])} of the CPU time to other machines.")
+        found.append(f"The hypervisor gave {units.percent(run['steal_share'])} of the CPU time to other machines.")
     if run.get("others_share", 0) > OTHERS:
-        found.append(f"Other programs used {style.percent(run['others_share'])} of the CPU time during the run.")
+        found.append(f"Other programs used {units.percent(run['others_share'])} of the CPU time during the run.")
     start, end = run.get("calibration_start_ns"), run.get("calibration_end_ns")
     if start and end and not 1 / (1 + CALIBRATION) < end / start < 1 + CALIBRATION:
         found.append(f"A fixed loop took {end / start:.2f} times as long at the end of the run as at its start: the speed"
@@ -95,7 +95,7 @@ def beside_contradictions(results):
         worst = max(above, key=lambda row: row.spread("limit_ratio").median)
         found.append(
             f"{len(above)} of {len(rows)} rows are more than {100 * (ABOVE_LIMIT - 1):.0f} % faster than their own"
-            f" limit, which cannot be ({worst.name}: {style.percent(worst.spread('limit_ratio').median)}): the machine"
+            f" limit, which cannot be ({worst.name}: {units.percent(worst.spread('limit_ratio').median)}): the machine"
             " was busy, or the limit is not one."
         )
     shown = picture.main_rows(results)

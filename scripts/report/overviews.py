@@ -1,6 +1,6 @@
 """The figures made of bars: machines, share of the limit, instruction sets, peers, the guide's own rate."""
 
-from report import bars, picture, style
+from report import bars, picture, units
 from report.bars import Bar, Group
 from report.picture import Missing, Picture
 
@@ -101,7 +101,7 @@ def limit_share(everything):
         legend=bars.legend(BIT_LABELS),
         top=100,
         mark=100,
-        text_of=lambda value: style.percent(value / 100),
+        text_of=lambda value: units.percent(value / 100),
     )
     text = (
         f"100 % (dashed) is as fast as the machine can be with the same tensor, {picture.tensor_text(sources)} in"
@@ -159,7 +159,7 @@ def peers(everything):
         for mode in MODES:
             for row in sorted((r for r in rows if r.mode == mode), key=lambda r: (int(r.bits), thread_order(r))):
                 factor = row.peer_factor
-                note = f"({style.plain_number(factor)} × as fast)" if factor else "(too uncertain for a factor)"
+                note = f"({units.plain_number(factor)} × as fast)" if factor else "(too uncertain for a factor)"
                 peer_time = row.spread("peer_time").scaled(1e-6)
                 label = f"{row.bits} bit, {MODES[mode]}" + ("" if results.is_gpu else f", {thread_text(row)}")
                 groups.append(Group(label, [Bar(0, row.time.scaled(1e-6), note=note), Bar(1, peer_time)]))
@@ -169,7 +169,7 @@ def peers(everything):
             "ms for one call (shorter is faster)",
             legend=bars.legend([f"ours: {ours}", f"peer: {other}"]),
             room=1.12,
-            text_of=lambda value: f"{style.plain_number(value)} ms",
+            text_of=lambda value: f"{units.plain_number(value)} ms",
         )
         text = (
             f"Time of one call, float, {picture.tensor_text([results])}, from memory (cold). Both libraries work on the"

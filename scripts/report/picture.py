@@ -4,7 +4,7 @@ import dataclasses
 
 from report.benchmark import COVERAGE, order_statistics
 from report.pages import day
-from report.style import human_bytes
+from report.units import human_bytes
 
 GUIDE_COUNT = 13107200  # the vendor's guide measures this many floats: 50 MiB
 TYPE, DATA = "f32", "guide"
@@ -28,7 +28,12 @@ class Picture:
     figure: object
     value_axes: list
     sources: list
-    png: bytes = b""
+    svg: bytes = b""
+
+    @property
+    def alt(self):
+        """What is seen: the values of bars, the ends and the peaks of lines."""
+        return f"{self.title}. " + " ".join(seen(axes) for axes in self.figure.axes)
 
     @property
     def caption(self):
@@ -41,6 +46,24 @@ class Missing:
 
     title: str
     reason: str
+
+
+def seen(axes):
+    """The bars' labels and values, or where each line begins, peaks and ends."""
+    told = []
+    if axes.patches:
+        labels = [tick.get_text().replace("\n", " ") for tick in axes.get_yticklabels()]
+        told = [*filter(None, labels), *(text.get_text() for text in axes.texts)]
+    else:
+        for line in axes.lines:
+            heights = list(line.get_ydata())
+            if len(heights) >= 2 and not str(line.get_label()).startswith("_"):
+                told.append(f"{line.get_label()} from {heights[0]:.3g} over {max(heights):.3g} to {heights[-1]:.3g}")
+        for container in axes.containers:
+            heights = list(container.lines[0].get_ydata())
+            told.append(f"{container.get_label()} from {heights[0]:.3g} over {max(heights):.3g} to {heights[-1]:.3g}")
+    title = axes.get_title(loc="left").replace("\n", " ")
+    return f"{title}: {'; '.join(told)}."
 
 
 def about_spread(medians, intervals):

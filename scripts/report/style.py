@@ -14,7 +14,6 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "|||", "+++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), "-")
-DOTS_PER_INCH = 200  # twice what a page shows at 100
 
 # Those with Chinese letters that systems bring along, in the order of preference.
 CHINESE_FONTS = (
@@ -52,8 +51,8 @@ rcParams.update(
         "legend.fontsize": 9.5,
         "savefig.bbox": "tight",
         "savefig.pad_inches": 0.12,
-        "savefig.dpi": DOTS_PER_INCH,
         "svg.hashsalt": "gfpq",
+        "svg.fonttype": "none",  # small, and text that can be searched; the font is wide, so others fit too
     }
 )
 
@@ -105,10 +104,10 @@ def subplots(rows, columns, size, **options):
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def as_png(figure):
-    """The figure as the bytes of a PNG file."""
+def as_svg(figure):
+    """The figure as the bytes of an SVG file, the same for the same figure."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
 
 
@@ -135,28 +134,5 @@ def about_missing(letters):
     )
 
 
-def as_data_uri(png):
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
-def human_bytes(count):
-    """1536 -> '1.5 KiB'."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024 or unit == "GiB":
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    raise AssertionError
-
-
-def plain_number(value):
-    """Three significant digits without an exponent: 0.064, 1.23, 45.6, 789."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def percent(share):
-    """0.934 -> '93 %', 0.0172 -> '1.7 %'."""
-    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
+def as_data_uri(svg):
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")

@@ -1,5 +1,6 @@
 import contextlib
 import copy
+import html
 import io
 import math
 import pathlib
@@ -7,10 +8,12 @@ import random
 import re
 import tempfile
 import unittest
+import unittest.mock
 import warnings
+import xml.etree.ElementTree
 
 import fixtures  # first: it makes scripts/ importable
-from report import benchmark, document, doubts, overviews, picture, style
+from report import benchmark, document, doubts, machines, overviews, picture, style
 from report.fields import InputError
 
 NAME = fixtures.quantize_name()
@@ -57,11 +60,11 @@ class Report(unittest.TestCase):
             "call_time", "thread_scaling", "instruction_sets", "peer_1", "peer_2", "guide_rate",
         }  # fmt: skip
         self.assertEqual({item.name for item in self.seen}, expected)
-        self.assertEqual({path.stem for path in self.folder.glob("*.png")}, expected)
-        for path in self.folder.glob("*.png"):
-            self.assertEqual(path.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual({path.stem for path in self.folder.glob("*.svg")}, expected)
+        for path in self.folder.glob("*.svg"):
+            self.assertEqual(xml.etree.ElementTree.parse(path).getroot().tag, "{http://www.w3.org/2000/svg}svg")
             self.assertIn(f"]({path.name})", self.markdown)
-        self.assertEqual(self.page.count("data:image/png;base64,"), len(expected))
+        self.assertEqual(self.page.count("data:image/svg+xml;base64,"), len(expected))
         self.assertNotIn("left out", self.printed.getvalue())
 
     def test_every_value_axis_starts_at_zero(self):
@@ -160,8 +163,34 @@ class Report(unittest.TestCase):
         self.assertIn(r"\| CPU", self.markdown)
 
     def test_page_is_self_contained(self):
+        ids = re.findall(r'id="([^"]*)"', self.page)
+        self.assertEqual(len(ids), len(set(ids)))
         for _, target in re.findall(r'(src|href)="([^"]*)"', self.page):
-            self.assertTrue(target.startswith("data:image/png;base64,"), target[:60])
+            if target.startswith("#"):
+                self.assertIn(target[1:], ids)
+            elif not target.startswith("data:image/svg+xml;base64,"):
+                self.assertTrue((self.folder / target).is_file(), target[:60])
+
+    def test_the_contents_name_every_section(self):
+        sections = re.findall(r'<h2 id="([^"]*)"', self.page)
+        self.assertEqual(re.findall(r'<li><a href="#([^"]*)"', self.page), sections)
+        self.assertEqual(self.page.count("<h2"), len(sections))
+        self.assertEqual(sections[0], "machines")
+
+    def test_alternative_texts_say_what_is_seen(self):
+        for item in self.seen:
+            self.assertRegex(item.alt, r"\d", item.name)
+            self.assertIn(f'alt="{item.title}', html.unescape(self.page))
+        row = benchmark.load(pathlib.Path(self.temporary.name) / "one.json").rows[NAME]
+        shown = next(item for item in self.seen if item.name == "throughput_by_machine")
+        self.assertIn(f"{row.spread('gbytes_per_second').median:.3g} of ", shown.alt)
+
+    def test_all_rows_are_in_the_table_and_the_files_beside_the_page(self):
+        lines = (self.folder / "rows.csv").read_text(encoding="utf-8").splitlines()
+        everything = [benchmark.load(pathlib.Path(self.temporary.name) / name) for name in ("one.json", "guide.json")]
+        self.assertEqual(sum(line.startswith("one.json,") for line in lines), len(everything[0].rows))
+        self.assertEqual(len(lines), 1 + 2 * len(everything[0].rows) + len(everything[1].rows))
+        self.assertEqual({path.name for path in (self.folder / "data").iterdir()}, {"one.json", "two.json", "guide.json"})
 
     def test_quoted_figures_are_marked(self):
         self.assertIn("Quoted: Vendor&#39;s guide", self.page)
@@ -260,7 +289,7 @@ class Few(unittest.TestCase):
         run = {"context": fixtures.bench_context(peer=None), "benchmarks": fixtures.repetitions(NAME, [5e6])}
         status, out, _ = self.run_script(fixtures.write(self.folder, "one.json", run), "--output", self.folder / "out")
         self.assertEqual(status, 0)
-        self.assertEqual([path.name for path in (self.folder / "out").glob("*.png")], ["throughput_by_machine.png"])
+        self.assertEqual([path.name for path in (self.folder / "out").glob("*.svg")], ["throughput_by_machine.svg"])
         page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
         self.assertEqual(page.count("Left out: "), 7)
         self.assertEqual(out.count("left out: "), 7)
@@ -339,8 +368,8 @@ class Few(unittest.TestCase):
         for times, peer, told in (([5e6], 5e7, False), ([5e6] * 9, 5e7, True), ([5e6, 9e6] * 5, 5e7, False)):
             run = {"context": fixtures.bench_context(), "benchmarks": fixtures.repetitions(NAME, times, peer=peer)}
             results = benchmark.load(fixtures.write(self.folder, "one.json", run))
-            sentences = document.at_a_glance([results])[0][1]
-            self.assertEqual("times as fast as libgfpq.so.1.1.5" in sentences[0], told)
+            machine = machines.overview([results])[0]
+            self.assertEqual(machine.vendor_factor(machine.rows["8"]) is not None, told)
 
     def test_a_file_that_contradicts_itself_is_not_fit_to_be_published(self):
         good = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
@@ -474,10 +503,11 @@ class Few(unittest.TestCase):
             ]  # fmt: skip
             run = {"context": fixtures.bench_context(title=f"Machine {index}"), "benchmarks": rows}
             paths.append(fixtures.write(self.folder, f"{index}.json", run))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), unittest.mock.patch.object(document, "MOST_MACHINES", 22):
             warnings.simplefilter("error")
             status, _, err = self.run_script(*paths, "--output", self.folder / "out")
         self.assertEqual((status, err), (0, ""))
+        self.assertGreater(len(list((self.folder / "out").glob("*.svg"))), 20)
 
     def test_files_or_a_comparison_but_not_both_and_not_nothing(self):
         for arguments in ((), ("a.json", "--compare", "b.json", "c.json")):

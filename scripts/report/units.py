@@ -1,0 +1,24 @@
+"""Numbers as they are written in pages: bytes, three digits, percent."""
+
+
+def human_bytes(count):
+    """1536 -> '1.5 KiB'."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    raise AssertionError
+
+
+def plain_number(value):
+    """Three significant digits without an exponent: 0.064, 1.23, 45.6, 789."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def percent(share):
+    """0.934 -> '93 %', 0.0172 -> '1.7 %'."""
+    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
