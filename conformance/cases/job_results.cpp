@@ -123,7 +123,7 @@ CONFORMANCE_TEST(Jobs, NumbersFromAllOver, "GFPQ-JOB-01", "GFPQ-JOB-02", "GFPQ-J
 CONFORMANCE_TEST_WITH(Jobs, LongTensors, (std::vector<int>{1, 3}), "GFPQ-JOB-01", "GFPQ-JOB-02", "GFPQ-JOB-04",
                       "GFPQ-JOB-05", "GFPQ-JOB-06", "GFPQ-JOB-07", "GFPQ-JOB-08") {
   need_jobs();
-  const auto check = [&](auto element, int bits, unsigned operation, unsigned mode, std::size_t groups) {
+  const auto check = [&](auto element, int bits, unsigned operation, unsigned mode, std::size_t groups, int third) {
     using Element = decltype(element);
     using Computed = ComputedOf<Element>;
     JobPlan plan;
@@ -139,15 +139,16 @@ CONFORMANCE_TEST_WITH(Jobs, LongTensors, (std::vector<int>{1, 3}), "GFPQ-JOB-01"
     for (std::size_t i = 0; i < numbers.size(); ++i)
       numbers[i] = pattern[i % pattern.size()];
     const Computed largest = away_from_zero(oracle<Computed>(bits).smallest_maximum(-77), 1 << 17);
-    numbers[mode == GFPQ_MODE_UPDATE ? numbers.size() - 1 : numbers.size() / 3] =
-        ElementFacts<Element>::stored(largest);
+    const std::size_t places[] = {0, numbers.size() / 2, numbers.size() - 1}; // one for each of three threads
+    numbers[places[third]] = ElementFacts<Element>::stored(largest);
     check_job(all_checks(requirements, results_of<Element>(operation)), bits, plan, numbers);
   };
-  check(float(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 1);
-  check(Float16(), 16, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_INIT, 1);
-  check(BFloat16(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 12);
-  check(double(), 16, GFPQ_ENCODE, GFPQ_MODE_UPDATE, 1);
-  check(float(), 8, GFPQ_DECODE, GFPQ_MODE_APPLY_ONLY, 1);
+  check(float(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 1, 2);
+  check(float(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 1, 0);
+  check(Float16(), 16, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_INIT, 1, 1);
+  check(BFloat16(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 12, 2);
+  check(double(), 16, GFPQ_ENCODE, GFPQ_MODE_UPDATE, 1, 0);
+  check(float(), 8, GFPQ_DECODE, GFPQ_MODE_APPLY_ONLY, 1, 0);
 }
 
 /// Every code of both signs at every delta, and none that is not there.
