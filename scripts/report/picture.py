@@ -70,9 +70,8 @@ def about_spread(medians, intervals):
     """What is shown of the repetitions, and by which words: 'Bars', 'whiskers'."""
     few, coverage = next((n, order_statistics(n)[1]) for n in range(9, 0, -1) if order_statistics(n)[1] < COVERAGE)
     return (
-        f"{medians} are medians of the repetitions, {intervals} the interval of order statistics that holds the true"
-        f" median with at least {100 * COVERAGE:.0f} %, whatever the distribution; {few} repetitions or fewer are too few for"
-        f" that, and give their smallest and largest ({100 * coverage:.4g} % with {few})."
+        f"{medians} are medians of the repetitions, {intervals} the interval that holds the true median with at least"
+        f" {100 * COVERAGE:.0f} % (order statistics; of {few} repetitions or fewer all of them, {100 * coverage:.4g} % or less)."
     )
 
 

@@ -100,7 +100,7 @@ class Report(unittest.TestCase):
             self.assertRegex(item.caption, r"Sources?: ")
             for source in item.sources:
                 self.assertIn(source.short_file, item.caption)
-            self.assertIn("whiskers the interval of order statistics that holds the true median with at least 95 %", item.caption)
+            self.assertIn("whiskers the interval that holds the true median with at least 95 %", item.caption)
 
     def test_medians_are_right(self):
         everything = benchmark.load(pathlib.Path(self.temporary.name) / "one.json")
