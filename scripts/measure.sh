@@ -44,7 +44,7 @@ measure() {
   env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_bench --suite=short --title="$3" "${peer[@]}" --benchmark_out="bench/results/$2.json"
   env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_conformance --gtest_brief=1 --library=build/lib/libgfpq.so --json="$conformance" || status=$?
   [ "$status" -eq 0 ] || { echo "measure: the library does not conform: see $conformance" >&2; exit 1; }
-  /usr/bin/python3 bench/peers.py "bench/results/$2.json"
+  env ${1:+GFPQ_TARGET="$1"} /usr/bin/python3 bench/peers.py "bench/results/$2.json"
 }
 
 files=("bench/results/$name.json")
