@@ -32,7 +32,8 @@ esac
 name=$1 title=$2 peer=()
 [ $# -eq 2 ] || peer=(--peer="$4")
 [[ $name =~ ^[a-z0-9-]+$ ]] || { echo "measure: NAME is of small letters, digits and dashes" >&2; exit 2; }
-git diff --quiet HEAD -- || { echo "measure: there are changes that are not committed; results carry a revision" >&2; exit 2; }
+git diff --quiet HEAD -- . ':!bench/results' ||
+  { echo "measure: there are changes that are not committed; results carry a revision" >&2; exit 2; }
 
 cmake --preset release --log-level=WARNING
 cmake --build --preset release -j "$(nproc)" --target gfpq_shared gfpq_conformance gfpq_bench
@@ -41,10 +42,12 @@ mkdir -p bench/results/conformance
 # measure TARGET FILE TITLE; an empty target is the best one
 measure() {
   local conformance=bench/results/conformance/$2.json status=0
-  env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_bench --suite=short --title="$3" "${peer[@]}" --benchmark_out="bench/results/$2.json"
-  env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_conformance --gtest_brief=1 --library=build/lib/libgfpq.so --json="$conformance" || status=$?
+  env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_bench --suite=short --title="$3" "${peer[@]}" \
+    --benchmark_out="bench/results/$2.json"
+  env ${1:+GFPQ_TARGET="$1"} ./build/bin/gfpq_conformance --gtest_brief=1 --library=build/lib/libgfpq.so \
+    --json="$conformance" || status=$?
   [ "$status" -eq 0 ] || { echo "measure: the library does not conform: see $conformance" >&2; exit 1; }
-  /usr/bin/python3 bench/peers.py "bench/results/$2.json"
+  env ${1:+GFPQ_TARGET="$1"} /usr/bin/python3 bench/peers.py "bench/results/$2.json"
 }
 
 files=("bench/results/$name.json")

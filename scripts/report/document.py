@@ -148,9 +148,18 @@ def main_table(everything):
 
 
 def others_table(results):
-    """[(other, times as long as this library with the same width and threads)]"""
-    ours = {(o.bits, o.threads): o.time.median for o in results.others if o.name == OURS_AMONG_OTHERS}
-    return [(o, o.time.median / ours[o.bits, o.threads] if (o.bits, o.threads) in ours else None) for o in results.others]
+    """[(other, times as long as this library with the same width and threads)], None where repetitions are too few or
+    too far apart to tell."""
+
+    def is_certain(other):
+        return other.time.repetitions > 1 and not other.time.is_wide
+
+    ours = {(o.bits, o.threads): o for o in results.others if o.name == OURS_AMONG_OTHERS and is_certain(o)}
+    table = []
+    for other in results.others:
+        own = ours.get((other.bits, other.threads))
+        table.append((other, other.time.median / own.time.median if own and is_certain(other) else None))
+    return table
 
 
 def draw(everything):

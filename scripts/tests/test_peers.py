@@ -92,7 +92,8 @@ class ResultFile(unittest.TestCase):
 
     def test_the_report_shows_them(self):
         run = fixtures.bench_run()
-        run["peers"] = {"torch": "1.0", "rows": [ROW, OTHER]}
+        wide = {**OTHER, "name": "a wide one", "times_ns": [1e7, 2e7] * 5}
+        run["peers"] = {"torch": "1.0", "rows": [ROW, OTHER, wide]}
         shown = benchmark.load(fixtures.write(self.folder, "one.json", run))
         without = benchmark.load(fixtures.write(self.folder, "two.json", {**run, "peers": {"skipped": "No torch"}}))
         with contextlib.redirect_stdout(io.StringIO()):
@@ -100,6 +101,7 @@ class ResultFile(unittest.TestCase):
         markdown = (self.folder / "out" / "report.md").read_text(encoding="utf-8")
         self.assertIn("| another | 8 bit | 1 | 10 (10–10) | 2.5 | 25 % | 1e-05 % |", markdown)
         self.assertIn("| this library | 8 bit | 1 | 4 (4–4) | 1 | none | – |", markdown)
+        self.assertIn("| a wide one | 8 bit | 1 | 15 (10–20) | – |", markdown)
         page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
         for text in ("<td>another</td>", "Left out: No torch."):
             self.assertIn(text, page)
