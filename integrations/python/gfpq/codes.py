@@ -144,5 +144,6 @@ def run(
     blocks = library.cpu().run_job(
         Job(operation, type_, params[0].bits, mode, outer, inner, source, destination), [bytes(param) for param in params]
     )
-    for param, block in zip(params, blocks):
-        param._load(block)
+    if mode != Mode.APPLY:  # else other threads may use them
+        for param, block in zip(params, blocks):
+            param._load(block)

@@ -46,12 +46,6 @@ class ParamStruct(ctypes.Structure):
     _fields_ = [("mode", ctypes.c_uint), ("buf", ctypes.c_ubyte * BLOCK_LENGTH)]
 
 
-class _GroupParamStruct(ctypes.Structure):
-    """GFPQ_GROUP_PARAM_ST."""
-
-    _fields_ = [("buf", ctypes.c_ubyte * BLOCK_LENGTH), ("status", ctypes.c_int), ("reserved", ctypes.c_uint * 11)]
-
-
 class _JobStruct(ctypes.Structure):
     """GFPQ_JOB_ST."""
 
@@ -65,11 +59,12 @@ class _JobStruct(ctypes.Structure):
         ("inner", ctypes.c_size_t),
         ("source", ctypes.c_void_p),
         ("destination", ctypes.c_void_p),
-        ("params", ctypes.POINTER(_GroupParamStruct)),
+        ("params", ctypes.c_void_p),
         ("mask", ctypes.c_void_p),
     ]
 
 
+_REST_OF_PARAM = bytes(48)  # of a GFPQ_GROUP_PARAM_ST behind its block
 FLOAT32, FLOAT64, FLOAT16, BFLOAT16 = range(4)  # GFPQ_TYPE
 
 
@@ -174,19 +169,24 @@ class Library:
             raise self._lacks("the GPU")
         self._check(function, address, count, bits, param, stream, None)
 
+    @property
+    def has_jobs(self) -> bool:
+        """Whether it has the functions of gfpq_jobs.hpp."""
+        return self._run_jobs is not None
+
     def run_job(self, job: Job, blocks: Sequence[bytes]) -> list[bytes]:
         """GFPQ_RunJobs on one job of host memory, with the block of each group. Returns the blocks after it."""
         if self._run_jobs is None:
             raise self._lacks("jobs (gfpq_jobs.hpp), which codes need")
-        params = (_GroupParamStruct * len(blocks))()
-        for param, block in zip(params, blocks):
-            param.buf[:] = block
+        params = bytearray(b"".join(block + _REST_OF_PARAM for block in blocks))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(params)) if blocks else None
         struct = _JobStruct(
             job.operation, job.type, job.bits, job.mode, job.outer, len(blocks), job.inner, job.source, job.destination,
-            params, None,
+            address, None,
         )  # fmt: skip
         self._check(self._run_jobs, ctypes.byref(struct), 1)
-        return [bytes(param.buf) for param in params]
+        size = BLOCK_LENGTH + len(_REST_OF_PARAM)
+        return [bytes(params[i : i + BLOCK_LENGTH]) for i in range(0, len(params), size)]
 
     def info(self) -> Info:
         """HI_GFPQ_GetInfo."""

@@ -6,6 +6,7 @@ import math
 import pickle
 import unittest
 import warnings
+from unittest import mock
 
 import numpy as np
 from support import needs_torch, torch
@@ -23,6 +24,8 @@ def normal(*shape, seed=0, scale=1.0):
 
 def equal(a, b):
     """Bit by bit, so that +0 and -0 differ."""
+    if a.dtype == b.dtype == torch.bfloat16:  # which numpy lacks
+        a, b = a.float(), b.float()
     return a.dtype == b.dtype and a.shape == b.shape and a.numpy().tobytes() == b.numpy().tobytes()
 
 
@@ -413,6 +416,52 @@ class StateTest(unittest.TestCase):
             quantizer(torch.tensor([9.0]))
             quantizer(torch.tensor([100.0]))
         self.assertEqual(quantizer.params[0].delta, -21)
+
+
+
+@needs_torch
+class OnePassTest(unittest.TestCase):
+    """On the CPU the numbers are read once, from where they are; elsewhere a copy is quantized in place."""
+
+    def both_ways(self, x, **keywords):
+        quantizer = FakeQuantize(**keywords).train()
+        quantizer.nonfinite = 1  # one was warned of
+        quantizer(x / 2)
+        other = copy.deepcopy(quantizer)
+        with mock.patch("gfpq.torch.fake_quantize.takes_one_pass", return_value=False):
+            expected = [other(x), other.eval()(x * 3)]
+        return [quantizer(x), quantizer.eval()(x * 3)], expected, quantizer.params == other.params
+
+    def test_it_gives_what_a_copy_quantized_in_place_gives_bit_for_bit(self):
+        torch.manual_seed(0)
+        for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+            x = (torch.randn(4, 6, 5, 7) * torch.logspace(-4, 2, 7)).to(dtype)
+            x[0, 0, 0] = torch.tensor([0, -0.0, 6e-8, -1e-7, float("nan"), 1e-3, -3])
+            shapes = x, x.contiguous(memory_format=torch.channels_last), x.transpose(0, 3), x[:, ::2], x[:1].expand(3, -1, -1, -1)
+            for tensor in shapes:
+                for keywords in ({"bits": 8}, {"bits": 16}, {"bits": 8, "groups": tensor.shape[1]},
+                                 {"bits": 16, "groups": tensor.shape[2], "dim": -2}):  # fmt: skip
+                    results, expected, same_params = self.both_ways(tensor, **keywords)
+                    self.assertTrue(same_params)
+                    for result, wanted in zip(results, expected):
+                        self.assertEqual((result.dtype, result.shape), (dtype, tensor.shape))
+                        self.assertTrue(equal(result, wanted))
+
+    def test_the_order_of_the_axes_in_memory_stays(self):
+        x = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+        self.assertEqual(FakeQuantize(8).train()(x).stride(), x.stride())
+
+    def test_nothing_is_copied_in_evaluation(self):
+        for dtype in (torch.float16, torch.bfloat16, torch.float32):
+            for groups in (1, 4):
+                quantizer = FakeQuantize(8, groups=groups)
+                quantizer.set_params([gfpq.Param.from_delta(-77)] * groups)
+                x = torch.ones(3, 4, 5, dtype=dtype)
+                quantizer.eval()(x)
+                with torch.autograd.profiler.profile() as profile:
+                    quantizer(x)
+                copies = {event.name for event in profile.function_events} & {"aten::copy_", "aten::clone", "aten::_to_copy"}
+                self.assertEqual(copies, set())
 
 
 if __name__ == "__main__":

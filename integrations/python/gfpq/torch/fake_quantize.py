@@ -15,7 +15,7 @@ from ..widths import DEFAULT_BITS, width_of
 from . import context, distributed
 from .ranges import Range, Widest, range_of
 from .rows import UNKNOWN, Row, convert_blocks, exponent_of, param_of, row_of
-from .tensors import HALVES, float_copy, quantize_
+from .tensors import HALVES, apply_params, float_copy, quantize_, takes_one_pass
 
 _NO_DATA = float("-inf")  # as an exponent: less than any
 
@@ -160,13 +160,28 @@ class FakeQuantize(nn.Module):
         return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
     def _quantize(self, x: Tensor) -> Tensor:
+        if takes_one_pass(x):
+            numbers = x.detach()
+            if x.dtype in HALVES and (self.policy is Policy.ALWAYS_INIT or self.learns):
+                numbers = numbers.float()
+            params = self._params_for([numbers] if self.groups == 1 else list(self._cut(numbers)))
+            if all(param.initialized for param in params):
+                return apply_params(x, params, self.dim)
+            return self._quantize_copy(x, params)
+        return self._quantize_copy(x, None)
+
+    def _quantize_copy(self, x: Tensor, params: list[Param] | None) -> Tensor:
+        """Quantizes a copy in place, by Params that are known, or that the copy tells."""
         work = float_copy(x)
-        if self.groups == 1:
-            self._quantize_parts_([work])
-        else:
-            parts = self._cut(work).contiguous()
-            self._quantize_parts_(list(parts))
-            work = parts.movedim(0, self.dim % x.dim()).reshape(x.shape)
+        cut = work.unsqueeze(0) if self.groups == 1 else self._cut(work).contiguous()
+        parts = list(cut)
+        for part, param in zip(parts, self._params_for(parts) if params is None else params):
+            if param.initialized:
+                quantize_(part, param=param, mode=Mode.APPLY)
+            else:  # no finite number was seen yet
+                quantize_(part, bits=self.bits)
+        if self.groups > 1:
+            work = cut.movedim(0, self.dim % x.dim()).reshape(x.shape)
         return work.to(x.dtype)
 
     def _cut(self, x: Tensor) -> Tensor:
@@ -177,7 +192,11 @@ class FakeQuantize(nn.Module):
         shape = (*x.shape[:dim], self.groups, x.shape[dim] // self.groups, *x.shape[dim + 1 :])
         return x.reshape(shape).movedim(dim, 0)
 
-    def _quantize_parts_(self, parts: list[Tensor]) -> None:
+    def _params_for(self, parts: list[Tensor]) -> list[Param]:
+        """The Param of each group in this call, after the groups' numbers were learned from, where that is to be.
+
+        Where no finite number was seen yet a Param of one that learns holds nothing.
+        """
         learns = self.learns
         if context.capturing(parts[0]):
             if learns:
@@ -185,17 +204,11 @@ class FakeQuantize(nn.Module):
                                         "model in evaluation (model.eval())")
         elif learns or self.policy is Policy.ALWAYS_INIT:
             self._learn(parts)
-            for part, param in zip(parts, self._params):
-                if param.initialized:
-                    quantize_(part, param=param, mode=Mode.APPLY)
-                else:  # no finite number was seen yet
-                    quantize_(part, bits=self.bits)
-            return
+            return self._params
         params = self._current_params()
         if not all(param.initialized for param in params):
             raise NotInitializedError(f"{self._label()} has no range yet: {self.how_to_find}")
-        for part, param in zip(parts, params):
-            quantize_(part, param=param, mode=Mode.APPLY)
+        return params
 
     def _learn(self, parts: list[Tensor]) -> None:
         """Takes this batch into the ranges."""

@@ -79,6 +79,25 @@ _TYPES = {
 _CODES = {1: torch.int8, 2: torch.int16}  # by their bytes
 
 
+def takes_one_pass(tensor: Tensor) -> bool:
+    """Whether `apply_params` takes the tensor: one on the CPU, with a library that has jobs."""
+    is_plain = tensor.device.type == "cpu" and tensor.layout is torch.strided and tensor.dtype in _TYPES
+    return is_plain and library.cpu().has_jobs
+
+
+def apply_params(tensor: Tensor, params: list[Param], axis: int) -> Tensor:
+    """A new tensor with the values of another's numbers, by Params that hold ranges: one, or one for each group of an
+    axis. The numbers are read once, those of half types too. Of one Param the axes' order in memory is kept."""
+    source = tensor.detach().resolve_neg()
+    result = torch.empty_like(source)
+    if len(params) > 1 or result.stride() != source.stride():
+        source = source.contiguous()
+        result = torch.empty_like(source)
+    codes.run(library.Operation.FAKE_QUANTIZE, _TYPES[source.dtype], source.data_ptr(), result.data_ptr(),
+              tuple(source.shape), params, Mode.APPLY, axis)
+    return result
+
+
 def encode(tensor: Tensor, param: codes.Params, mode: Mode | None = None, *, axis: int = 0) -> Tensor:
     """The codes of a CPU tensor's numbers, int8 or int16. Arguments and errors are those of `gfpq.encode`."""
     numbers = _on_cpu(tensor.detach())
