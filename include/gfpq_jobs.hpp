@@ -125,8 +125,8 @@ GFPQ_NODISCARD GFPQ_API int GFPQ_SetBlocks(GFPQ_GROUP_PARAM_ST* params, size_t c
 /** Gathers the deltas of all jobs' groups, job by job, so that one reduction (the maximum) over one vector gives every
  * rank of a distributed training the widest ranges. Of a job only bit_width, groups and params matter.
  *
- * \param deltas  room for `size` of them; as many as there are groups are written, GFPQ_NEVER_SET for a parameter that
- *                was never set.
+ * \param deltas  room for `size` of them, null where there are no groups. As many as there are groups are written,
+ *                GFPQ_NEVER_SET for a parameter that was never set.
  * \return GFPQ_SUCCESS. Else, with nothing written, GFPQ_ERR_BAD_PARAMETERS (a null pointer), GFPQ_ERR_BAD_FORMAT (bit
  *         width), GFPQ_ERR_SHORT_BUFFER, GFPQ_ERR_BAD_PARAMETERS (a damaged block, or a delta beyond the range). */
 GFPQ_NODISCARD GFPQ_API int GFPQ_GetDeltas(const GFPQ_JOB_ST* jobs, unsigned int count, int* deltas, size_t size);

@@ -31,7 +31,7 @@ void set_param(GFPQ_GROUP_PARAM_ST& param, int delta) {
 int check_deltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas, std::size_t size) {
   if (count == 0)
     return GFPQ_SUCCESS;
-  if (jobs == nullptr || deltas == nullptr)
+  if (jobs == nullptr)
     return GFPQ_FAIL(errors::empty_pointer);
   std::size_t groups = 0;
   for (unsigned i = 0; i < count; ++i) {
@@ -39,6 +39,8 @@ int check_deltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas,
       return status;
     groups += jobs[i].groups;
   }
+  if (groups > 0 && deltas == nullptr)
+    return GFPQ_FAIL(errors::empty_pointer);
   return groups > size ? GFPQ_FAIL(errors::short_vector, size, groups) : GFPQ_SUCCESS;
 }
 

@@ -21,11 +21,14 @@ public:
   /// Calls `visit(i, place)` for the i-th of `count` positions from one on.
   template <class Visit>
   void for_each(std::size_t position, std::size_t count, const Visit& visit) const {
+    std::size_t place = of(position), row = row_from(position);
     for (std::size_t i = 0; i < count;) {
-      const std::size_t place = of(position + i), row = std::min(row_from(position + i), count - i);
-      for (std::size_t k = 0; k < row; ++k)
+      const std::size_t size = std::min(row, count - i);
+      for (std::size_t k = 0; k < size; ++k)
         visit(i + k, place + k);
-      i += row;
+      i += size;
+      place += row + (stride_ - inner_); // where the next row begins: a division for each would take longest of all
+      row = inner_;
     }
   }
 

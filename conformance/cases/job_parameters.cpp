@@ -128,7 +128,9 @@ CONFORMANCE_TEST(Jobs, Deltas, "GFPQ-JOB-13") {
   checks.that(library.get_deltas(nullptr, 1, got.data(), 5) == GFPQ_ERR_BAD_PARAMETERS &&
                   library.get_deltas(many.jobs.data(), 1, nullptr, 5) == GFPQ_ERR_BAD_PARAMETERS &&
                   library.set_deltas(nullptr, 1, got.data(), 5) == GFPQ_ERR_BAD_PARAMETERS &&
-                  library.get_deltas(nullptr, 0, nullptr, 0) == GFPQ_SUCCESS,
+                  library.get_deltas(nullptr, 0, nullptr, 0) == GFPQ_SUCCESS &&
+                  library.get_deltas(&many.jobs[2], 1, nullptr, 0) == GFPQ_SUCCESS && // no groups
+                  library.set_deltas(&many.jobs[2], 1, nullptr, 0) == GFPQ_SUCCESS,
               [] { return "GFPQ_GetDeltas or GFPQ_SetDeltas takes a null pointer, or refuses none"; });
 }
 
