@@ -32,6 +32,7 @@ class ByBytes {
 public:
   static constexpr int registers = 4;
   static constexpr bool needs_rounding_to_nearest = false;
+  static constexpr bool prefetches_to_second_cache = false;
 
   HWY_INLINE explicit ByBytes(int delta) : clamp_(range_of(ladder<Float, Width>, delta)) {
     for (int byte = 0; byte < Tables::bytes; ++byte) {

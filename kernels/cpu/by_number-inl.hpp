@@ -23,6 +23,7 @@ class ByNumber {
 public:
   static constexpr int registers = 1;
   static constexpr bool needs_rounding_to_nearest = Nearest::needs_rounding_to_nearest;
+  static constexpr bool prefetches_to_second_cache = Nearest::prefetches_to_second_cache;
 
   HWY_INLINE explicit ByNumber(int delta) : clamp_(range_of(ladder<Float, Width>, delta)) {}
 

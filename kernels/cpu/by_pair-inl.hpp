@@ -27,6 +27,7 @@ class ByPair {
 public:
   static constexpr int registers = 2;
   static constexpr bool needs_rounding_to_nearest = false;
+  static constexpr bool prefetches_to_second_cache = false;
 
   HWY_INLINE explicit ByPair(int delta)
       : is_zero_(range_of(ladder<Float, Width>, delta)),

@@ -53,6 +53,7 @@ class ByPiece {
 
 public:
   static constexpr bool needs_rounding_to_nearest = false;
+  static constexpr bool prefetches_to_second_cache = Traits::looks_up_in_two;
 
   HWY_INLINE ByPiece() : carry_(tables_), value_(tables_.value) {}
 

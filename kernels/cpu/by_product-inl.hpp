@@ -33,6 +33,7 @@ class ByProduct {
 
 public:
   static constexpr bool needs_rounding_to_nearest = !Traits::rounds_by_instruction;
+  static constexpr bool prefetches_to_second_cache = false;
 
   HWY_INLINE ByProduct()
       : slope_(tables_.slope), offset_(tables_.offset), base_(tables_.base), rest_(tables_.rest),

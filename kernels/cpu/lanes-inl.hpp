@@ -18,6 +18,17 @@ namespace {
 /// How far ahead to prefetch, in bytes. The loops are too long for the hardware's own prefetching to keep up.
 constexpr std::size_t prefetch_distance = 8192;
 
+/// Prefetches into the first cache, or into the second alone: a loop that is so fast that it waits for memory takes up
+/// the few buffers of the first (AVX-512, 8 bit, 256 MiB of floats: 9 % less time), which slower ones make use of
+/// (AVX2, 8 bit: 10 % more).
+template <bool to_second_cache>
+HWY_INLINE void prefetch(const char* at) {
+  if constexpr (to_second_cache)
+    __builtin_prefetch(at, 0, 2);
+  else
+    hwy::Prefetch(at);
+}
+
 /// Bit patterns of a type's numbers as lanes. Signed, since that is what most instruction sets compare: a magnitude is
 /// never negative.
 template <class Float>
