@@ -28,7 +28,9 @@ def contradictions(results):
         return by_work.get(tuple(sorted({**row.keys, key: value}.items())))
 
     for row in results.rows.values():
-        if row.best_limit is not None and row.limit > (1 + DIFFERENCE) * row.best_limit:
+        # A peer's calls may take so long that the limit beside them finds nothing as it left it: theirs is the best one.
+        is_peer = row.keys.get("lib") == "peer"
+        if not is_peer and row.best_limit is not None and row.limit > (1 + DIFFERENCE) * row.best_limit:
             note(row, f"the limit beside it took {row.limit / row.best_limit:.2f} times as long as the best that this run"
                       " measured for the same bytes")  # fmt: skip
         if row.kind == "limit" and row.keys["type"] == "f64" and row.cache == "cold":

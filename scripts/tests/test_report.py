@@ -330,6 +330,9 @@ class Few(unittest.TestCase):
         results = benchmark.load(fixtures.write(self.folder, "one.json", run))
         self.assertAlmostEqual(results.rows[slow].spread("limit_ratio").median, 0.5)
         self.assertAlmostEqual(results.rows[NAME].spread("limit_ratio").median, 0.98)
+        peer = fixtures.quantize_name(lib="peer", target="own", mode="apply", bits=8, threads="own")
+        rows += fixtures.repetitions(peer, fixtures.spread_around(5e8), limit=9.8e6)  # a slow call before it
+        results = benchmark.load(fixtures.write(self.folder, "one.json", run))
         self.assertEqual(list(doubts.contradictions(results)), [slow])
         self.assertIn("2.00 times as long as the best", doubts.contradictions(results)[slow][0])
         with contextlib.redirect_stdout(io.StringIO()):
