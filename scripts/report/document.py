@@ -237,6 +237,7 @@ def page_values(everything, title, runs, pictures=(), missing=(), architectures=
         "others": [(r, others_table(r)) for r in picture.measured(everything) if r.others or r.without_others],
         "share_text": share_or_none,
         "provenance": provenance(everything),
+        "gpu_details": OF_GPUS[1:],  # the first tells that there is no GPU
         "machines": picture.measured(everything),
         "runs": list(runs),
         "archs": architectures,
