@@ -55,7 +55,9 @@ void define(CLI::App& app, Options& options) {
     app.get_option("--submit")->excludes(app.get_option(other));
   app.footer("Beside these, flags of Google Benchmark. Useful:\n"
              "  --benchmark_filter=REGEX      rows whose name matches, e.g. 'bits:8/mode:apply.*threads:1/'\n"
-             "GFPQ_TARGET in the environment restricts the library to that instruction set.");
+             "GFPQ_TARGET in the environment restricts the library to that instruction set.\n"
+             "Ends with 0; 1 where a row failed, or the result of --submit is not fit to be published;\n"
+             "2 where a flag or a library was no good, or the file cannot be written or judged.");
 }
 
 /// A library's instances, kept as long as the program runs, as contenders.

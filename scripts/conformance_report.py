@@ -8,8 +8,12 @@ import argparse
 import pathlib
 import sys
 
-from report import conformance, pages
-from report.fields import InputError, report_input_error
+from report.fields import InputError, report_input_error, stop_for_missing
+
+try:
+    from report import conformance, pages
+except ImportError as missing:
+    stop_for_missing(missing)
 
 
 def main(arguments=None):

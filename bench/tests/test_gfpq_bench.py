@@ -302,6 +302,7 @@ class UsageTest(unittest.TestCase):
         done = run("--help")
         self.assertEqual(done.returncode, 0)
         self.assertIn("--benchmark_out", done.stdout)
+        self.assertIn("Ends with 0; 1 where a row failed", done.stdout)
 
     def test_version(self):
         done = run("--version")

@@ -110,9 +110,9 @@ def lay_out(figure, handles, height):
         )
 
 
-def legend(labels, limit=False, quoted=False):
-    """Handles for the series with these labels, in this order."""
-    handles = [Patch(**style.bar_style(index), label=label) for index, label in enumerate(labels)]
+def legend(labels, limit=False, quoted=False, first=0):
+    """Handles for the series with these labels, in this order, from the series `first` on."""
+    handles = [Patch(**style.bar_style(index), label=label) for index, label in enumerate(labels, first)]
     if limit:
         tick = {"marker": "|", "markersize": 13, "markeredgewidth": 2.2, "color": style.INK}
         handles.append(Line2D([], [], linestyle="none", label="limit", **tick))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import statistics
 
 from report.fields import Field, label_apart, load_each, told_apart
+from report.spread import Factor, Spread
 
 SCHEMA = "gfpq-bench/1"
 TYPE_BYTES = {"f32": 4, "f64": 8}
@@ -18,7 +18,8 @@ REQUIRED_SEGMENTS = {
     "limit": ("op", "type", "count", "threads", "cache"),
 }
 ALLOWED_VALUES = {"lib": ("ours", "peer", "vendor"), "type": tuple(TYPE_BYTES), "bits": ("8", "16")}
-WIDE = 1.5  # largest / smallest repetition of numbers that are not to be relied on
+DIFFERENCE = 0.15  # by which measurements of one run may differ that should not
+VENDORS = ("1.1.5", 139977, "Oct 11 2019 10:58:56")  # what HI_GFPQ_GetInfo of HiSilicon's library returns
 COUNTERS = (
     "gbytes_per_second",
     "guide_gib_per_second",
@@ -30,55 +31,6 @@ COUNTERS = (
     "call_time",
     "end_to_end_time",
 )
-
-
-COVERAGE = 0.95  # that an interval of the median is to have, where there are enough repetitions
-
-
-def order_statistics(number):
-    """(how many to leave out at each end of so many sorted values, coverage): the narrowest interval of order statistics
-    that holds the median of what they are samples of with at least COVERAGE, whatever the distribution; all of them
-    where they are too few for that. The number of samples below the median is binomial."""
-    coverage = 1 - 2 / 2**number
-    for left_out in range((number - 1) // 2):
-        narrower = coverage - 2 * math.comb(number, left_out + 1) / 2**number
-        if narrower < COVERAGE:
-            return left_out, coverage
-        coverage = narrower
-    return (number - 1) // 2, coverage
-
-
-@dataclasses.dataclass(frozen=True)
-class Spread:
-    """Median of the repetitions, the interval that holds the true one, and the smallest and largest of them."""
-
-    median: float
-    low: float
-    high: float
-    repetitions: int
-    smallest: float
-    largest: float
-
-    @classmethod
-    def of(cls, values):
-        ordered = sorted(values)
-        left_out, _ = order_statistics(len(ordered))
-        ends = ordered[left_out], ordered[-1 - left_out], len(ordered), ordered[0], ordered[-1]
-        return cls(statistics.median(ordered), *ends)
-
-    @classmethod
-    def exactly(cls, value):
-        """A value without a spread of its own."""
-        return cls.of([value])
-
-    def scaled(self, factor):
-        values = (value * factor for value in (self.median, self.low, self.high, self.smallest, self.largest))
-        median, low, high, smallest, largest = values
-        return Spread(median, low, high, self.repetitions, smallest, largest)
-
-    @property
-    def is_wide(self):
-        return self.largest > WIDE * self.smallest
 
 
 @dataclasses.dataclass(eq=False)
@@ -120,17 +72,27 @@ class Row:
 
     @property
     def peer_factor(self):
-        """Times as fast as the peer; None where there is one sample only, or they differ too much."""
+        """A Factor: times as fast as the peer. None where there is no peer, or one repetition only."""
         if not self.has("peer_ratio"):
             return None
         spread = self.spread("peer_ratio")
-        return None if spread.repetitions == 1 or spread.is_wide else spread.median
+        if spread.repetitions == 1:
+            return None
+        return Factor(spread.low, False) if spread.is_wide else Factor(spread.median, True)
 
     @property
     def limit_times(self):
         """Durations in units of the limit measured in turn with them, one a repetition: a drift of the machine's speed
         cancels out."""
-        return [1 / ratio for ratio in self.counters.get("beside_ratio", [])]
+        return [1 / ratio for ratio in self.counters.get("limit_ratio", [])]
+
+    @property
+    def limit_shares(self):
+        """Median shares of the limit: of the best of the run, then, where it differs, of the one beside the calls."""
+        if not self.has("best_limit_ratio"):
+            return []
+        counters = ["best_limit_ratio"] + (["limit_ratio"] if self.limit > (1 + DIFFERENCE) * self.best_limit else [])
+        return [self.spread(counter).median for counter in counters]
 
     @property
     def limit_work(self):
@@ -144,7 +106,7 @@ class Row:
         """Median time in ns of the limit measured beside this row, or of the limit that the row itself is."""
         if self.kind == "limit":
             return self.time.median
-        ratios = self.counters.get("beside_ratio")
+        ratios = self.counters.get("limit_ratio")
         return statistics.median(ratio * time for ratio, time in zip(ratios, self.times)) if ratios else None
 
 
@@ -176,7 +138,7 @@ class Results:
     file: str
     context: Field
     rows: dict = dataclasses.field(default_factory=dict)
-    errors: list = dataclasses.field(default_factory=list)
+    failed: dict = dataclasses.field(default_factory=dict)  # by name: rows without times, `label` says why
     label: str = ""
     run: dict = dataclasses.field(default_factory=dict)  # what was found at the end; empty where nothing was
     others: list = dataclasses.field(default_factory=list)
@@ -203,6 +165,18 @@ class Results:
         value = self.context.value.get(key)
         return default if value in (None, "unknown", "") else value
 
+    @property
+    def errors(self):
+        """[(row name, message)]"""
+        return [(row.name, row.label) for row in self.failed.values()]
+
+    @property
+    def peer_name(self):
+        """What a page calls the library that ours is compared with; None where there is none."""
+        about = self.fact("peer") or {}
+        is_vendors = tuple(about.get(key) for key in ("version", "revision", "build_time")) == VENDORS
+        return f"the vendor's {about['version']}" if is_vendors else self.library("peer")
+
     def library(self, which="library"):
         """'libgfpq.so.1.2.0 (version 1.2.0)', None where there is none."""
         about = self.fact(which)
@@ -222,11 +196,12 @@ class Results:
         value = (self.fact("gpu") or {}).get(key)
         return None if value in ("unknown", "") else value
 
-    def select(self, **wanted):
-        """Rows by kind and segments, in file order: select(kind='limit', op='scale', threads='1')."""
+    def select(self, rows=None, **wanted):
+        """Rows by kind and segments, in file order: select(kind='limit', op='scale', threads='1'); of those measured, or
+        of `rows`."""
         return [
             row
-            for row in self.rows.values()
+            for row in (self.rows if rows is None else rows).values()
             if all(str(getattr(row, key)) == str(value) for key, value in wanted.items())
         ]
 
@@ -298,18 +273,17 @@ def _check_rate(entry, row, time):
 
 
 def _take_best_limits(results):
-    """The limit of a row is the best that the run measured for the same bytes, not the one that happened to be measured
-    beside it: a machine that was slow at both would be read as one whose limit is reached."""
+    """Adds the counter `best_limit_ratio`, whose limit is the best that the run measured for the same bytes, not the one
+    that happened to be measured beside the row: a machine that was slow at both would be read as one whose limit is
+    reached."""
     best = {}
     for row in results.rows.values():
-        if "limit_ratio" in row.counters:
-            row.counters["beside_ratio"] = row.counters["limit_ratio"]
         if row.limit is not None:
             best[row.limit_work] = min(row.limit, best.get(row.limit_work, row.limit))
     for row in results.rows.values():
         if row.has("limit_ratio"):
             row.best_limit = best[row.limit_work]
-            row.counters["limit_ratio"] = [row.best_limit / time for time in row.times]
+            row.counters["best_limit_ratio"] = [row.best_limit / time for time in row.times]
 
 
 def load(file):
@@ -330,7 +304,8 @@ def load(file):
         name = entry["run_name"].text() if entry.has("run_name") else entry["name"].text()
         kind, keys = parse_name(entry["run_name" if entry.has("run_name") else "name"])
         if entry.has("error_occurred") and entry["error_occurred"].boolean():
-            results.errors.append((name, entry.optional_text("error_message", "no message")))
+            message = entry.optional_text("error_message", "no message")
+            results.failed.setdefault(name, Row(name, kind, keys, results, label=message))
             continue
         row = results.rows.setdefault(name, Row(name, kind, keys, results))
         entry["time_unit"].one_of(("ns",))
@@ -341,11 +316,13 @@ def load(file):
             if entry.has(counter):
                 row.counters.setdefault(counter, []).append(_positive(entry[counter]))
         _check_rate(entry, row, time)
+    for name in results.failed:
+        results.rows.pop(name, None)  # one wrong repetition: the others are not to be relied on
     for row in results.rows.values():
         for counter, values in row.counters.items():
             if len(values) != len(row.times):
                 raise top["benchmarks"].wrong(f"{row.name}: only some repetitions have {counter!r}")
-    if not results.rows and not results.errors:
+    if not results.rows and not results.failed:
         raise top["benchmarks"].wrong("holds no measured row")
     _take_best_limits(results)
     return results

@@ -3,8 +3,9 @@
 import dataclasses
 import sys
 
-from report import benchmark, pages, significance
+from report import pages, significance
 from report.fields import InputError
+from report.spread import Spread
 
 
 @dataclasses.dataclass
@@ -107,7 +108,7 @@ def compare(old, new, force=False, options=Options()):
 
 def are_apart(row):
     """Whether the intervals of the two medians have nothing in common."""
-    old, new = benchmark.Spread.of(row.old), benchmark.Spread.of(row.new)
+    old, new = Spread.of(row.old), Spread.of(row.new)
     return old.high < new.low or new.high < old.low
 
 

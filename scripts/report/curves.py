@@ -5,9 +5,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 
 from report import picture, style, units
 from report.bars import LEGEND, TITLE_AND_LABEL, WIDTH, lay_out, wrapped
-from report.benchmark import Spread
 from report.overviews import BIT_LABELS, BITS, MODES, THREADS, limit_rate, thread_claim, use_text
 from report.picture import Missing, Picture
+from report.spread import Spread
 
 PANEL = 2.9  # inches of height
 RATE = "GB/s read and written\n(10⁹ bytes/s)"
@@ -66,7 +66,7 @@ def size_curves(results, bits, use):
                 [(r.tensor_bytes, r.spread("gbytes_per_second")) for r in chosen],
             )
         )
-        limits = [(row.tensor_bytes, Spread.exactly(limit_rate(row))) for row in chosen if row.has("limit_ratio")]
+        limits = [(row.tensor_bytes, Spread.exactly(limit_rate(row))) for row in chosen if row.has("best_limit_ratio")]
         curves.append((f"limit, {cache}", style.limit_line(index), limits))
     for index, cache in enumerate(("warm", "cold")):
         chosen = sweep(
@@ -124,7 +124,7 @@ def against_size(everything):
         )
         if any(row.lib == "peer" for row in results.select(kind="quantize")):
             uses = "" if results.is_gpu else f", uses {thread_claim(results)}"
-            text += f" The peer: {results.library('peer')}{uses}."
+            text += f" The peer: {results.peer_name}{uses}."
         name = f"throughput_by_size_{len(pictures) + 1}"
         pictures.append(Picture(name, f"{title}: {results.label}", text, figure, value_axes, [results]))
     return pictures or [Missing(title, "no file has our library on two or more tensor sizes")]
@@ -234,7 +234,7 @@ def thread_scaling(everything):
             plot(axes, [(int(r.threads), r.spread("gbytes_per_second")) for r in chosen], style.line_style(index), name)
         limits = {}
         for row in rows:
-            if row.has("limit_ratio"):
+            if row.has("best_limit_ratio"):
                 limits[int(row.threads)] = max(limits.get(int(row.threads), 0), limit_rate(row))
         if limits:
             plot(axes, [(x, Spread.exactly(rate)) for x, rate in limits.items()], style.limit_line(0), "limit")

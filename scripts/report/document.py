@@ -89,7 +89,7 @@ FACTS = (
     ("Result file", lambda r: r.short_file),
 )
 
-
+OF_GPUS = ("GPU", "Code that the GPU runs", "Driver and toolkit", "GPU's memory", "GPU's L2 cache", "GPU's clocks at the start")
 OURS_AMONG_OTHERS = "this library"  # as bench/peers.py calls it
 
 
@@ -131,18 +131,29 @@ def repetitions_text(results):
     return " to ".join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1]))) if numbers else None
 
 
+def untold(fact, results):
+    """What stands for a fact that the file does not tell."""
+    if fact == "Compared with":
+        return "nothing"
+    return "none" if fact in OF_GPUS and not results.is_gpu else "unknown"
+
+
 def provenance(everything):
     """[(fact, [text for each measured file])], without the facts that no file tells."""
     files = picture.measured(everything)
     table = [(name, [fact(results) for results in files]) for name, fact in FACTS]
-    return [(name, ["unknown" if cell is None else str(cell) for cell in cells]) for name, cells in table if any(cells)]
+    return [
+        (name, [untold(name, results) if cell is None else str(cell) for results, cell in zip(files, cells)])
+        for name, cells in table
+        if any(cells)
+    ]
 
 
 def main_table(everything):
     """The rows behind the overviews, machine by machine."""
 
     def order(row):
-        return (row.mode != "apply", row.mode, int(row.bits), overviews.thread_order(row))
+        return (row.mode != "apply", row.mode, overviews.BITS.index(row.bits), overviews.thread_order(row))
 
     return [(results, sorted(picture.main_rows(results), key=order)) for results in picture.measured(everything)]
 
@@ -212,6 +223,9 @@ def page_values(everything, title, runs, pictures=(), missing=(), architectures=
         "all_sizes": machines.SIZES,
         "layers": machines.about_layers(sizes),
         "percent": units.percent,
+        "percents": units.percents,
+        "factor": units.factor,
+        "all_ranked": all(machine.is_ranked for machine in overview),
         "data_names": list(machines.data_names(everything).values()),
         "row_count": sum(len(results.rows) for results in everything),
         "most_rows": MOST_ROWS,
@@ -223,6 +237,7 @@ def page_values(everything, title, runs, pictures=(), missing=(), architectures=
         "others": [(r, others_table(r)) for r in picture.measured(everything) if r.others or r.without_others],
         "share_text": share_or_none,
         "provenance": provenance(everything),
+        "gpu_details": OF_GPUS[1:],  # the first tells that there is no GPU
         "machines": picture.measured(everything),
         "runs": list(runs),
         "archs": architectures,

@@ -1,11 +1,11 @@
 """What speaks against a file's numbers: a reader should not have to find out."""
 
 from report import picture, units
-from report.benchmark import WIDE
+from report.benchmark import DIFFERENCE
 from report.significance import MINIMUM_REPETITIONS
+from report.spread import WIDE
 
 ABOVE_LIMIT = 1.10  # a call that beats its limit by more than this shows that one of the two was measured badly
-DIFFERENCE = 0.15  # by which rows of one run may differ that should not
 OTHERS = 0.05  # of the CPU time of a run, used by other programs
 STEAL = 0.02  # of the CPU time, given to other machines by the hypervisor
 CALIBRATION = 0.05  # by which a fixed loop may differ between a run's start and its end
@@ -92,12 +92,12 @@ def doubts(results):
 def beside_contradictions(results):
     found = []
     rows = [row for row in results.rows.values() if row.kind == "quantize" and row.lib == "ours"]
-    above = [row for row in rows if row.has("limit_ratio") and row.spread("limit_ratio").median > ABOVE_LIMIT]
+    above = [row for row in rows if row.has("best_limit_ratio") and row.spread("best_limit_ratio").median > ABOVE_LIMIT]
     if above:
-        worst = max(above, key=lambda row: row.spread("limit_ratio").median)
+        worst = max(above, key=lambda row: row.spread("best_limit_ratio").median)
         found.append(
             f"{len(above)} of {len(rows)} rows are more than {100 * (ABOVE_LIMIT - 1):.0f} % faster than their own"
-            f" limit, which cannot be ({worst.name}: {units.percent(worst.spread('limit_ratio').median)}): the machine"
+            f" limit, which cannot be ({worst.name}: {units.percent(worst.spread('best_limit_ratio').median)}): the machine"
             " was busy, or the limit is not one."
         )
     shown = picture.main_rows(results)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import sys
 
 
 class InputError(Exception):
@@ -15,6 +16,13 @@ def report_input_error(error):
     if isinstance(error, OSError):
         return f"error: {error.filename}: {error.strerror}"
     return f"error: {error}"
+
+
+def stop_for_missing(module):
+    """End the program for an ImportError: the Python that runs it need not be the one that setup.sh installs for."""
+    told = f"error: {module}: run it by /usr/bin/python3, for which `scripts/setup.sh run` installs what is needed"
+    print(told, file=sys.stderr)
+    sys.exit(2)
 
 
 class Field:

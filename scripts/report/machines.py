@@ -11,21 +11,24 @@ import pathlib
 import subprocess
 
 from report import doubts, picture, units
-from report.benchmark import Results, Row, Spread
+from report.benchmark import Results, Row
 from report.curves import CACHES
-from report.overviews import limit_rate, thread_text
+from report.overviews import BITS, limit_rate, thread_text
+from report.spread import Spread
 
-BITS = ("16", "8")
 SIZES = tuple(4096 * 4**power for power in range(8))  # bytes of a tensor, 4 KiB to 64 MiB
 LAYER = 256 << 10  # bytes: as many of the tensors between a network's layers are
 LIBRARY_SOURCES = ("include", "src", "kernels")
+CSV_COUNTERS = ("gbytes_per_second", "limit_ratio", "best_limit_ratio")  # as bench/SCHEMA.md explains them
 
 
 @dataclasses.dataclass
 class Machine:
     results: Results
     rows: dict[str, Row]  # by bits, APPLY on the guide's tensor from memory, with the fastest number of threads
-    doubts: int  # sentences that speak against the run
+    failed: set[str]  # widths of which such a row failed; `rows` has none of them, whatever other threads did
+    contradictions: dict[str, list[str]]  # by row name
+    has_doubts: bool
 
     @property
     def label(self):
@@ -33,22 +36,29 @@ class Machine:
 
     @property
     def target(self):
-        return next(row.target for row in self.rows.values())
+        return picture.best_target(self.results)
+
+    @property
+    def is_ranked(self):
+        """A library that failed anywhere is not among the fastest, however fast it was."""
+        return not any(row.keys.get("lib") == "ours" for row in self.results.failed.values())
+
+    @property
+    def doubts(self):
+        """'73 of 169 rows' contradict others, 'of the run' where something else speaks against it, or 'none'."""
+        if self.contradictions:
+            return f"{len(self.contradictions)} of {len(self.results.rows)} rows"
+        return "of the run" if self.has_doubts else "none"
 
     @property
     def threads(self):
         """'2 threads', 'GPU', or both numbers where they differ."""
-        return " / ".join(dict.fromkeys(thread_text(row) for row in self.rows.values()))
+        return " / ".join(dict.fromkeys(thread_text(row) for row in self.rows.values())) or "no row is right"
 
     def peak_share(self, row):
         """Share of the memory's rated peak, which only GPUs tell."""
         peak = self.results.gpu_fact("peak_gbytes_per_second") if self.results.is_gpu else None
         return row.spread("gbytes_per_second").median / peak if peak else None
-
-    def vendor_factor(self, row):
-        """Times as fast as the vendor's library, where the peer is that."""
-        version = (self.results.fact("peer") or {}).get("version", "")
-        return row.peer_factor if version.startswith("1.1.") and not self.results.is_gpu else None
 
     @property
     def revision(self):
@@ -56,21 +66,24 @@ class Machine:
 
 
 def overview(everything):
-    """Machines that were measured, the fastest at 16 bit first."""
+    """Machines that were measured, the fastest at 16 bit first; at the end those that are not ranked."""
     machines = []
     for results in picture.measured(everything):
+        failed = {row.bits for row in picture.main_rows(results, results.failed, mode="apply")}
         rows = {}
         for bits in BITS:
             found = [row for row in picture.main_rows(results, mode="apply", bits=bits) if row.has("gbytes_per_second")]
-            if found:
+            if found and bits not in failed:
                 rows[bits] = min(found, key=lambda row: row.time.median)
-        if rows:
-            machines.append(Machine(results, rows, len(doubts.doubts(results))))
+        if rows or failed:
+            contradictions = doubts.contradictions(results)
+            machines.append(Machine(results, rows, failed, contradictions, bool(doubts.doubts(results))))
 
-    def speed(machine):
-        return [machine.rows[bits].time.median / machine.rows[bits].count if bits in machine.rows else math.inf for bits in BITS]
+    def order(machine):
+        rows = [machine.rows.get(bits) for bits in BITS]
+        return not machine.is_ranked, [row.time.median / row.count if row else math.inf for row in rows]
 
-    return sorted(machines, key=speed)
+    return sorted(machines, key=order)
 
 
 @dataclasses.dataclass
@@ -110,6 +123,8 @@ def seen(machine):
             limit = limit_rate(row)
             rate = units.plain_number(row.spread("gbytes_per_second").median)
             told.append(f"{bits} bit at {rate}" + (f" of {units.plain_number(limit)}" if limit else "") + " GB/s")
+        elif bits in machine.failed:
+            told.append(f"{bits} bit failed")
     return f"{machine.label}: " + ", ".join(told)
 
 
@@ -148,7 +163,7 @@ def from_cache_to_memory(machines):
 def cell(results, row):
     if row is None or not row.has("gbytes_per_second"):
         return None
-    share = row.spread("limit_ratio").median if row.has("limit_ratio") else None
+    share = row.spread("best_limit_ratio").median if row.has("best_limit_ratio") else None
     where = level(results, row.tensor_bytes) if row.cache == "warm" else ""
     return Cell(row.spread("gbytes_per_second"), share, where or "memory")
 
@@ -176,17 +191,21 @@ def as_csv(everything):
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(
-        ("file", "title", "row", "repetitions", "ns_median", "ns_low", "ns_high", "gbytes_per_second", "limit_ratio",
-         "peer_ratio")
+        ("file", "title", "row", "repetitions", "ns_median", "ns_low", "ns_high", *CSV_COUNTERS, "peer_ratio",
+         "peer_ratio_at_least", "doubt")
     )  # fmt: skip
     for results in everything:
+        found = {} if results.quoted else doubts.contradictions(results)
         for row in results.rows.values():
-            counters = [
-                f"{row.spread(name).median:.6g}" if row.has(name) else ""
-                for name in ("gbytes_per_second", "limit_ratio", "peer_ratio")
-            ]
+            counters = [f"{row.spread(name).median:.6g}" if row.has(name) else "" for name in CSV_COUNTERS]
+            factor = row.peer_factor
+            factors = [f"{factor.value:.6g}" if factor and factor.is_certain == certain else "" for certain in (True, False)]
             times = (f"{time:.6g}" for time in (row.time.median, row.time.low, row.time.high))
-            writer.writerow((results.short_file, results.title, row.name, len(row.times), *times, *counters))
+            doubt = "; ".join(found.get(row.name, ()))
+            named = (results.short_file, results.title, row.name, len(row.times))
+            writer.writerow((*named, *times, *counters, *factors, doubt))
+        for name, message in results.errors:
+            writer.writerow((results.short_file, results.title, name, 0, *[""] * 8, f"failed: {message}"))
     return stream.getvalue()
 
 

@@ -8,8 +8,8 @@ MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE"}
 SHOWN_MODES = ("apply", "init")
 THREADS = {"one": "1 thread", "all": "all threads"}
 RATE = "GB/s read and written (10⁹ bytes/s)"
-BITS = ("8", "16")
-BIT_LABELS = ("8 bit", "16 bit")
+BITS = ("16", "8")  # in this order and in these colours everywhere: 16 bit blue, 8 bit orange
+BIT_LABELS = ("16 bit", "8 bit")
 
 
 def by_machine(files, counter, bar_of, uses=tuple(THREADS)):
@@ -47,9 +47,9 @@ def unique(rows):
 
 def limit_rate(row):
     """GB/s of this row's limit: the same bytes in the best limit's time."""
-    if not row.has("limit_ratio"):
+    if not row.has("best_limit_ratio"):
         return None
-    return row.spread("gbytes_per_second").median / row.spread("limit_ratio").median
+    return row.spread("gbytes_per_second").median / row.spread("best_limit_ratio").median
 
 
 def throughput(everything):
@@ -90,8 +90,8 @@ def limit_share(everything):
     title = "Share of the limit by machine"
     panels, sources = by_machine(
         picture.measured(everything),
-        "limit_ratio",
-        lambda series, row: Bar(series, row.spread("limit_ratio").scaled(100)),
+        "best_limit_ratio",
+        lambda series, row: Bar(series, row.spread("best_limit_ratio").scaled(100)),
     )
     if not panels:
         return [Missing(title, "no file has limits beside a cold run of our library on the guide's data")]
@@ -126,7 +126,7 @@ def targets(everything):
         names.sort(key=lambda name: listed.index(name) if name in listed else len(listed))
         if len(names) < 2:
             continue
-        limit = max((limit_rate(row) for row in measured if row.has("limit_ratio")), default=None)
+        limit = max((limit_rate(row) for row in measured if row.has("best_limit_ratio")), default=None)
         panels[results.label] = [
             Group(name, [
                 Bar(BITS.index(row.bits), row.spread("gbytes_per_second"), limit)
@@ -157,13 +157,12 @@ def peers(everything):
             continue
         groups = []
         for mode in MODES:
-            for row in sorted((r for r in rows if r.mode == mode), key=lambda r: (int(r.bits), thread_order(r))):
-                factor = row.peer_factor
-                note = f"({units.plain_number(factor)} × as fast)" if factor else "(too uncertain for a factor)"
+            for row in sorted((r for r in rows if r.mode == mode), key=lambda r: (BITS.index(r.bits), thread_order(r))):
+                note = f"({units.factor(row.peer_factor)} × as fast)" if row.peer_factor else "(one repetition)"
                 peer_time = row.spread("peer_time").scaled(1e-6)
                 label = f"{row.bits} bit, {MODES[mode]}" + ("" if results.is_gpu else f", {thread_text(row)}")
                 groups.append(Group(label, [Bar(0, row.time.scaled(1e-6), note=note), Bar(1, peer_time)]))
-        ours, other = results.library(), results.library("peer") or "the peer"
+        ours, other = results.library(), results.peer_name or "the peer"
         figure, axes = bars.panels(
             {f"{picture.tensor_text([results])}, from memory": groups},
             "ms for one call (shorter is faster)",
@@ -174,7 +173,8 @@ def peers(everything):
         text = (
             f"Time of one call, float, {picture.tensor_text([results])}, from memory (cold). Both libraries work on the"
             " same tensors in the same process, within each repetition first ours and then the peer; the"
-            " factor is the median of the factors of the repetitions."
+            " factor is the median of the factors of the repetitions; where they are too far apart to tell it, the lower"
+            " end of its interval (“at least”)."
         )
         if not results.is_gpu:
             text += f" The threads named are those that ours may use; the peer uses {thread_claim(results)}."
@@ -222,7 +222,8 @@ def guide_rate(everything):
         rows = [r for r in picture.main_rows(results, mode="init", bits="8") if r.has("guide_gib_per_second")]
         rows = [row for row in rows if row.count == picture.GUIDE_COUNT]
         drawn = [
-            Bar(0, row.spread("guide_gib_per_second"), note=thread_text(row)) for row in sorted(rows, key=thread_order)
+            Bar(BITS.index("8"), row.spread("guide_gib_per_second"), note=thread_text(row))
+            for row in sorted(rows, key=thread_order)
         ]
         if drawn:
             measured += 1
@@ -235,7 +236,7 @@ def guide_rate(everything):
     figure, axes = bars.panels(
         {f"8 bit, {picture.GUIDE_COUNT:,} floats; ours: INIT, from memory": groups},
         "GiB/s as the guide counts: tensor size / time, once (2³⁰ bytes/s)",
-        legend=bars.legend(["our library, measured"], quoted=True),
+        legend=bars.legend(["our library, measured"], quoted=True, first=BITS.index("8")),
         room=1.3,
     )
     text = (

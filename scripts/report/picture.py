@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from report.benchmark import COVERAGE, order_statistics
 from report.pages import day
+from report.spread import COVERAGE, order_statistics
 from report.units import human_bytes
 
 GUIDE_COUNT = 13107200  # the vendor's guide measures this many floats: 50 MiB
@@ -92,13 +92,15 @@ def source_line(sources):
 
 def main_count(results):
     """The tensor size that stands for a file in the overviews: the guide's, or the largest there is."""
-    counts = {row.count for row in results.select(kind="quantize", lib="ours", type=TYPE, data=DATA)}
+    wanted = dict(kind="quantize", lib="ours", type=TYPE, data=DATA)
+    counts = {row.count for row in results.select({**results.rows, **results.failed}, **wanted)}
     return GUIDE_COUNT if GUIDE_COUNT in counts else max(counts, default=None)
 
 
 def best_target(results):
-    """The instruction set that the library itself would choose, among those that were measured."""
-    measured = {row.target for row in results.select(kind="quantize", lib="ours")}
+    """The instruction set that the library itself would choose, among those that were measured or failed."""
+    everything = {**results.rows, **results.failed}
+    measured = {row.target for row in results.select(everything, kind="quantize", lib="ours")}
     listed = (results.fact("library") or {}).get("targets") or []
     return next((target for target in listed if target in measured), next(iter(sorted(measured)), None))
 
@@ -110,10 +112,12 @@ def thread_use(row):
     return "all" if row.threads in ("own", str(row.results.fact("threads_all"))) else None
 
 
-def main_rows(results, **wanted):
-    """Rows of our library on the main tensor size, with the instruction set that it would choose itself."""
+def main_rows(results, rows=None, **wanted):
+    """Rows of our library on the main tensor size, with the instruction set that it would choose itself; of those
+    measured, or of `rows`."""
     wanted = {"cache": "cold", **wanted}
     return results.select(
+        rows,
         kind="quantize",
         lib="ours",
         type=TYPE,

@@ -20,7 +20,8 @@ def write(files, page, refused):
         "histories": [history.steps(group) for group in history.groups(everything) if len(group) > 1],
         "links": {r: pathlib.Path(r.file).resolve().relative_to(folder).as_posix() for r in everything},
         "number": units.plain_number,
-        "percent": units.percent,
+        "percents": units.percents,
+        "factor": units.factor,
     }
     pathlib.Path(page).write_text(pages.render("results.html.j2", **values), encoding="utf-8")
     return len(entries)

@@ -140,7 +140,7 @@ class Compare(unittest.TestCase):
         status, table = self.outcome(old, new)
         self.assertEqual(status, 0)
         self.assertIn("1 rows of the old file are missing", table)
-        new.errors.append((second, "wrong result"))
+        new.failed[second] = benchmark.Row(second, "quantize", {}, new, label="wrong result")
         status, table = self.outcome(old, new)
         self.assertEqual(status, 1)
         self.assertIn("wrong result", table)

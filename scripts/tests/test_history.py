@@ -90,7 +90,7 @@ class History(unittest.TestCase):
         for results in benchmark.load_all(sorted(committed.glob("*.json"))):
             self.assertIn(f" {results.short_file}", tables)
             for row in picture.main_rows(results):
-                cells = f"| {row.mode.upper()} | {row.bits} bit | {row.threads} | {row.time.median / 1e6:.3g} ("
+                cells = f"| {row.mode.upper()} | {row.bits} bit | {row.threads} | {row.time.median / 1e6:#.3g} ("
                 self.assertIn(cells, tables)
 
     def test_the_committed_page_is_made_of_the_committed_results(self):

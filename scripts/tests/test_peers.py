@@ -99,9 +99,9 @@ class ResultFile(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()):
             document.write([shown, without], self.folder / "out", "A title")
         markdown = (self.folder / "out" / "report.md").read_text(encoding="utf-8")
-        self.assertIn("| another | 8 bit | 1 | 10 (10–10) | 2.5 | 25 % | 1e-05 % |", markdown)
-        self.assertIn("| this library | 8 bit | 1 | 4 (4–4) | 1 | none | – |", markdown)
-        self.assertIn("| a wide one | 8 bit | 1 | 15 (10–20) | – |", markdown)
+        self.assertIn("| another | 8 bit | 1 | 10.0 (10.0–10.0) | 2.50 | 25 % | 1e-05 % |", markdown)
+        self.assertIn("| this library | 8 bit | 1 | 4.00 (4.00–4.00) | 1.00 | none | – |", markdown)
+        self.assertIn("| a wide one | 8 bit | 1 | 15.0 (10.0–20.0) | – |", markdown)
         page = (self.folder / "out" / "index.html").read_text(encoding="utf-8")
         for text in ("<td>another</td>", "Left out: No torch."):
             self.assertIn(text, page)

@@ -3,9 +3,12 @@ import copy
 import html
 import io
 import math
+import os
 import pathlib
 import random
 import re
+import subprocess
+import sys
 import tempfile
 import unittest
 import unittest.mock
@@ -13,8 +16,9 @@ import warnings
 import xml.etree.ElementTree
 
 import fixtures  # first: it makes scripts/ importable
-from report import benchmark, document, doubts, machines, overviews, picture, style
+from report import benchmark, document, doubts, overviews, picture, style, units
 from report.fields import InputError
+from report.spread import Spread, order_statistics
 
 NAME = fixtures.quantize_name()
 
@@ -108,23 +112,23 @@ class Report(unittest.TestCase):
         self.assertAlmostEqual(row.spread("gbytes_per_second").median, 8 * 13107200 / row.time.median, places=6)
         shown = picture.main_rows(everything, mode="apply", bits="8", threads="1")
         self.assertEqual([r.name for r in shown], [NAME])
-        self.assertIn(f"| APPLY | 8 bit | 1 | {row.time.median / 1e6:.3g} (", self.markdown)
+        self.assertIn(f"| APPLY | 8 bit | 1 | {row.time.median / 1e6:#.3g} (", self.markdown)
 
     def test_median_and_spread(self):
-        spread = benchmark.Spread.of([5, 1, 2, 100])
+        spread = Spread.of([5, 1, 2, 100])
         self.assertEqual((spread.median, spread.low, spread.high, spread.repetitions), (3.5, 1, 100, 4))
-        spread = benchmark.Spread.of([9, 8, 7, 6, 5, 4, 3, 2, 1])
+        spread = Spread.of([9, 8, 7, 6, 5, 4, 3, 2, 1])
         self.assertEqual((spread.median, spread.low, spread.high, spread.smallest, spread.largest), (5, 2, 8, 1, 9))
 
     def test_the_interval_of_the_median_covers_what_it_says(self):
         for number, left_out, coverage in ((1, 0, 0), (2, 0, 0.5), (5, 0, 0.9375), (6, 0, 0.96875), (9, 1, 0.9609375)):
-            self.assertEqual(benchmark.order_statistics(number), (left_out, coverage))
+            self.assertEqual(order_statistics(number), (left_out, coverage))
         generator = random.Random(1)
         for number in (9, 20):
-            left_out, coverage = benchmark.order_statistics(number)
+            left_out, coverage = order_statistics(number)
             held = 0
             for _ in range(4000):  # of a skewed distribution with the median ln 2
-                spread = benchmark.Spread.of([generator.expovariate(1) for _ in range(number)])
+                spread = Spread.of([generator.expovariate(1) for _ in range(number)])
                 held += spread.low <= math.log(2) <= spread.high
             self.assertAlmostEqual(held / 4000, coverage, delta=0.01)
             self.assertGreaterEqual(coverage, 0.95)
@@ -143,12 +147,12 @@ class Report(unittest.TestCase):
             rows = [
                 row
                 for file in everything
-                for bits in ("8", "16")
+                for bits in ("16", "8")
                 for row in picture.main_rows(
                     file, mode=mode.lower(), bits=bits, threads="1" if threads == "1 thread" else "4"
                 )
             ]
-            expected = [100 * row.spread("limit_ratio").median for row in rows]
+            expected = [100 * row.spread("best_limit_ratio").median for row in rows]
             self.assertEqual([patch.get_width() for patch in axes.patches], expected)
 
     def test_only_quoted_bars_look_quoted(self):
@@ -183,7 +187,7 @@ class Report(unittest.TestCase):
             self.assertIn(f'alt="{item.title}', html.unescape(self.page))
         row = benchmark.load(pathlib.Path(self.temporary.name) / "one.json").rows[NAME]
         shown = next(item for item in self.seen if item.name == "throughput_by_machine")
-        self.assertIn(f"{row.spread('gbytes_per_second').median:.3g} of ", shown.alt)
+        self.assertIn(f"{row.spread('gbytes_per_second').median:#.3g} of ", shown.alt)
 
     def test_all_rows_are_in_the_table_and_the_files_beside_the_page(self):
         lines = (self.folder / "rows.csv").read_text(encoding="utf-8").splitlines()
@@ -247,7 +251,7 @@ class Gpus(unittest.TestCase):
     def test_what_the_caller_waits_is_told(self):
         row = self.everything[1].rows[fixtures.gpu_name()]
         end = row.spread("end_to_end_time").median * 1e-3
-        self.assertRegex(self.markdown, rf"\| APPLY \| 8 bit \| GPU \| .* 4 \(4–4\) \| {end:.3g} \(")
+        self.assertRegex(self.markdown, rf"\| APPLY \| 8 bit \| GPU \| .* 4.00 \(4.00–4.00\) \| {end:#.3g} \(")
         self.assertIn("µs until the<br>GPU is done", self.page)
 
     def test_the_facts_about_the_gpus(self):
@@ -261,7 +265,7 @@ class Gpus(unittest.TestCase):
             ("Compared with", "cub::DeviceTransform (version 3.0.1), targets sm_90"),
         ):
             self.assertEqual(facts[fact][1], cell)
-            self.assertIn(facts[fact][0], ("unknown", "libgfpq.so.1.1.5 (version 1.1.5), targets own"))
+            self.assertIn(facts[fact][0], ("none", "libgfpq.so.1.1.5 (version 1.1.5), targets own"))
         self.assertRegex(facts["GPU's clocks at the start"][1], "multiprocessors 1000 MHz, at most 2000 MHz, memory")
 
     def test_a_gpu_file_without_its_cache_is_refused(self):
@@ -328,8 +332,8 @@ class Few(unittest.TestCase):
         rows += fixtures.repetitions(slow, fixtures.spread_around(9.8e6), limit=9.8e6)
         run = {"context": fixtures.bench_context(), "benchmarks": rows}
         results = benchmark.load(fixtures.write(self.folder, "one.json", run))
-        self.assertAlmostEqual(results.rows[slow].spread("limit_ratio").median, 0.5)
-        self.assertAlmostEqual(results.rows[NAME].spread("limit_ratio").median, 0.98)
+        self.assertAlmostEqual(results.rows[slow].spread("best_limit_ratio").median, 0.5)
+        self.assertAlmostEqual(results.rows[NAME].spread("best_limit_ratio").median, 0.98)
         peer = fixtures.quantize_name(lib="peer", target="own", mode="apply", bits=8, threads="own")
         rows += fixtures.repetitions(peer, fixtures.spread_around(5e8), limit=9.8e6)  # a slow call before it
         results = benchmark.load(fixtures.write(self.folder, "one.json", run))
@@ -367,12 +371,11 @@ class Few(unittest.TestCase):
         self.assertEqual(found(limit(4e6, "f32", 4), limit(8e6, "f64", 8)), [])
         self.assertRegex(found(limit(4e6, "f32", 4), limit(4e6, "f64", 8))[0], "0.50 times as long a byte as for floats")
 
-    def test_a_peers_ratio_needs_more_than_one_sample_and_a_small_spread(self):
-        for times, peer, told in (([5e6], 5e7, False), ([5e6] * 9, 5e7, True), ([5e6, 9e6] * 5, 5e7, False)):
-            run = {"context": fixtures.bench_context(), "benchmarks": fixtures.repetitions(NAME, times, peer=peer)}
+    def test_a_peers_factor_needs_more_than_one_sample_and_a_small_spread(self):
+        for times, told in (([5e6], "–"), ([5e6] * 9, "10.0"), ([5e6, 10e6] * 5, "at least 5.00")):
+            run = {"context": fixtures.bench_context(), "benchmarks": fixtures.repetitions(NAME, times, peer=5e7)}
             results = benchmark.load(fixtures.write(self.folder, "one.json", run))
-            machine = machines.overview([results])[0]
-            self.assertEqual(machine.vendor_factor(machine.rows["8"]) is not None, told)
+            self.assertEqual(units.factor(results.rows[NAME].peer_factor), told)
 
     def test_a_file_that_contradicts_itself_is_not_fit_to_be_published(self):
         good = fixtures.repetitions(NAME, fixtures.spread_around(5e6), limit=4.9e6)
@@ -397,6 +400,23 @@ class Few(unittest.TestCase):
     def test_quoted_figures_alone(self):
         path = fixtures.write(self.folder, "guide.json", fixtures.quoted_run())
         self.assertEqual(self.run_script(path, "--output", self.folder / "out")[0], 0)
+
+    def test_quoted_figures_are_not_judged(self):
+        status, out, _ = self.run_script("--check", fixtures.write(self.folder, "guide.json", fixtures.quoted_run()))
+        self.assertEqual(status, 0)
+        self.assertEqual(out, f"{self.folder}/guide.json: quoted, not measured: not judged\n")
+
+    def test_a_python_that_lacks_a_library_is_told_in_one_line(self):
+        path = fixtures.write(self.folder, "run.json", {"context": fixtures.bench_context(), "benchmarks": []})
+        for module in ("jinja2", "matplotlib", "numpy"):
+            fake = self.folder / module
+            fake.mkdir()
+            (fake / f"{module}.py").write_text(f"raise ImportError('No module named {module}')", encoding="utf-8")
+            program = [sys.executable, fixtures.SCRIPTS / "report.py", path, "--output", self.folder / "out"]
+            environment = {**os.environ, "PYTHONPATH": str(fake)}
+            done = subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, rf"^error: .*{module}.*/usr/bin/python3.*scripts/setup.sh run.*\n$")
 
     def test_failed_rows_are_shown(self):
         run = fixtures.bench_run()
