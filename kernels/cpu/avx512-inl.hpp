@@ -71,7 +71,15 @@ HWY_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
 HWY_INLINE Floats add(Floats a, Floats b) { return Floats{_mm512_add_round_ps(a.raw, b.raw, to_nearest)}; }
 HWY_INLINE Floats subtract(Floats a, Floats b) { return Floats{_mm512_sub_round_ps(a.raw, b.raw, to_nearest)}; }
 HWY_INLINE Mask<float> is_less(Floats a, Floats b) {
+#ifdef __clang__ // which makes a comparison that raises exceptions of the function below
+  __mmask16 less;
+  __asm__("vcmpps %[how], %{sae%}, %[b], %[a], %[less]"
+          : [less] "=Yk"(less)
+          : [a] "v"(a.raw), [b] "v"(b.raw), [how] "i"(_CMP_LT_OQ));
+  return {less};
+#else
   return {_mm512_cmp_round_ps_mask(a.raw, b.raw, _CMP_LT_OQ, quiet)};
+#endif
 }
 HWY_INLINE Floats with_lesser_magnitude(Floats a, Floats b) {
   return Floats{_mm512_range_round_ps(a.raw, b.raw, lesser_magnitude_with_the_firsts_sign, quiet)};
@@ -84,7 +92,15 @@ HWY_INLINE Doubles multiply_add(Doubles a, Doubles b, Doubles c) {
 HWY_INLINE Doubles add(Doubles a, Doubles b) { return Doubles{_mm512_add_round_pd(a.raw, b.raw, to_nearest)}; }
 HWY_INLINE Doubles subtract(Doubles a, Doubles b) { return Doubles{_mm512_sub_round_pd(a.raw, b.raw, to_nearest)}; }
 HWY_INLINE Mask<double> is_less(Doubles a, Doubles b) {
+#ifdef __clang__
+  __mmask8 less;
+  __asm__("vcmppd %[how], %{sae%}, %[b], %[a], %[less]"
+          : [less] "=Yk"(less)
+          : [a] "v"(a.raw), [b] "v"(b.raw), [how] "i"(_CMP_LT_OQ));
+  return {less};
+#else
   return {_mm512_cmp_round_pd_mask(a.raw, b.raw, _CMP_LT_OQ, quiet)};
+#endif
 }
 HWY_INLINE Doubles with_lesser_magnitude(Doubles a, Doubles b) {
   return Doubles{_mm512_range_round_pd(a.raw, b.raw, lesser_magnitude_with_the_firsts_sign, quiet)};
