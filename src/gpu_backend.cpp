@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "gpu_deltas.hpp"
 #include "gpu_errors.hpp"
 #include "gpu_workspace.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -24,13 +25,12 @@ private:
   const bool is_set_;
 };
 
-/// Whether the current device can work on a tensor in place. \return a status.
+/// Whether the current device can work on a tensor in place. \param device becomes its number. \return a status.
 template <class Float>
-[[nodiscard]] int check_place(const Float* data) {
+[[nodiscard]] int check_place(const Float* data, int& device) {
   // Such a load would end the CUDA context, and with it all that the caller has on the device.
   if (reinterpret_cast<std::uintptr_t>(data) % sizeof(Float) != 0)
     return GFPQ_FAIL(errors::misaligned, static_cast<const void*>(data), static_cast<unsigned>(sizeof(Float)));
-  int device = 0;
   if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess)
     return fail_by_cuda(error);
   cudaPointerAttributes place{};
@@ -52,7 +52,8 @@ int GpuBackend::fake_quantize(Float* data, std::size_t count, int delta) {
   if (count == 0)
     return GFPQ_SUCCESS;
   const CaptureTolerance tolerance;
-  if (const int status = check_place(data); status != GFPQ_SUCCESS)
+  int device = 0;
+  if (const int status = check_place(data, device); status != GFPQ_SUCCESS)
     return status;
   const auto range = range_of(ladder<Float, Width>, delta);
   const cudaError_t error = cuda::launch_fake_quantize<Float, Width>(data, count, range, stream_);
@@ -66,7 +67,8 @@ int GpuBackend::fit_and_fake_quantize(Float* data, std::size_t count, int lowest
     return GFPQ_SUCCESS;
   }
   const CaptureTolerance tolerance;
-  if (const int status = check_place(data); status != GFPQ_SUCCESS)
+  int device = 0;
+  if (const int status = check_place(data, device); status != GFPQ_SUCCESS)
     return status;
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   if (const cudaError_t error = cudaStreamIsCapturing(stream_, &capture); error != cudaSuccess)
@@ -75,12 +77,21 @@ int GpuBackend::fit_and_fake_quantize(Float* data, std::size_t count, int lowest
     return GFPQ_FAIL(errors::captured);
 
   const GpuWorkspace workspace;
-  int fitted_delta = 0;
-  const cudaError_t error = cuda::launch_fit_and_fake_quantize<Float, Width>(
-      data, count, lowest_delta, workspace.number(), &fitted_delta, stream_);
+  volatile int* const on_host = delta_on_host(device, workspace.number());
+  if (on_host != nullptr)
+    *on_host = no_delta;
+  const cudaError_t error =
+      cuda::launch_fit_and_fake_quantize<Float, Width>(data, count, lowest_delta, workspace.number(), stream_);
   const cudaError_t waited = cudaStreamSynchronize(stream_);
   if (error != cudaSuccess || waited != cudaSuccess)
     return fail_by_cuda(error != cudaSuccess ? error : waited);
+  int fitted_delta = on_host != nullptr ? *on_host : no_delta;
+  if (fitted_delta ==
+      no_delta) // the kernel was not told of it yet: in this context the workspace is used for the first time
+    if (const cudaError_t copied = cuda::copy_delta<Float>(
+            workspace.number(), delta_on_device(device, workspace.number()), fitted_delta, stream_);
+        copied != cudaSuccess)
+      return fail_by_cuda(copied);
   delta = fitted_delta;
   return GFPQ_SUCCESS;
 }

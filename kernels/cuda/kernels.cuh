@@ -17,13 +17,15 @@ struct Workspace {
   Bits maximum;
   Range<Float> range;
   int delta;
+  int* delta_on_host; ///< the same again, in memory that the host reads; null where there is none, as at first
 };
 
 /// How many there are, for all types, devices and contexts: so many calls can look for a delta at the same time.
 constexpr unsigned workspaces = 64;
 
-/// `fit` takes the tiles in turn with no more blocks than these: the end of a block costs as much as some tiles.
-constexpr unsigned max_fit_blocks = 4096;
+/// `fit` takes the tiles in turn with no more blocks than these, about as many as run at a time on a GPU of 132
+/// multiprocessors: the end of a block costs as much as some tiles.
+constexpr unsigned max_fit_blocks = 1024;
 
 #ifdef GFPQ_CUDA_KERNELS
 
@@ -77,10 +79,13 @@ __device__ Bits block_maximum(Bits mine) {
   maxima[thread] = mine;
   for (unsigned distance = block_threads / 2; distance > 0; distance /= 2) {
     __syncthreads();
-    if (thread < distance && maxima[thread + distance] > maxima[thread])
-      maxima[thread] = maxima[thread + distance];
+    if (thread < distance) {
+      const Bits other = maxima[thread + distance];
+      mine = other > mine ? other : mine;
+      maxima[thread] = mine;
+    }
   }
-  return thread == 0 ? maxima[0] : 0; // which thread 0 was the last to write
+  return mine; // and not what is in shared memory, which no barrier is behind
 }
 
 /// Raises a number that other blocks raise too. There is no atomicMax here: a GPU of 2012 has none for 64 bits.
@@ -133,6 +138,8 @@ __global__ void __launch_bounds__(block_threads)
   maximum = atomicExch(&workspace->maximum, Bits(0));
   const int delta = device_ladder<Float, Width>.delta(maximum, lowest_delta);
   workspace->delta = delta;
+  if (workspace->delta_on_host != nullptr)
+    *workspace->delta_on_host = delta;
   workspace->range = range_of(device_ladder<Float, Width>, delta);
 }
 

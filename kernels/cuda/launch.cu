@@ -19,6 +19,13 @@ cudaError_t launch(void (*kernel)(Parameters...), Size blocks, cudaStream_t stre
   }(arguments...);
 }
 
+template <class Float>
+cudaError_t find_workspace(unsigned number, Workspace<Float>*& workspace) {
+  const cudaError_t error = cudaGetSymbolAddress(reinterpret_cast<void**>(&workspace), device_workspaces<Float>);
+  workspace += number;
+  return error;
+}
+
 } // namespace
 
 template <class Float, class Width>
@@ -27,27 +34,36 @@ cudaError_t launch_fake_quantize(Float* data, Size count, const Range<Float>& ra
 }
 
 template <class Float, class Width>
-cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_delta, unsigned workspace, int* delta,
+cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_delta, unsigned workspace,
                                          cudaStream_t stream) {
   Workspace<Float>* found = nullptr;
-  if (const cudaError_t error = cudaGetSymbolAddress(reinterpret_cast<void**>(&found), device_workspaces<Float>);
-      error != cudaSuccess)
+  if (const cudaError_t error = find_workspace(workspace, found); error != cudaSuccess)
     return error;
-  found += workspace;
   const Size tiles = Tiles<Float>(data, count).count();
-  cudaError_t error = launch(fit<Float, Width>, tiles < max_fit_blocks ? tiles : max_fit_blocks, stream, data, count,
-                             lowest_delta, found);
+  const cudaError_t error = launch(fit<Float, Width>, tiles < max_fit_blocks ? tiles : max_fit_blocks, stream, data,
+                                   count, lowest_delta, found);
+  if (error != cudaSuccess)
+    return error;
+  return launch(fake_quantize<Float, Width>, tiles, stream, data, count, Range<Float>{}, &found->range);
+}
+
+template <class Float>
+cudaError_t copy_delta(unsigned workspace, int* on_device, int& delta, cudaStream_t stream) {
+  Workspace<Float>* found = nullptr;
+  cudaError_t error = find_workspace(workspace, found);
   if (error == cudaSuccess)
-    error = launch(fake_quantize<Float, Width>, tiles, stream, data, count, Range<Float>{}, &found->range);
+    error = cudaMemcpyAsync(&delta, &found->delta, sizeof delta, cudaMemcpyDeviceToHost, stream);
   if (error == cudaSuccess)
-    error = cudaMemcpyAsync(delta, &found->delta, sizeof *delta, cudaMemcpyDeviceToHost, stream);
-  return error;
+    error = cudaMemcpyAsync(&found->delta_on_host, &on_device, sizeof on_device, cudaMemcpyHostToDevice, stream);
+  return error == cudaSuccess ? cudaStreamSynchronize(stream) : error;
 }
 
 #define GFPQ_INSTANTIATE(Float, Width)                                                                                 \
   template cudaError_t launch_fake_quantize<Float, Width>(Float*, Size, const Range<Float>&, cudaStream_t);            \
-  template cudaError_t launch_fit_and_fake_quantize<Float, Width>(Float*, Size, int, unsigned, int*, cudaStream_t);
+  template cudaError_t launch_fit_and_fake_quantize<Float, Width>(Float*, Size, int, unsigned, cudaStream_t);
 GFPQ_INSTANTIATE_ALL
+template cudaError_t copy_delta<float>(unsigned, int*, int&, cudaStream_t);
+template cudaError_t copy_delta<double>(unsigned, int*, int&, cudaStream_t);
 
 } // namespace cuda
 } // namespace gfpq
