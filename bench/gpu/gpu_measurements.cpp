@@ -15,8 +15,10 @@ constexpr int hold_microseconds = 30;    // a stream, for each call: longer than
 constexpr std::size_t max_tensors = 32;  // that a round visits
 constexpr std::size_t most_calls = 8;    // in a sample, where a call takes hardly longer than the events' resolution
 constexpr std::size_t least_samples = 8; // in a repetition
-constexpr int host_samples = 5;
+constexpr int host_samples = 15;
 constexpr std::size_t cold_pool_bytes = std::size_t(256) << 20;
+/// Of a longer tensor the numbers repeat: made one by one they would take longer than all measurements.
+constexpr std::size_t most_prepared = std::size_t(1) << 24;
 
 /// Device memory, gone with the object.
 class DeviceMemory {
@@ -96,7 +98,12 @@ public:
         stride_(padded(row.bytes())), tensors_(tensors_for(row, measurements.device_.l2_bytes)),
         calls_(calls_per_sample(row, measurements.device_.l2_bytes)), source_(stride_), memory_(tensors_ * stride_),
         flushed_(2 * measurements.device_.l2_bytes + 256), result_(256) {
-    require(cudaMemcpy(source_.at(), prepared.source.data(), row.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    for_each_repetition([&](std::size_t first, std::size_t count) {
+      require(cudaMemcpyAsync(source_.at<Float>() + first, prepared.source.data(), count * sizeof(Float),
+                              cudaMemcpyHostToDevice, stream_),
+              "cudaMemcpy");
+    });
+    require(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     require(cub_maximum<Float>(nullptr, scratch_bytes_, source_.at<Float>(), row.count, result_.at<Float>(), stream_),
             "cub::DeviceReduce");
     scratch_ = std::make_unique<DeviceMemory>(scratch_bytes_ + 1);
@@ -132,6 +139,14 @@ public:
   }
 
 private:
+  /// Calls `part(first, count)` for each repetition of the prepared numbers in a tensor.
+  template <class Part>
+  void for_each_repetition(const Part& part) const {
+    const std::size_t period = prepared_.source.size();
+    for (std::size_t first = 0; first < row_.count; first += period)
+      part(first, std::min(period, row_.count - first));
+  }
+
   Float* tensor(std::size_t index) const { return memory_.at<Float>(index * stride_); }
 
   void restore() {
@@ -141,7 +156,7 @@ private:
       require(cudaMemsetAsync(flushed_.at(), 0, 2 * measurements_.device_.l2_bytes, stream_), "cudaMemset");
     } else {
       for (std::size_t i = 0; i < tensors_; ++i)
-        require(scale(tensor(i), row_.count, 1, stream_), "scale");
+        require(scale(tensor(i), row_.count, scale_ways[0], stream_), "scale");
     }
   }
 
@@ -200,11 +215,17 @@ private:
   }
 
   void verify() {
-    std::vector<Float> result(row_.count);
-    require(cudaMemcpy(result.data(), tensor(0), row_.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-    const std::string wrong = difference(result.data(), prepared_.expected.data, prepared_.source);
-    if (!wrong.empty())
-      throw std::runtime_error("wrong result: " + wrong);
+    std::vector<Float> result(prepared_.source.size());
+    for_each_repetition([&](std::size_t first, std::size_t count) {
+      require(cudaMemcpy(result.data(), tensor(0) + first, count * sizeof(Float), cudaMemcpyDeviceToHost),
+              "cudaMemcpy");
+      std::copy(prepared_.expected.data.begin() + static_cast<std::ptrdiff_t>(count), prepared_.expected.data.end(),
+                result.begin() + static_cast<std::ptrdiff_t>(count)); // the last repetition may be shorter
+      const std::string wrong = difference(result.data(), prepared_.expected.data, prepared_.source);
+      if (!wrong.empty())
+        throw std::runtime_error("wrong result in the repetition from element " + std::to_string(first) +
+                                 " on: " + wrong);
+    });
     if (row_.contender->lib == "ours" && delta_of(after_) != prepared_.expected.delta)
       throw std::runtime_error("wrong parameter block: delta " + std::to_string(delta_of(after_)) + " instead of " +
                                std::to_string(prepared_.expected.delta));
@@ -221,35 +242,41 @@ private:
       return label_ = "cudaMemcpyAsync", [this, copy_to](Float* data) {
         require(cudaMemcpyAsync(copy_to, data, row_.bytes(), cudaMemcpyDeviceToDevice, stream_), "cudaMemcpy");
       };
-    const int way = fastest_scale();
-    label_ = "scale, " + std::to_string(16 * way) + " bytes a thread";
-    const Work scaled = [this, way](Float* data) { require(scale(data, row_.count, way, stream_), "scale"); };
-    if (op == Op::scale)
-      return scaled;
-    label_ = "cub::DeviceReduce + " + label_;
-    return [maximum, scaled](Float* data) {
-      maximum(data);
-      scaled(data);
+    const auto scaled = [this](ScaleWay way) -> Work {
+      return [this, way](Float* data) { require(scale(data, row_.count, way, stream_), "scale"); };
     };
+    if (op == Op::scale) {
+      const ScaleWay way = fastest_way("scale", scaled);
+      return label_ = name_of(way), scaled(way);
+    }
+    const auto both = [maximum, scaled](ScaleWay way) -> Work {
+      return [maximum, scale_it = scaled(way)](Float* data) {
+        maximum(data);
+        scale_it(data);
+      };
+    };
+    const ScaleWay way = fastest_way("max+scale", both);
+    return label_ = "cub::DeviceReduce + " + name_of(way), both(way);
+  }
+
+  static std::string name_of(ScaleWay way) {
+    return "scale, " + std::to_string(16 * way.vectors) + " bytes a thread" + (way.from_end ? ", from the end" : "");
   }
 
   /// Tried once for every kind of tensor, and kept.
-  int fastest_scale() {
-    const std::string key = std::to_string(sizeof(Float)) + " " + std::to_string(row_.count) +
+  ScaleWay fastest_way(const char* op, const std::function<Work(ScaleWay)>& work_by) {
+    const std::string key = std::string(op) + " " + std::to_string(sizeof(Float)) + " " + std::to_string(row_.count) +
                             (row_.cache == Cache::cold ? " cold" : " warm");
-    if (const auto found = measurements_.fastest_scale_.find(key); found != measurements_.fastest_scale_.end())
+    if (const auto found = measurements_.fastest_way_.find(key); found != measurements_.fastest_way_.end())
       return found->second;
-    int fastest = scale_ways[0];
+    ScaleWay fastest = scale_ways[0];
     double best = HUGE_VAL;
-    for (const int way : scale_ways) {
-      const double time =
-          quartile(sample([this, way](Float* data) { require(scale(data, row_.count, way, stream_), "scale"); }));
-      if (time < best) {
+    for (const ScaleWay way : scale_ways)
+      if (const double time = quartile(sample(work_by(way))); time < best) {
         best = time;
         fastest = way;
       }
-    }
-    return measurements_.fastest_scale_[key] = fastest;
+    return measurements_.fastest_way_[key] = fastest;
   }
 
   void report(benchmark::State& state, double time, const std::string& label) {
@@ -277,22 +304,23 @@ private:
 
 template <class Float>
 const Prepared<Float>& GpuMeasurements::prepare(const Row& row) {
-  Prepared<Float>* prepared;
+  const std::size_t count = std::min(row.count, most_prepared);
+  const std::string name =
+      std::to_string(static_cast<int>(row.data)) + " " + std::to_string(count) + " " + std::to_string(row.bits);
+  std::map<std::string, Prepared<Float>>* kept;
   if constexpr (sizeof(Float) == sizeof(float))
-    prepared = &f32_;
+    kept = &f32_;
   else
-    prepared = &f64_;
-  const std::string name = std::to_string(sizeof(Float)) + " " + std::to_string(static_cast<int>(row.data)) + " " +
-                           std::to_string(row.count) + " " + std::to_string(row.bits);
-  if (prepared_for_ != name) {
-    prepared->source = make_data<Float>(row.data, row.count);
-    prepared->largest = 0;
-    for (const Float number : prepared->source)
-      prepared->largest = std::max(prepared->largest, std::abs(number));
-    prepared->expected = expect(prepared->source, row.bits);
-    prepared_for_ = name;
+    kept = &f64_;
+  const auto [found, is_new] = kept->try_emplace(name);
+  Prepared<Float>& prepared = found->second;
+  if (is_new) {
+    prepared.source = make_data<Float>(row.data, count);
+    for (const Float number : prepared.source)
+      prepared.largest = std::max(prepared.largest, std::abs(number));
+    prepared.expected = expect(prepared.source, row.bits);
   }
-  return *prepared;
+  return prepared;
 }
 
 void GpuMeasurements::measure(benchmark::State& state, const Row& row) {

@@ -1,4 +1,4 @@
-// Measures the rows of a GPU, one after the other, and keeps the data of one row for the next.
+// Measures the rows of a GPU, one after the other, and keeps their data for the next round.
 #ifndef GFPQ_BENCH_GPU_GPU_MEASUREMENTS_HPP
 #define GFPQ_BENCH_GPU_GPU_MEASUREMENTS_HPP
 
@@ -12,6 +12,7 @@
 #include "data.hpp"
 #include "gpu/device.hpp"
 #include "gpu/gpu_library.hpp"
+#include "gpu/kernels.hpp"
 #include "row.hpp"
 
 namespace bench {
@@ -19,7 +20,7 @@ namespace bench {
 /// A row's name with the segment that says that it is of a GPU.
 std::string gpu_name(const Row& row);
 
-/// A tensor of a data set, and what must come out of it.
+/// The first numbers of a tensor of a data set, of which all others are repetitions, and what must come out of them.
 template <class Float>
 struct Prepared {
   std::vector<Float> source;
@@ -50,10 +51,9 @@ private:
   Device device_;
   const GpuLibrary& library_;
   cudaStream_t stream_ = nullptr;
-  std::string prepared_for_;
-  Prepared<float> f32_;
-  Prepared<double> f64_;
-  std::map<std::string, int> fastest_scale_; ///< by type, count and cache
+  std::map<std::string, Prepared<float>> f32_; ///< by data, count and bit width: each round needs all of them again
+  std::map<std::string, Prepared<double>> f64_;
+  std::map<std::string, ScaleWay> fastest_way_; ///< by operation, type, count and cache
 };
 
 } // namespace bench

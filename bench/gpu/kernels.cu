@@ -24,35 +24,36 @@ __global__ void hold_kernel(long long cycles) {
   }
 }
 
-template <class Float, int way>
-__global__ void __launch_bounds__(threads) scale_kernel(Float* data, std::size_t count, Float factor) {
+template <class Float, int vectors>
+__global__ void __launch_bounds__(threads) scale_kernel(Float* data, std::size_t count, bool from_end, Float factor) {
   struct alignas(16) Vector {
     Float lane[16 / sizeof(Float)];
   };
-  constexpr std::size_t lanes = 16 / sizeof(Float), tile = threads * way * lanes;
-  const std::size_t begin = blockIdx.x * tile;
+  constexpr std::size_t lanes = 16 / sizeof(Float), tile = threads * vectors * lanes;
+  const std::size_t begin = (from_end ? gridDim.x - 1 - blockIdx.x : blockIdx.x) * tile;
   if (begin + tile > count) {
     for (std::size_t i = begin + threadIdx.x; i < count; i += threads)
       data[i] *= factor;
     return;
   }
-  Vector* const vectors = reinterpret_cast<Vector*>(data + begin) + threadIdx.x;
-  Vector held[way];
+  Vector* const mine = reinterpret_cast<Vector*>(data + begin) + threadIdx.x;
+  Vector held[vectors];
 #pragma unroll
-  for (int i = 0; i < way; ++i)
-    held[i] = vectors[i * threads];
+  for (int i = 0; i < vectors; ++i)
+    held[i] = mine[i * threads];
 #pragma unroll
-  for (int i = 0; i < way; ++i) {
+  for (int i = 0; i < vectors; ++i) {
     for (Float& number : held[i].lane)
       number *= factor;
-    vectors[i * threads] = held[i];
+    mine[i * threads] = held[i];
   }
 }
 
-template <class Float, int way>
-cudaError_t scale_by(Float* data, std::size_t count, cudaStream_t stream) {
-  const std::size_t tile = threads * way * (16 / sizeof(Float));
-  scale_kernel<Float, way><<<unsigned((count + tile - 1) / tile), threads, 0, stream>>>(data, count, Float(1));
+template <class Float, int vectors>
+cudaError_t scale_by(Float* data, std::size_t count, bool from_end, cudaStream_t stream) {
+  const std::size_t tile = threads * vectors * (16 / sizeof(Float));
+  const unsigned tiles = unsigned((count + tile - 1) / tile);
+  scale_kernel<Float, vectors><<<tiles, threads, 0, stream>>>(data, count, from_end, Float(1));
   return cudaGetLastError();
 }
 
@@ -100,16 +101,16 @@ cudaError_t hold(cudaStream_t stream, int microseconds) {
 }
 
 template <class Float>
-cudaError_t scale(Float* data, std::size_t count, int way, cudaStream_t stream) {
-  switch (way) {
+cudaError_t scale(Float* data, std::size_t count, ScaleWay way, cudaStream_t stream) {
+  switch (way.vectors) {
   case 1:
-    return scale_by<Float, 1>(data, count, stream);
+    return scale_by<Float, 1>(data, count, way.from_end, stream);
   case 2:
-    return scale_by<Float, 2>(data, count, stream);
+    return scale_by<Float, 2>(data, count, way.from_end, stream);
   case 4:
-    return scale_by<Float, 4>(data, count, stream);
+    return scale_by<Float, 4>(data, count, way.from_end, stream);
   default:
-    return scale_by<Float, 8>(data, count, stream);
+    return scale_by<Float, 8>(data, count, way.from_end, stream);
   }
 }
 
@@ -158,7 +159,7 @@ cudaError_t cub_transform(Float* data, std::size_t count, unsigned bits, int del
 cudaError_t code_attributes(cudaFuncAttributes& attributes) { return cudaFuncGetAttributes(&attributes, hold_kernel); }
 
 #define GFPQ_BENCH_INSTANTIATE(Float)                                                                                  \
-  template cudaError_t scale(Float*, std::size_t, int, cudaStream_t);                                                  \
+  template cudaError_t scale(Float*, std::size_t, ScaleWay, cudaStream_t);                                             \
   template cudaError_t cub_maximum(void*, std::size_t&, const Float*, std::size_t, Float*, cudaStream_t);              \
   template cudaError_t cub_transform(Float*, std::size_t, unsigned, int, cudaStream_t);
 GFPQ_BENCH_INSTANTIATE(float)

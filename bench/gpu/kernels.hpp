@@ -12,10 +12,17 @@ namespace bench {
 /// Keeps the stream busy, so that what is queued meanwhile runs without gaps.
 cudaError_t hold(cudaStream_t stream, int microseconds);
 
-/// Multiplies in place, by 1, which the compiler does not know. A way is how many vectors of 16 bytes a thread handles.
-constexpr int scale_ways[] = {1, 2, 4, 8};
+/// A way to go through a tensor.
+struct ScaleWay {
+  int vectors;   ///< of 16 bytes, for each thread
+  bool from_end; ///< which whoever wrote the tensor last has left in the cache
+};
+constexpr ScaleWay scale_ways[] = {{1, false}, {2, false}, {4, false}, {8, false},
+                                   {1, true},  {2, true},  {4, true},  {8, true}};
+
+/// Multiplies in place, by 1, which the compiler does not know.
 template <class Float>
-cudaError_t scale(Float* data, std::size_t count, int way, cudaStream_t stream);
+cudaError_t scale(Float* data, std::size_t count, ScaleWay way, cudaStream_t stream);
 
 /// CUB's largest magnitude. With `scratch` null it only says how much is needed.
 template <class Float>
