@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 
 #include "runner/platform.hpp"
 
@@ -66,16 +67,45 @@ void require(CUresult result, const char* what) {
     throw std::runtime_error(std::string(what) + " failed with CUDA error " + std::to_string(result));
 }
 
+/// Memory that a thread used and will use again: half a million calls would otherwise mostly wait for cuMemAlloc.
+struct Kept {
+  CUdeviceptr address = 0;
+  std::size_t bytes = 0;
+
+  Kept() = default;
+  ~Kept() {
+    if (address != 0)
+      driver().cuMemFree_v2(address);
+  }
+  Kept(const Kept&) = delete;
+  Kept& operator=(const Kept&) = delete;
+};
+thread_local Kept kept;
+constexpr std::size_t most_kept = std::size_t(64) << 20;
+
 } // namespace
 
 const std::string& gpu_problem() { return driver().problem; }
 
 GpuMemory::GpuMemory(std::size_t bytes) : bytes_(bytes) {
   require(driver().cuCtxSetCurrent(driver().context), "cuCtxSetCurrent");
+  if (bytes <= kept.bytes) {
+    std::swap(address_, kept.address);
+    std::swap(room_, kept.bytes);
+    return;
+  }
   require(driver().cuMemAlloc_v2(&address_, bytes), "cuMemAlloc");
+  room_ = bytes;
 }
 
-GpuMemory::~GpuMemory() { driver().cuMemFree_v2(address_); }
+GpuMemory::~GpuMemory() {
+  if (room_ > kept.bytes && room_ <= most_kept) {
+    std::swap(address_, kept.address);
+    std::swap(room_, kept.bytes);
+  }
+  if (address_ != 0)
+    driver().cuMemFree_v2(address_);
+}
 
 void GpuMemory::upload(const void* from) { require(driver().cuMemcpyHtoD_v2(address_, from, bytes_), "cuMemcpyHtoD"); }
 

@@ -25,7 +25,7 @@ public:
 
 private:
   unsigned long long address_ = 0;
-  std::size_t bytes_;
+  std::size_t bytes_, room_ = 0;
 };
 
 } // namespace conformance
