@@ -52,7 +52,9 @@ def as_markdown(lines):
 
 
 def outdated(lines, markdown):
-    """Lines whose compiler and architecture the file names, with something else beside them."""
+    """Lines whose compiler and architecture the file names, with something else beside them; and a file of no such form."""
+    if not markdown.startswith(MARKDOWN_HEAD + as_markdown([])):
+        return ["the file does not begin as this script begins it"]
     made = {tuple(line[:3]): line for line in lines}
     kept = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines()
             if line.startswith("|")]

@@ -53,13 +53,21 @@ class Compilers(unittest.TestCase):
 
     def test_a_table_is_outdated_where_it_names_the_same_compiler(self):
         now = [["sm_75", "machine code", "nvcc 13.0.88", "26"], ["sm_90", "machine code", "nvcc 13.0.88", "40"]]
-        table = self.script.as_markdown(now)
+        table = self.script.MARKDOWN_HEAD + self.script.as_markdown(now)
         self.assertEqual(self.script.outdated(now, table), [])
         self.assertEqual(self.script.outdated([[*now[0][:2], "nvcc 13.1.1", "99"]], table), [])
         found = self.script.outdated([[*now[0][:3], "27"]], table)
         self.assertEqual(
             found, ["now sm_75 | machine code | nvcc 13.0.88 | 27, not sm_75 | machine code | nvcc 13.0.88 | 26"]
         )
+
+
+    def test_a_table_that_another_program_has_reformatted_is_told(self):
+        now = [["sm_75", "machine code", "nvcc 13.0.88", "26"]]
+        table = self.script.MARKDOWN_HEAD + self.script.as_markdown(now)
+        self.assertEqual(self.script.outdated(now, table), [])
+        for broken in (table.replace("# The", "#The"), table.replace("|\n|", "| |"), ""):
+            self.assertTrue(self.script.outdated(now, broken))
 
 
 class Page(unittest.TestCase):
