@@ -43,6 +43,8 @@ const char* name_of(Op op) {
 Op Row::limit() const {
   if (kind == Kind::limit)
     return op;
+  if (is_job)
+    return Op::copy;
   return mode == GFPQ_MODE_APPLY_ONLY ? Op::scale : Op::max_scale;
 }
 
@@ -65,7 +67,8 @@ std::string Row::name() const {
   if (kind == Kind::limit)
     return std::string("limit/op:") + name_of(op) + "/type:" + type_name + where;
   return "quantize/lib:" + contender->lib + "/target:" + contender->target + "/type:" + type_name +
-         "/bits:" + std::to_string(bits) + "/mode:" + name_of(mode) + "/data:" + name_of(data) + where;
+         "/bits:" + std::to_string(bits) + "/mode:" + (is_job ? "job" : name_of(mode)) + "/data:" + name_of(data) +
+         where;
 }
 
 } // namespace bench

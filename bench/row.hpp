@@ -34,6 +34,7 @@ struct Row {
   Type type = Type::f32;
   unsigned bits = 8;
   GFPQ_MODE_E mode = GFPQ_MODE_APPLY_ONLY;
+  bool is_job = false; ///< by GFPQ_RunJobs_GPU, out of place, with the parameter on the device
   Data data = Data::guide;
   std::size_t count = 0;
   int threads = 1;

@@ -15,6 +15,7 @@ GpuLibrary::GpuLibrary(const std::string& path) : on_cpu_(path) {
   };
   resolve(quantize_float_, "_Z27HI_GFPQ_QuantAndDeQuant_GPUPfjjP14_GFPQ_PARAM_STPvS2_");
   resolve(quantize_double_, "_Z27HI_GFPQ_QuantAndDeQuant_GPUPdjjP14_GFPQ_PARAM_STPvS2_");
+  run_jobs_ = reinterpret_cast<decltype(run_jobs_)>(dlsym(handle, "GFPQ_RunJobs_GPU"));
 }
 
 } // namespace bench

@@ -84,7 +84,7 @@ GpuMeasurements::GpuMeasurements(const Device& device, const GpuLibrary& library
 GpuMeasurements::~GpuMeasurements() { cudaStreamDestroy(stream_); }
 
 std::size_t GpuMeasurements::memory_of(const Row& row) const {
-  return (tensors_for(row, device_.l2_bytes) + 1) * padded(row.bytes()) + 2 * device_.l2_bytes;
+  return (tensors_for(row, device_.l2_bytes) + 1 + row.is_job) * padded(row.bytes()) + 2 * device_.l2_bytes;
 }
 
 /// The tensors of one row and what is done with them.
@@ -97,7 +97,7 @@ public:
       : measurements_(measurements), row_(row), prepared_(prepared), stream_(measurements.stream_),
         stride_(padded(row.bytes())), tensors_(tensors_for(row, measurements.device_.l2_bytes)),
         calls_(calls_per_sample(row, measurements.device_.l2_bytes)), source_(stride_), memory_(tensors_ * stride_),
-        flushed_(2 * measurements.device_.l2_bytes + 256), result_(256) {
+        flushed_(2 * measurements.device_.l2_bytes + 256), result_(256), param_(sizeof(GFPQ_GROUP_PARAM_ST)) {
     for_each_repetition([&](std::size_t first, std::size_t count) {
       require(cudaMemcpyAsync(source_.at<Float>() + first, prepared.source.data(), count * sizeof(Float),
                               cudaMemcpyHostToDevice, stream_),
@@ -115,7 +115,7 @@ public:
       report(state, median(sample(limit)), label_);
       return;
     }
-    const Work call = call_of();
+    const Work call = row_.is_job ? job_of() : call_of();
     const Work transform = [this](Float* data) {
       require(cub_transform(data, row_.count, row_.bits, prepared_.expected.delta, stream_), "cub::DeviceTransform");
     };
@@ -208,6 +208,31 @@ private:
     };
   }
 
+  /// UPDATE in its steady state: no number asks for more than the parameter has.
+  Work job_of() {
+    Float number = prepared_.largest;
+    GFPQ_PARAM_ST block{GFPQ_MODE_INIT, {}};
+    check(measurements_.library_.on_cpu().quantize(&number, 1, row_.bits, &block));
+    GFPQ_GROUP_PARAM_ST param{};
+    std::copy(std::begin(block.buf), std::end(block.buf), param.buf);
+    require(cudaMemcpyAsync(param_.at(), &param, sizeof param, cudaMemcpyHostToDevice, stream_), "cudaMemcpy");
+    require(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    results_ = std::make_unique<DeviceMemory>(stride_);
+    GFPQ_JOB_ST job{};
+    job.operation = GFPQ_FAKE_QUANTIZE;
+    job.type = sizeof(Float) == sizeof(float) ? GFPQ_FLOAT32 : GFPQ_FLOAT64;
+    job.bit_width = row_.bits;
+    job.mode = GFPQ_MODE_UPDATE;
+    job.outer = job.groups = 1;
+    job.inner = row_.count;
+    job.destination = results_->at();
+    job.params = param_.at<GFPQ_GROUP_PARAM_ST>();
+    return [this, job](Float* data) mutable {
+      job.source = data;
+      check(measurements_.library_.run(job, stream_));
+    };
+  }
+
   void check(int status) const {
     if (status != GFPQ_SUCCESS)
       throw std::runtime_error("the library returned " + std::to_string(status) + ": " +
@@ -215,10 +240,10 @@ private:
   }
 
   void verify() {
+    const Float* const written = row_.is_job ? results_->at<Float>() : tensor(0);
     std::vector<Float> result(prepared_.source.size());
     for_each_repetition([&](std::size_t first, std::size_t count) {
-      require(cudaMemcpy(result.data(), tensor(0) + first, count * sizeof(Float), cudaMemcpyDeviceToHost),
-              "cudaMemcpy");
+      require(cudaMemcpy(result.data(), written + first, count * sizeof(Float), cudaMemcpyDeviceToHost), "cudaMemcpy");
       std::copy(prepared_.expected.data.begin() + static_cast<std::ptrdiff_t>(count), prepared_.expected.data.end(),
                 result.begin() + static_cast<std::ptrdiff_t>(count)); // the last repetition may be shorter
       const std::string wrong = difference(result.data(), prepared_.expected.data, prepared_.source);
@@ -226,6 +251,12 @@ private:
         throw std::runtime_error("wrong result in the repetition from element " + std::to_string(first) +
                                  " on: " + wrong);
     });
+    if (row_.is_job) {
+      GFPQ_GROUP_PARAM_ST param{};
+      require(cudaMemcpy(&param, param_.at(), sizeof param, cudaMemcpyDeviceToHost), "cudaMemcpy");
+      std::copy(std::begin(param.buf), std::end(param.buf), after_.buf);
+      check(param.status);
+    }
     if (row_.contender->lib == "ours" && delta_of(after_) != prepared_.expected.delta)
       throw std::runtime_error("wrong parameter block: delta " + std::to_string(delta_of(after_)) + " instead of " +
                                std::to_string(prepared_.expected.delta));
@@ -294,9 +325,9 @@ private:
   const Prepared<Float>& prepared_;
   const cudaStream_t stream_;
   const std::size_t stride_, tensors_, calls_;
-  const DeviceMemory source_, memory_, flushed_, result_;
+  const DeviceMemory source_, memory_, flushed_, result_, param_;
   std::size_t scratch_bytes_ = 0;
-  std::unique_ptr<DeviceMemory> scratch_;
+  std::unique_ptr<DeviceMemory> scratch_, results_; ///< the latter of a job
   GFPQ_PARAM_ST before_{}, after_{};
   std::size_t samples_ = 0;
   std::string label_;

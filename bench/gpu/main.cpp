@@ -32,7 +32,8 @@ std::string default_library() {
 /// The rows of a suite.
 class Suite {
 public:
-  Suite(const bench::Contender& ours, const bench::Contender* peer) : ours_(ours), peer_(peer) {}
+  Suite(const bench::Contender& ours, const bench::Contender* peer, bool has_jobs)
+      : ours_(ours), peer_(peer), has_jobs_(has_jobs) {}
 
   std::vector<bench::Row> rows;
 
@@ -69,6 +70,17 @@ public:
     }
   }
 
+  /// UPDATE by a job, in its steady state.
+  void jobs(std::size_t count, bench::Cache cache) {
+    if (!has_jobs_)
+      return;
+    for (const bench::Type type : {bench::Type::f32, bench::Type::f64})
+      for (const unsigned bits : {8u, 16u}) {
+        quantize(type, bits, GFPQ_MODE_UPDATE, count, cache);
+        rows.back().is_job = true;
+      }
+  }
+
   void all_modes(std::size_t count, bench::Cache cache) {
     for (const bench::Type type : {bench::Type::f32, bench::Type::f64})
       for (const unsigned bits : {8u, 16u})
@@ -85,19 +97,22 @@ public:
 private:
   const bench::Contender& ours_;
   const bench::Contender* peer_;
+  const bool has_jobs_;
 };
 
-std::vector<bench::Row> make_suite(const std::string& name, const bench::Contender& ours,
-                                   const bench::Contender* peer) {
-  Suite suite(ours, peer);
+std::vector<bench::Row> make_suite(const std::string& name, const bench::Contender& ours, const bench::Contender* peer,
+                                   bool has_jobs) {
+  Suite suite(ours, peer, has_jobs);
   if (name == "smoke") {
     suite.limits(1000, bench::Cache::cold);
     suite.all_modes(1000, bench::Cache::warm);
+    suite.jobs(1000, bench::Cache::warm);
     return suite.rows;
   }
   for (const bench::Cache cache : {bench::Cache::cold, bench::Cache::warm}) {
     suite.limits(guide_count, cache);
     suite.all_modes(guide_count, cache);
+    suite.jobs(guide_count, cache);
   }
   for (const bench::Data data : {bench::Data::weights, bench::Data::activations})
     for (const unsigned bits : {8u, 16u})
@@ -107,6 +122,7 @@ std::vector<bench::Row> make_suite(const std::string& name, const bench::Contend
     for (const bench::Cache cache : {bench::Cache::cold, bench::Cache::warm})
       if (is_full || (cache == bench::Cache::cold) == (count >= guide_count))
         suite.sweep(count, cache);
+  suite.jobs(std::size_t(1) << 28, bench::Cache::cold);
   suite.limits(std::size_t(1) << 28, bench::Cache::cold);
   return suite.rows;
 }
@@ -149,7 +165,7 @@ int run(const Options& options) {
   facts["threads_all"] = nullptr;
 
   bench::GpuMeasurements measurements(device, library);
-  const auto rows = make_suite(options.suite, ours, bench::has_cub_transform() ? &peer : nullptr);
+  const auto rows = make_suite(options.suite, ours, bench::has_cub_transform() ? &peer : nullptr, library.has_jobs());
   std::vector<bench::NamedRow> named;
   for (const bench::Row& row : rows) {
     if (measurements.memory_of(row) > device.memory_bytes / 10 * 8)

@@ -11,8 +11,8 @@ from report.spread import Factor, Spread
 
 SCHEMA = "gfpq-bench/1"
 TYPE_BYTES = {"f32": 4, "f64": 8}
-LIMITS = {"apply": "scale", "init": "max+scale", "update": "max+scale"}
-PASSES = {"apply": 2, "init": 3, "update": 3, "scale": 2, "copy": 2, "max": 1, "max+scale": 3}
+LIMITS = {"apply": "scale", "init": "max+scale", "update": "max+scale", "job": "copy"}
+PASSES = {"apply": 2, "init": 3, "update": 3, "job": 2, "scale": 2, "copy": 2, "max": 1, "max+scale": 3}
 REQUIRED_SEGMENTS = {
     "quantize": ("lib", "type", "bits", "mode", "count", "threads", "cache"),
     "limit": ("op", "type", "count", "threads", "cache"),

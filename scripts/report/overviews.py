@@ -4,7 +4,7 @@ from report import bars, picture, units
 from report.bars import Bar, Group
 from report.picture import Missing, Picture
 
-MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE"}
+MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE", "job": "UPDATE by a job"}
 SHOWN_MODES = ("apply", "init")
 THREADS = {"one": "1 thread", "all": "all threads"}
 RATE = "GB/s read and written (10⁹ bytes/s)"

@@ -12,6 +12,7 @@ ACCOUNTING = {
     "apply": "APPLY reads the tensor once and writes it once",
     "init": "INIT reads it twice and writes it once",
     "update": "UPDATE reads it twice and writes it once",
+    "job": "UPDATE by a job reads it once and writes it once",
 }
 
 
