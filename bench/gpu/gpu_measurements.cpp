@@ -15,6 +15,8 @@ constexpr int hold_microseconds = 30;    // a stream, for each call: longer than
 constexpr std::size_t max_tensors = 32;  // that a round visits
 constexpr std::size_t most_calls = 8;    // in a sample, where a call takes hardly longer than the events' resolution
 constexpr std::size_t least_samples = 8; // in a repetition
+constexpr std::size_t least_slow_samples = 3; // where they take long
+constexpr double slow = 1e9;                  // nanoseconds, all samples together
 constexpr int host_samples = 15;
 constexpr std::size_t cold_pool_bytes = std::size_t(256) << 20;
 /// Of a longer tensor the numbers repeat: made one by one they would take longer than all measurements.
@@ -77,7 +79,8 @@ std::string gpu_name(const Row& row) {
   return name.substr(0, slash) + "/device:gpu" + name.substr(slash);
 }
 
-GpuMeasurements::GpuMeasurements(const Device& device, const GpuLibrary& library) : device_(device), library_(library) {
+GpuMeasurements::GpuMeasurements(const Device& device, const GpuLibrary& library, const GpuLibrary* peer)
+    : device_(device), library_(library), peer_(peer) {
   require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
 }
 
@@ -115,12 +118,11 @@ public:
       report(state, median(sample(limit)), label_);
       return;
     }
-    const Work call = row_.is_job ? job_of() : call_of();
-    const Work transform = [this](Float* data) {
+    const Work call = row_.is_job ? job_of() : call_of(measurements_.library_);
+    const Work peer = measurements_.peer_ != nullptr ? call_of(*measurements_.peer_) : Work([this](Float* data) {
       require(cub_transform(data, row_.count, row_.bits, prepared_.expected.delta, stream_), "cub::DeviceTransform");
-    };
-    const bool is_peer = row_.contender->lib == "peer";
-    const Work& own = is_peer ? transform : call;
+    });
+    const Work& own = row_.contender->lib == "peer" ? peer : call;
     restore(); // and load the code
     own(tensor(0));
     const double time = median(sample(own));
@@ -131,7 +133,7 @@ public:
     state.counters["limit_time"] = limit_time;
     state.counters["limit_ratio"] = limit_time / time;
     if (row_.peer != nullptr) {
-      const double peer_time = median(sample(transform));
+      const double peer_time = median(sample(peer));
       state.counters["peer_time"] = peer_time;
       state.counters["peer_ratio"] = peer_time / time;
     }
@@ -163,8 +165,9 @@ private:
   /// GPU times of single calls, in nanoseconds: between two events, the stream held until all of it is queued.
   std::vector<double> sample(const Work& work) {
     std::vector<double> times;
+    double total = 0;
     Event start, stop;
-    while (times.size() < least_samples) {
+    while (times.size() < (total < slow ? least_samples : least_slow_samples)) {
       restore();
       for (std::size_t first = 0; first + calls_ <= tensors_; first += calls_) {
         require(hold(stream_, hold_microseconds * static_cast<int>(1 + calls_)), "hold");
@@ -172,7 +175,9 @@ private:
         for (std::size_t i = first; i < first + calls_; ++i)
           work(tensor(i));
         stop.record(stream_);
-        times.push_back(stop.since(start) / static_cast<double>(calls_));
+        const double time = stop.since(start);
+        total += time;
+        times.push_back(time / static_cast<double>(calls_));
       }
     }
     samples_ = times.size();
@@ -195,16 +200,16 @@ private:
     state.counters["end_to_end_time"] = median(done);
   }
 
-  Work call_of() {
+  Work call_of(const GpuLibrary& library) {
     // The block before a call, made from one number that asks for the delta that is wanted: the data's for APPLY; a
     // smaller one for UPDATE, so that the data decide.
     Float number = prepared_.largest * (row_.mode == GFPQ_MODE_UPDATE ? Float(0.125) : Float(1));
     before_ = {GFPQ_MODE_INIT, {}};
     check(measurements_.library_.on_cpu().quantize(&number, 1, row_.bits, &before_));
     before_.mode = row_.mode;
-    return [this](Float* data) {
+    return [this, &library](Float* data) {
       after_ = before_;
-      check(measurements_.library_.quantize(data, static_cast<unsigned>(row_.count), row_.bits, &after_, stream_));
+      check(library.quantize(data, static_cast<unsigned>(row_.count), row_.bits, &after_, stream_));
     };
   }
 

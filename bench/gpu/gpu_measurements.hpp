@@ -30,7 +30,8 @@ struct Prepared {
 
 class GpuMeasurements {
 public:
-  GpuMeasurements(const Device& device, const GpuLibrary& library);
+  /// \param peer where it is null, the peer is CUB's transform.
+  GpuMeasurements(const Device& device, const GpuLibrary& library, const GpuLibrary* peer);
   ~GpuMeasurements();
   GpuMeasurements(const GpuMeasurements&) = delete;
   GpuMeasurements& operator=(const GpuMeasurements&) = delete;
@@ -50,6 +51,7 @@ private:
 
   Device device_;
   const GpuLibrary& library_;
+  const GpuLibrary* const peer_;
   cudaStream_t stream_ = nullptr;
   std::map<std::string, Prepared<float>> f32_; ///< by data, count and bit width: each round needs all of them again
   std::map<std::string, Prepared<double>> f64_;

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "gpu/gpu_measurements.hpp"
 #include "gpu/kernels.hpp"
@@ -18,6 +19,7 @@ constexpr std::size_t guide_count = 13107200; // 50 MiB of floats: what the vend
 
 struct Options {
   std::string library;
+  std::string peer;
   std::string suite = "short";
   std::string title;
   bench::RunOptions run;
@@ -32,8 +34,8 @@ std::string default_library() {
 /// The rows of a suite.
 class Suite {
 public:
-  Suite(const bench::Contender& ours, const bench::Contender* peer, bool has_jobs)
-      : ours_(ours), peer_(peer), has_jobs_(has_jobs) {}
+  Suite(const bench::Contender& ours, const bench::Contender* peer, bool is_peer_library, bool has_jobs)
+      : ours_(ours), peer_(peer), is_peer_library_(is_peer_library), has_jobs_(has_jobs) {}
 
   std::vector<bench::Row> rows;
 
@@ -60,7 +62,7 @@ public:
     row.count = count;
     row.cache = cache;
     row.threads = bench::own_threads;
-    if (mode == GFPQ_MODE_APPLY_ONLY)
+    if (is_peer_library_ ? count <= guide_count : mode == GFPQ_MODE_APPLY_ONLY)
       row.peer = peer_;
     rows.push_back(row);
     if (row.peer != nullptr) {
@@ -76,8 +78,16 @@ public:
       return;
     for (const bench::Type type : {bench::Type::f32, bench::Type::f64})
       for (const unsigned bits : {8u, 16u}) {
-        quantize(type, bits, GFPQ_MODE_UPDATE, count, cache);
-        rows.back().is_job = true;
+        bench::Row row;
+        row.contender = &ours_;
+        row.type = type;
+        row.bits = bits;
+        row.mode = GFPQ_MODE_UPDATE;
+        row.is_job = true;
+        row.count = count;
+        row.cache = cache;
+        row.threads = bench::own_threads;
+        rows.push_back(row);
       }
   }
 
@@ -97,12 +107,12 @@ public:
 private:
   const bench::Contender& ours_;
   const bench::Contender* peer_;
-  const bool has_jobs_;
+  const bool is_peer_library_, has_jobs_;
 };
 
 std::vector<bench::Row> make_suite(const std::string& name, const bench::Contender& ours, const bench::Contender* peer,
-                                   bool has_jobs) {
-  Suite suite(ours, peer, has_jobs);
+                                   bool is_peer_library, bool has_jobs) {
+  Suite suite(ours, peer, is_peer_library, has_jobs);
   if (name == "smoke") {
     suite.limits(1000, bench::Cache::cold);
     suite.all_modes(1000, bench::Cache::warm);
@@ -147,6 +157,9 @@ int run(const Options& options) {
   }
   const bench::Device device = bench::this_device();
   const bench::GpuLibrary library(options.library);
+  std::unique_ptr<bench::GpuLibrary> peer_library;
+  if (!options.peer.empty())
+    peer_library = std::make_unique<bench::GpuLibrary>(options.peer);
   const bench::Contender ours{"ours", device.target, nullptr};
   const bench::Contender peer{"peer", device.target, nullptr};
 
@@ -155,7 +168,9 @@ int run(const Options& options) {
   facts["suite"] = options.suite;
   facts["library"] = describe(options.library, library, device.target);
   facts["peer"] = nullptr;
-  if (bench::has_cub_transform())
+  if (peer_library != nullptr)
+    facts["peer"] = describe(options.peer, *peer_library, device.target);
+  else if (bench::has_cub_transform())
     facts["peer"] = {{"file", bench::cub_transform_name},
                      {"version", bench::cub_version()},
                      {"targets", {device.target}},
@@ -164,8 +179,10 @@ int run(const Options& options) {
   facts.update(bench::describe(bench::this_machine()));
   facts["threads_all"] = nullptr;
 
-  bench::GpuMeasurements measurements(device, library);
-  const auto rows = make_suite(options.suite, ours, bench::has_cub_transform() ? &peer : nullptr, library.has_jobs());
+  bench::GpuMeasurements measurements(device, library, peer_library.get());
+  const bool has_peer = peer_library != nullptr || bench::has_cub_transform();
+  const auto rows =
+      make_suite(options.suite, ours, has_peer ? &peer : nullptr, peer_library != nullptr, library.has_jobs());
   std::vector<bench::NamedRow> named;
   for (const bench::Row& row : rows) {
     if (measurements.memory_of(row) > device.memory_bytes / 10 * 8)
@@ -187,6 +204,7 @@ int main(int argc, char** argv) {
   options.library = default_library();
   CLI::App app("Measures a GFPQ library on the GPU, and beside it what the GPU can do.", "gfpq_bench_gpu");
   app.add_option("--library", options.library, "The library to measure")->capture_default_str();
+  app.add_option("--peer", options.peer, "Another library with the same interface, to compare it with, instead of CUB");
   app.add_option("--suite", options.suite, "short (some minutes), full, or smoke (tests this program)")
       ->check(CLI::IsMember({"short", "full", "smoke"}))
       ->capture_default_str();
