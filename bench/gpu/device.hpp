@@ -32,6 +32,23 @@ struct Device {
 
 Device this_device();
 
+/// Device memory, gone with the object.
+class DeviceMemory {
+public:
+  explicit DeviceMemory(std::size_t bytes) { require(cudaMalloc(&memory_, bytes), "cudaMalloc"); }
+  ~DeviceMemory() { cudaFree(memory_); }
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+  template <class T = void>
+  T* at(std::size_t offset = 0) const {
+    return reinterpret_cast<T*>(static_cast<char*>(memory_) + offset);
+  }
+
+private:
+  void* memory_ = nullptr;
+};
+
 } // namespace bench
 
 #endif

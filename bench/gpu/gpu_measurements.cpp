@@ -22,23 +22,6 @@ constexpr std::size_t cold_pool_bytes = std::size_t(256) << 20;
 /// Of a longer tensor the numbers repeat: made one by one they would take longer than all measurements.
 constexpr std::size_t most_prepared = std::size_t(1) << 24;
 
-/// Device memory, gone with the object.
-class DeviceMemory {
-public:
-  explicit DeviceMemory(std::size_t bytes) { require(cudaMalloc(&memory_, bytes), "cudaMalloc"); }
-  ~DeviceMemory() { cudaFree(memory_); }
-  DeviceMemory(const DeviceMemory&) = delete;
-  DeviceMemory& operator=(const DeviceMemory&) = delete;
-
-  template <class T = void>
-  T* at(std::size_t offset = 0) const {
-    return reinterpret_cast<T*>(static_cast<char*>(memory_) + offset);
-  }
-
-private:
-  void* memory_ = nullptr;
-};
-
 class Event {
 public:
   Event() { require(cudaEventCreate(&event_), "cudaEventCreate"); }
@@ -102,11 +85,10 @@ public:
         calls_(calls_per_sample(row, measurements.device_.l2_bytes)), source_(stride_), memory_(tensors_ * stride_),
         flushed_(2 * measurements.device_.l2_bytes + 256), result_(256), param_(sizeof(GFPQ_GROUP_PARAM_ST)) {
     for_each_repetition([&](std::size_t first, std::size_t count) {
-      require(cudaMemcpyAsync(source_.at<Float>() + first, prepared.source.data(), count * sizeof(Float),
-                              cudaMemcpyHostToDevice, stream_),
+      require(cudaMemcpyAsync(source_.at<Float>() + first, prepared.on_device->template at<Float>(),
+                              count * sizeof(Float), cudaMemcpyDeviceToDevice, stream_),
               "cudaMemcpy");
     });
-    require(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     require(cub_maximum<Float>(nullptr, scratch_bytes_, source_.at<Float>(), row.count, result_.at<Float>(), stream_),
             "cub::DeviceReduce");
     scratch_ = std::make_unique<DeviceMemory>(scratch_bytes_ + 1);
@@ -246,16 +228,10 @@ private:
 
   void verify() {
     const Float* const written = row_.is_job ? results_->at<Float>() : tensor(0);
-    std::vector<Float> result(prepared_.source.size());
-    for_each_repetition([&](std::size_t first, std::size_t count) {
-      require(cudaMemcpy(result.data(), written + first, count * sizeof(Float), cudaMemcpyDeviceToHost), "cudaMemcpy");
-      std::copy(prepared_.expected.data.begin() + static_cast<std::ptrdiff_t>(count), prepared_.expected.data.end(),
-                result.begin() + static_cast<std::ptrdiff_t>(count)); // the last repetition may be shorter
-      const std::string wrong = difference(result.data(), prepared_.expected.data, prepared_.source);
-      if (!wrong.empty())
-        throw std::runtime_error("wrong result in the repetition from element " + std::to_string(first) +
-                                 " on: " + wrong);
-    });
+    if (differences_in(written) != 0)
+      throw std::runtime_error("wrong result: " + difference_in(written));
+    if (differences_in(source_.at<Float>()) == 0)
+      throw std::runtime_error("the comparison finds no difference where there are some");
     if (row_.is_job) {
       GFPQ_GROUP_PARAM_ST param{};
       require(cudaMemcpy(&param, param_.at(), sizeof param, cudaMemcpyDeviceToHost), "cudaMemcpy");
@@ -265,6 +241,35 @@ private:
     if (row_.contender->lib == "ours" && delta_of(after_) != prepared_.expected.delta)
       throw std::runtime_error("wrong parameter block: delta " + std::to_string(delta_of(after_)) + " instead of " +
                                std::to_string(prepared_.expected.delta));
+  }
+
+  /// How many numbers are not what they should be.
+  unsigned long long differences_in(const Float* written) const {
+    const Float* const expected = prepared_.expected_on_device->template at<Float>();
+    unsigned long long* const differences = result_.at<unsigned long long>();
+    require(cudaMemsetAsync(differences, 0, sizeof *differences, stream_), "cudaMemset");
+    for_each_repetition([&](std::size_t first, std::size_t count) {
+      require(count_differences(written + first, expected, count, differences, stream_), "count_differences");
+    });
+    unsigned long long found = 0;
+    require(cudaMemcpyAsync(&found, differences, sizeof found, cudaMemcpyDeviceToHost, stream_), "cudaMemcpy");
+    require(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    return found;
+  }
+
+  /// What differs in the first repetition of the prepared numbers that is wrong.
+  std::string difference_in(const Float* written) const {
+    std::string wrong;
+    for_each_repetition([&](std::size_t first, std::size_t count) {
+      if (!wrong.empty())
+        return;
+      std::vector<Float> result = prepared_.expected.data; // of which the last repetition may be a part
+      require(cudaMemcpy(result.data(), written + first, count * sizeof(Float), cudaMemcpyDeviceToHost), "cudaMemcpy");
+      wrong = difference(result.data(), prepared_.expected.data, prepared_.source);
+      if (!wrong.empty())
+        wrong = "in the repetition from element " + std::to_string(first) + " on, " + wrong;
+    });
+    return wrong;
   }
 
   Work limit_of(Op op) {
@@ -348,13 +353,30 @@ const Prepared<Float>& GpuMeasurements::prepare(const Row& row) {
     kept = &f32_;
   else
     kept = &f64_;
+  if (kept->count(name) == 0) {
+    kept_bytes_ += 2 * count * sizeof(Float);
+    if (kept_bytes_ > device_.memory_bytes / 4) {
+      f32_.clear();
+      f64_.clear();
+      kept_bytes_ = 2 * count * sizeof(Float);
+    }
+  }
   const auto [found, is_new] = kept->try_emplace(name);
   Prepared<Float>& prepared = found->second;
   if (is_new) {
+    const auto upload = [&](const std::vector<Float>& numbers) {
+      auto memory = std::make_unique<DeviceMemory>(numbers.size() * sizeof(Float));
+      require(cudaMemcpy(memory->at(), numbers.data(), numbers.size() * sizeof(Float), cudaMemcpyHostToDevice),
+              "cudaMemcpy");
+      return memory;
+    };
     prepared.source = make_data<Float>(row.data, count);
     for (const Float number : prepared.source)
       prepared.largest = std::max(prepared.largest, std::abs(number));
     prepared.expected = expect(prepared.source, row.bits);
+    prepared.on_device = upload(prepared.source);
+    prepared.expected_on_device = upload(prepared.expected.data);
+    require(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); // other streams don't wait for pageable memory
   }
   return prepared;
 }

@@ -26,6 +26,7 @@ struct Prepared {
   std::vector<Float> source;
   Float largest = 0; ///< magnitude in it
   Expected<Float> expected;
+  std::unique_ptr<DeviceMemory> on_device, expected_on_device;
 };
 
 class GpuMeasurements {
@@ -55,6 +56,7 @@ private:
   cudaStream_t stream_ = nullptr;
   std::map<std::string, Prepared<float>> f32_; ///< by data, count and bit width: each round needs all of them again
   std::map<std::string, Prepared<double>> f64_;
+  std::size_t kept_bytes_ = 0;                  ///< of the device's memory
   std::map<std::string, ScaleWay> fastest_way_; ///< by operation, type, count and cache
 };
 

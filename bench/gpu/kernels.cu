@@ -57,6 +57,17 @@ cudaError_t scale_by(Float* data, std::size_t count, bool from_end, cudaStream_t
   return cudaGetLastError();
 }
 
+template <class Bits>
+__global__ void count_differences_kernel(const Bits* one, const Bits* other, std::size_t count,
+                                         unsigned long long* differences) {
+  unsigned long long found = 0;
+  for (std::size_t i = std::size_t(blockIdx.x) * threads + threadIdx.x; i < count;
+       i += std::size_t(gridDim.x) * threads)
+    found += one[i] != other[i];
+  if (found != 0)
+    atomicAdd(differences, found);
+}
+
 struct Magnitude {
   template <class Float>
   __device__ Float operator()(Float number) const {
@@ -115,6 +126,15 @@ cudaError_t scale(Float* data, std::size_t count, ScaleWay way, cudaStream_t str
 }
 
 template <class Float>
+cudaError_t count_differences(const Float* one, const Float* other, std::size_t count, unsigned long long* differences,
+                              cudaStream_t stream) {
+  using Bits = typename gfpq::Format<Float>::Bits;
+  count_differences_kernel<<<1024, threads, 0, stream>>>(reinterpret_cast<const Bits*>(one),
+                                                         reinterpret_cast<const Bits*>(other), count, differences);
+  return cudaGetLastError();
+}
+
+template <class Float>
 cudaError_t cub_maximum(void* scratch, std::size_t& scratch_bytes, const Float* data, std::size_t count, Float* result,
                         cudaStream_t stream) {
 #ifdef GFPQ_BENCH_CUB_TRANSFORM
@@ -160,6 +180,7 @@ cudaError_t code_attributes(cudaFuncAttributes& attributes) { return cudaFuncGet
 
 #define GFPQ_BENCH_INSTANTIATE(Float)                                                                                  \
   template cudaError_t scale(Float*, std::size_t, ScaleWay, cudaStream_t);                                             \
+  template cudaError_t count_differences(const Float*, const Float*, std::size_t, unsigned long long*, cudaStream_t);  \
   template cudaError_t cub_maximum(void*, std::size_t&, const Float*, std::size_t, Float*, cudaStream_t);              \
   template cudaError_t cub_transform(Float*, std::size_t, unsigned, int, cudaStream_t);
 GFPQ_BENCH_INSTANTIATE(float)

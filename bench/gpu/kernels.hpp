@@ -24,6 +24,11 @@ constexpr ScaleWay scale_ways[] = {{1, false}, {2, false}, {4, false}, {8, false
 template <class Float>
 cudaError_t scale(Float* data, std::size_t count, ScaleWay way, cudaStream_t stream);
 
+/// Adds to `differences` how many numbers differ in their bits.
+template <class Float>
+cudaError_t count_differences(const Float* one, const Float* other, std::size_t count, unsigned long long* differences,
+                              cudaStream_t stream);
+
 /// CUB's largest magnitude. With `scratch` null it only says how much is needed.
 template <class Float>
 cudaError_t cub_maximum(void* scratch, std::size_t& scratch_bytes, const Float* data, std::size_t count, Float* result,
