@@ -97,6 +97,7 @@ public:
         calls_(calls_per_sample(row, measurements.device_.l2_bytes)), source_(stride_), memory_(tensors_ * stride_),
         flushed_(2 * measurements.device_.l2_bytes + 256), result_(256) {
     require(cudaMemcpy(source_.at(), prepared.source.data(), row.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    require(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); // the stream waits for nothing of the default one
     require(cub_maximum<Float>(nullptr, scratch_bytes_, source_.at<Float>(), row.count, result_.at<Float>(), stream_),
             "cub::DeviceReduce");
     scratch_ = std::make_unique<DeviceMemory>(scratch_bytes_ + 1);
@@ -201,6 +202,7 @@ private:
 
   void verify() {
     std::vector<Float> result(row_.count);
+    require(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     require(cudaMemcpy(result.data(), tensor(0), row_.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
     const std::string wrong = difference(result.data(), prepared_.expected.data, prepared_.source);
     if (!wrong.empty())
