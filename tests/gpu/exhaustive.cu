@@ -6,9 +6,9 @@
 // after N seconds; the deltas done until then are spread over all of them.
 //
 // --ends compares, for floats and doubles, the numbers at which the rule may change (rule_ends.hpp). That proves as
-// much for a kernel that is monotone. By its source the library's is: carry_tables.hpp and range.hpp prove when they are
-// compiled that it gives the rule's results. Whether the machine code is, only a sweep tells; it is the same code for
-// all deltas, which differ in three numbers alone, the ladder's ends.
+// much for a kernel that is monotone. By its source the library's is: carry_tables.hpp and range.hpp prove when they
+// are compiled that it gives the rule's results. Whether the machine code is, only a sweep tells; it is the same code
+// for all deltas, which differ in three numbers alone, the ladder's ends.
 //
 // Ends with 0, with 1 where a result differs, with 77 where there is no GPU. The GPU's copy of the scalar rule is
 // itself compared with the host's: its tables as bytes, and its results for a sample.
@@ -157,6 +157,7 @@ private:
       if (HI_GFPQ_QuantAndDeQuant_GPU(reinterpret_cast<Float*>(numbers_), unsigned(count_), Width::bits, &param) != 0)
         return false;
       compare<Float, Width><<<blocks_, threads>>>(numbers_, inputs_, count_, Bits(first), delta, differences_);
+      require(cudaGetLastError());
     }
     return true;
   }
@@ -187,6 +188,7 @@ private:
       inputs.push_back(Bits(i * ((Count(1) << (8 * sizeof(Bits) - 22)) - 3)));
     require(cudaMemcpy(numbers_, inputs.data(), inputs.size() * sizeof(Bits), cudaMemcpyHostToDevice));
     apply_rule<Float, Width><<<blocks_, threads>>>(numbers_, inputs.size(), delta);
+    require(cudaGetLastError());
     require(cudaMemcpy(results.data(), numbers_, inputs.size() * sizeof(Bits), cudaMemcpyDeviceToHost));
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (results[i] != gfpq::ladder<Float, Width>.fake_quantize(inputs[i], delta)) {
