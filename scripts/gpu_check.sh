@@ -228,7 +228,7 @@ usage() { sed -n '4,20p' "$script" | cut -c3-; }
 out=report/gpu seconds='' chosen=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --step) "$2" && exit ;; # one step, in a process of its own
+    --step) "$2"; exit ;; # one step, in a process of its own
     --out) out=${2:?--out FOLDER} && shift ;;
     --seconds) seconds=${2:?--seconds N} && shift ;;
     -*) usage && exit 2 ;;

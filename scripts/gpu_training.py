@@ -124,6 +124,7 @@ def train_digits(device: str, file: Path | None) -> dict[str, Any]:
 
 def train_distributed(device: str, _file: Path | None) -> dict[str, Any]:
     import torch.distributed as dist
+
     from gfpq.torch import distributed
 
     backend = "nccl" if device == "cuda" else "gloo"
