@@ -190,8 +190,8 @@ ncu() {
   local sections=(SpeedOfLight MemoryWorkloadAnalysis WarpStateStats LaunchStats Occupancy) flags
   mapfile -t flags < <(printf -- '--section\n%s\n' "${sections[@]}")
   # One launch of each kernel in each shape, at the guide's size, and the benchmark's own scale beside them.
-  ours command ncu --clock-control none "${flags[@]}" --kernel-name-base demangled \
-    --kernel-name 'regex:fake_quantize|fit|scale_kernel' --filter-mode per-launch-config --launch-count 1 \
+  ours command ncu --clock-control none "${flags[@]}" \
+    --kernel-name 'regex:^(fake_quantize|fit|scale_kernel)$' --filter-mode per-launch-config --launch-count 1 \
     --force-overwrite --export "$results/kernels" "$carry/bin/gfpq_bench_gpu" --library="$gpu_library" --suite=short \
     --benchmark_repetitions=1 --benchmark_filter='lib:ours.*/type:f32.*/data:guide/count:13107200/.*cache:cold' || return 1
   command ncu --import "$results/kernels.ncu-rep" --page details | tee "$results/ncu.txt" | grep -E '^ +[a-z].*Context|Duration|Throughput'
