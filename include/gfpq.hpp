@@ -10,8 +10,9 @@
  *
  * Names, types and symbols are those of the vendor's header, so that programs built against either run with either
  * library. All functions may be called from many threads at once, as long as no two of them share data or a block.
- * They may be called in a forked child, and in any floating-point environment, which changes no result and is as it
- * was afterwards. Large tensors are worked on by several threads; where the system has none to spare, by fewer.
+ * They may be called in any floating-point environment, which changes no result and is as it was afterwards, and those
+ * for the CPU in a forked child; where the parent has used CUDA, its child cannot, and functions for a GPU fail there.
+ * Large tensors are worked on by several threads; where the system has none to spare, by fewer.
  *
  * Every error is also reported as one line `[ERR][function][line] text`, on standard output as the vendor's library
  * does. The environment variable GFPQ_MESSAGES sends the lines elsewhere: `stdout`, `stderr`, `none`, `file:PATH`

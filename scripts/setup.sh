@@ -5,7 +5,7 @@
 #
 #     run       scripts/run.sh: build, conformance, benchmark, report
 #     test      scripts/test.sh: the above, Clang, Windows, Arm, fuzzing, PyTorch, MPI (the default)
-#     gpu       scripts/gpu_check.sh: run, and a look whether CUDA's nvcc and NVIDIA's driver are there
+#     gpu       scripts/gpu_check.sh prebuild: run, and a look whether CUDA's nvcc and NVIDIA's driver are there
 #     portable  scripts/release.sh: run, and the compiler of portable binaries, from PyPI into build/tools
 #     all       all of these
 set -euo pipefail

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cases/everywhere.hpp"
+#include "runner/gpu_memory.hpp"
 
 namespace conformance {
 namespace {
@@ -182,6 +183,18 @@ CONFORMANCE_TEST(Delta, MaximumAnywhereInLongTensors, "GFPQ-DELTA-08") {
   });
 }
 
+/// Calls with the first numbers of a tensor, for the block alone: what becomes of the tensor is not looked at.
+template <class Float>
+int status_of_call(std::vector<Float>& data, std::size_t count, int bits, GFPQ_PARAM_ST& param) {
+  const Library& library = *test_run().library;
+  const auto numbers = static_cast<unsigned>(count), width = static_cast<unsigned>(bits);
+  if (test_run().device == Device::cpu)
+    return library.quantize(Device::cpu, data.data(), numbers, width, &param);
+  GpuMemory device(count * sizeof(Float));
+  device.upload(data.data());
+  return library.quantize(Device::gpu, static_cast<Float*>(device.address()), numbers, width, &param);
+}
+
 /// One number among zeros: of the parts that threads take, all but one have none.
 CONFORMANCE_TEST_WITH(Delta, OneNumberAmongZeros, (std::vector<int>{1, 8, 40}), "GFPQ-DELTA-08") {
   for_each_kind([&](auto kind, int bits) {
@@ -196,8 +209,7 @@ CONFORMANCE_TEST_WITH(Delta, OneNumberAmongZeros, (std::vector<int>{1, 8, 40}), 
       std::fill(data.begin(), data.end(), Float(0));
       data[place] = number;
       GFPQ_PARAM_ST param = param_of<Float>(bits, mode, -oracle<Float>(bits).delta_limit());
-      const int status = test_run().library->quantize(test_run().device, data.data(), static_cast<unsigned>(count),
-                                                      static_cast<unsigned>(bits), &param);
+      const int status = status_of_call(data, count, bits, param);
       const Call call{"HI_GFPQ_QuantAndDeQuant",
                       type_name<Float>,
                       static_cast<unsigned>(bits),
@@ -228,8 +240,7 @@ public:
     const int delta = oracle<Float>(bits_).delta(all);
     const unsigned mode = turn_++ % 2 == 0 ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE;
     GFPQ_PARAM_ST param = param_of<Float>(bits_, mode, -oracle<Float>(bits_).delta_limit());
-    const int status = test_run().library->quantize(test_run().device, data_.data(), static_cast<unsigned>(count),
-                                                    static_cast<unsigned>(bits_), &param);
+    const int status = status_of_call(data_, count, bits_, param);
     const Call call{"HI_GFPQ_QuantAndDeQuant",
                     type_name<Float>,
                     static_cast<unsigned>(bits_),

@@ -41,8 +41,11 @@ public:
 
   T* data() const { return data_; }
 
+  /// Done when it returns, for every stream. After cudaMemcpy from pageable memory the device's copy may still be on
+  /// its way, and a non-blocking stream does not wait for it.
   void upload(const std::vector<T>& from) {
     require(cudaMemcpy(data_, from.data(), size_ * sizeof(T), cudaMemcpyHostToDevice));
+    require(cudaDeviceSynchronize());
   }
   /// Waits for all streams.
   std::vector<T> download() const {

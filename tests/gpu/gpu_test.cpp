@@ -116,7 +116,7 @@ TYPED_TEST(GpuCalls, AGraphCapturesApplyAsOneNode) {
   const auto input = numbers<Float, Width>(100001, 4);
   auto wanted = input;
   GFPQ_PARAM_ST param = fitted_param<Float, Width>(wanted);
-  const DeviceVector<Float> device(input);
+  DeviceVector<Float> device(input);
   const Stream stream;
   for (const auto mode :
        {cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed}) {
@@ -132,8 +132,7 @@ TYPED_TEST(GpuCalls, AGraphCapturesApplyAsOneNode) {
     EXPECT_EQ(nodes, 1u);
     require(cudaGraphInstantiateWithFlags(&executable, graph, 0));
     for (int launch = 0; launch < 2; ++launch) {
-      DeviceVector<Float> again(input);
-      require(cudaMemcpy(device.data(), again.data(), input.size() * sizeof(Float), cudaMemcpyDeviceToDevice));
+      device.upload(input);
       require(cudaGraphLaunch(executable, stream));
       require(cudaStreamSynchronize(stream));
       EXPECT_TRUE(same_bits(device.download(), wanted));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/kernels.cuh"
+#include "tests/gpu/rule_ends.hpp"
 #include "tests/unit/unit_test.hpp"
 
 namespace gfpq {
@@ -121,6 +122,23 @@ TYPED_TEST(GpuOnHost, MagnitudeLeavesNaNOut) {
   EXPECT_EQ(cuda::magnitude_or_zero<Float>(F::infinity + 1), 0u);
   EXPECT_EQ(cuda::magnitude_or_zero<Float>(~BitsOf<Float>(0)), 0u);
   EXPECT_EQ(cuda::magnitude_or_zero<Float>(F::sign | 1), 1u);
+}
+
+/// What the comparison of these numbers alone rests on, where a GPU is checked.
+TYPED_TEST(GpuOnHost, BetweenTwoRuleEndsNothingChanges) {
+  using Float = typename TypeParam::Float;
+  using Width = typename TypeParam::Width;
+  const auto ends = rule_ends<Float, Width>();
+  for (const int delta : {-Width::delta_limit, 3 - Width::max_code / 2, Width::delta_limit}) {
+    const auto quantizer = quantizer_for<Float, Width>(delta);
+    for (std::size_t i = 1; i < ends.size(); ++i) {
+      ASSERT_LT(ends[i - 1], ends[i]);
+      const auto before = ladder<Float, Width>.fake_quantize(ends[i - 1], delta);
+      const auto after = ladder<Float, Width>.fake_quantize(ends[i], delta);
+      ASSERT_TRUE(before == after || ends[i - 1] + 1 == ends[i]) << std::hex << ends[i] << ", delta " << delta;
+      ASSERT_EQ(quantizer(ends[i]), after) << std::hex << ends[i] << ", delta " << delta;
+    }
+  }
 }
 
 template <class Width>

@@ -1,6 +1,6 @@
 """The guide's workflow on scikit-learn's digits: float network, post-training quantization, fine-tuning, export.
 
-    python examples/digits.py [--output FOLDER] [--quick]
+    python examples/digits.py [--output FOLDER] [--quick] [--device cuda]
 
 Prints a table of accuracies for a small CNN with BatchNorm, and for a hard case: the same network with its weights
 spread so widely that 8 bit cannot hold them. Plots accuracy by epoch and the layers' similarity to the float network.
@@ -15,11 +15,9 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 import gfpq.torch as gq
@@ -50,12 +48,24 @@ class Outcome:
     after: gq.Comparison = field(default_factory=gq.Comparison)
 
 
-def load() -> Digits:
+def load(device: str = "cpu") -> Digits:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
     images, labels = load_digits(return_X_y=True)
     split = train_test_split(images, labels, test_size=0.5, random_state=0, stratify=labels)
-    train_x, test_x = (torch.tensor(part, dtype=torch.float32).view(-1, 1, 8, 8) / 16 for part in split[:2])
-    train_y, test_y = (torch.tensor(part) for part in split[2:])
-    return Digits(train_x, train_y, test_x, test_y)
+    return from_arrays(*split, device=device)
+
+
+def from_arrays(train_x: Any, test_x: Any, train_y: Any, test_y: Any, device: str = "cpu") -> Digits:
+    """Images of 64 numbers between 0 and 16, and their labels."""
+    def images(part: Any) -> Tensor:
+        return torch.tensor(part, dtype=torch.float32).view(-1, 1, 8, 8).to(device) / 16
+
+    def labels(part: Any) -> Tensor:
+        return torch.tensor(part, dtype=torch.int64).to(device)
+
+    return Digits(images(train_x), labels(train_y), images(test_x), labels(test_y))
 
 
 def network() -> nn.Module:
@@ -112,7 +122,7 @@ def spread(model: nn.Sequential, octaves: int) -> nn.Sequential:
     exponents = torch.linspace(-octaves / 2, octaves / 2, first.out_channels).round()
     exponents = exponents[torch.randperm(len(exponents))]
     with torch.no_grad():
-        factors = 2.0**exponents
+        factors = (2.0**exponents).to(first.weight.device)
         first.weight *= factors.view(-1, 1, 1, 1)
         first.bias *= factors
         second.weight /= factors.view(1, -1, 1, 1)
@@ -173,11 +183,10 @@ def print_table(outcomes: dict[str, Outcome]) -> None:
               f"{outcome.post_training_16:8.2f}")
 
 
-def run(quick: bool = False) -> tuple[dict[str, Outcome], nn.Module]:
-    """Trains and quantizes. Returns the outcomes by name, and the fine-tuned network."""
+def run(digits: Digits, quick: bool = False) -> tuple[dict[str, Outcome], nn.Module]:
+    """Trains and quantizes, where the images are. Returns the outcomes by name, and the fine-tuned network."""
     torch.manual_seed(1)
-    digits = load()
-    model = network()
+    model = network().to(digits.train_x.device)
     float_epochs = train(model, digits, 8 if quick else 20, torch.optim.Adam(model.parameters(), lr=3e-3))
     usual, tuned = study(model, digits, 3 if quick else 10, rate=3e-4)
     usual.epochs = {"training, float": float_epochs, **usual.epochs}
@@ -189,9 +198,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="GFPQ on scikit-learn's digits")
     parser.add_argument("--output", type=Path, default=Path("digits"), help="folder for what is exported and plotted")
     parser.add_argument("--quick", action="store_true", help="fewer epochs")
+    parser.add_argument("--device", default="cpu", help="where PyTorch works, such as cuda")
     options = parser.parse_args()
     start = time.monotonic()
-    outcomes, tuned = run(options.quick)
+    outcomes, tuned = run(load(options.device), options.quick)
 
     print_table(outcomes)
     hard = outcomes["hard case"]
