@@ -5,10 +5,10 @@
 #     gpu_check.sh prebuild              where the project is built (nvcc, no GPU): makes build/gpu/carry, which goes along
 #                                        with the checkout. GFPQ_CUDA_ARCHITECTURE=90 is the GPU's; GFPQ_VENDOR_LIB=FOLDER
 #                                        has HiSilicon's libgfpq_gpu.so.1.1.5, to be tried as well.
-#     gpu_check.sh first  [options]      on the machine with the GPU, about 4 minutes: facts smoke ends tests conformance
-#                                        python training bench exhaustive8
+#     gpu_check.sh first  [options]      on the machine with the GPU, about 4 minutes: facts smoke tests conformance python
+#                                        training ends bench exhaustive8
 #     gpu_check.sh second [options]      about 7 minutes: memcheck racecheck initcheck synccheck ptx nocode vendor graph ncu
-#                                        exhaustive16 benchfull
+#                                        benchpeer exhaustive16 benchfull
 #     gpu_check.sh [options] STEP ...    these steps
 #
 #     --out FOLDER    where the archive gpu-first.tgz, gpu-second.tgz or gpu-steps.tgz is written anew after each step, with
@@ -28,9 +28,10 @@ test_programs=(gfpq_gpu_tests)
 targets=(gfpq_shared gfpq_gpu_shared gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu "${test_programs[@]}")
 
 # The steps, most valuable first, each with its limit in seconds. A step that has `rest` for a limit takes what is left.
-first=(facts:20 smoke:30 ends:40 tests:100 conformance:120 python:90 training:75 bench:130 exhaustive8:rest)
-second=(memcheck:60 racecheck:60 initcheck:60 synccheck:60 ptx:75 nocode:20 vendor:40 graph:40 ncu:75 exhaustive16:200
-  benchfull:rest)
+# Checks that end with & run side by side; what measures begins when all before it have ended.
+first=(facts:20 'smoke:30&' 'tests:100&' 'conformance:120&' 'python:90&' 'training:75&' ends:40 bench:130 exhaustive8:rest)
+second=('memcheck:60&' 'racecheck:60&' 'initcheck:60&' 'synccheck:60&' 'ptx:75&' 'nocode:20&' 'vendor:120&' graph:40 ncu:75
+  benchpeer:60 exhaustive16:200 benchfull:rest)
 
 # ---- where the project is built
 
@@ -141,7 +142,12 @@ measure() { # SUITE ARGUMENT ...
 bench() {
   python3 bench/gpu/pytorch.py --json "$results/pytorch.json"
   local status=$?
-  measure short --benchmark_repetitions=3 && return "$status"
+  measure short && return "$status"
+}
+benchpeer() { # HiSilicon's library beside ours; it may take a thousand times as long
+  use_vendor || return
+  measure short --peer="$vendor_library" --benchmark_repetitions=3 --benchmark_out="$results/benchmark-peer.json" \
+    --benchmark_filter='/type:f32/.*(data:guide/)?count:13107200/.*cache:cold'
 }
 benchfull() { measure full --benchmark_repetitions=3; }
 ends() { ours "$carry/bin/gfpq_gpu_exhaustive" --ends; }
@@ -169,15 +175,20 @@ nocode() { # a library for another architecture says so in the vendor's words, a
   grep -h -e 'Quantization by GPU(CUDA) failed' -e 'Please check GPU(CUDA) version' "$results/nocode.txt" | sort | uniq -c
   grep -q "Please check GPU(CUDA) version.*this GPU is sm_$(architecture)" "$results/nocode.txt"
 }
-vendor() { # what it does on this GPU is recorded, not judged; but it must have been loaded
-  local library cublas
-  library=$(find "$carry/vendor" -name 'libgfpq_gpu.so.1.*' -print -quit 2>/dev/null)
-  [ -n "$library" ] || { echo "SKIPPED: prebuild was given no GFPQ_VENDOR_LIB" && return 77; }
+# Finds HiSilicon's library and the cuBLAS that it is to use.
+use_vendor() {
+  local cublas
+  vendor_library=$(find "$carry/vendor" -name 'libgfpq_gpu.so.1.*' -print -quit 2>/dev/null)
+  [ -n "$vendor_library" ] || { echo "SKIPPED: prebuild was given no GFPQ_VENDOR_LIB" && return 77; }
   cublas=$(python3 -c 'import pathlib, torch
 print(next(pathlib.Path(torch.__file__).parents[1].glob("nvidia/**/libcublas.so.*"), ""))' 2>/dev/null)
   [ -n "$cublas" ] || cublas=$(find /usr/local/cuda*/ -name 'libcublas.so.1?' -print -quit 2>/dev/null)
   export GFPQ_CUBLAS=$cublas LD_LIBRARY_PATH=$carry/vendor${cublas:+:$(dirname "$cublas")}
   echo "cuBLAS: ${cublas:-none}"
+}
+vendor() { # what it does on this GPU is recorded, not judged; but it must have been loaded
+  use_vendor || return
+  local library=$vendor_library
   ours ldd "$library"
   conform "$library" vendor.json --device=gpu >"$results/vendor.txt" 2>&1
   tail -n 40 "$results/vendor.txt"
@@ -217,10 +228,10 @@ run() {
   printf '%-14s %4d s  %s\n' "$step" $((SECONDS - start)) "$result" | tee -a "$results/steps.txt"
   printf '{"step": "%s", "seconds": %d, "limit": %d, "result": "%s"}\n' "$step" $((SECONDS - start)) "$limit" "$result" \
     >>"$results/steps.jsonl"
-  [[ $result == passed || $result == not* ]] || tail -n 15 "$results/$step.log" | cut -c1-300
+  [[ $result == passed || $result == not* ]] || (echo "== $step" && tail -n 15 "$results/$step.log" | cut -c1-300)
   # Whole or not at all: whatever happens next, this much is there.
-  tar -czf "$out/.$name.tgz" -C "$(dirname "$results")" "$name" && mv "$out/.$name.tgz" "$out/$name.tgz"
-  [[ $result == passed || $result == skipped ]]
+  (flock 9 && tar -czf "$out/.$name.tgz" -C "$(dirname "$results")" "$name" && mv "$out/.$name.tgz" "$out/$name.tgz") \
+    9>"$results/lock"
 }
 
 usage() { sed -n '4,20p' "$script" | cut -c3-; }
@@ -261,9 +272,20 @@ mkdir -p "$results" "$out" || exit 2
 out=$(cd "$out" && pwd)
 failed=0
 for step in "${steps[@]}"; do
+  is_beside=0
+  [[ $step != *'&' ]] || is_beside=1
+  step=${step%&}
+  [ "$is_beside" = 1 ] || [[ ${step%:*} != bench* && ${step%:*} != ncu ]] || wait
   left=$((seconds - SECONDS)) limit=${step#*:}
   [[ $limit != rest && $limit -le $left ]] || limit=$left
-  run "${step%:*}" "$limit" || failed=1
+  if [ "$is_beside" = 1 ] && [ "$limit" -ge 5 ]; then
+    run "${step%:*}" "$limit" &
+  else
+    run "${step%:*}" "$limit"
+    wait
+  fi
 done
+wait
+! grep -qE '"result": "(failed|not begun)' "$results/steps.jsonl" || failed=1
 echo && cat "$results/steps.txt" && echo "gpu_check: $SECONDS s; $out/$name.tgz"
 exit "$failed"
