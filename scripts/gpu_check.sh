@@ -5,10 +5,10 @@
 #     gpu_check.sh prebuild              where the project is built (nvcc, no GPU): makes build/gpu/carry, which goes along
 #                                        with the checkout. GFPQ_CUDA_ARCHITECTURE=90 is the GPU's; GFPQ_VENDOR_LIB=FOLDER
 #                                        has HiSilicon's libgfpq_gpu.so.1.1.5, to be tried as well.
-#     gpu_check.sh first  [options]      on the machine with the GPU, about 4 minutes: facts smoke tests conformance python
-#                                        training ends bench exhaustive8
-#     gpu_check.sh second [options]      about 7 minutes: memcheck racecheck initcheck synccheck ptx nocode vendor graph ncu
-#                                        benchpeer exhaustive16 benchfull
+#     gpu_check.sh first  [options]      on the machine with the GPU, about 4 minutes: facts smoke tests python training bench
+#                                        conformance ends exhaustive8
+#     gpu_check.sh second [options]      about 7 minutes: memcheck racecheck initcheck synccheck ptx nocode graph ncu benchpeer
+#                                        vendor exhaustive16 benchfull
 #     gpu_check.sh [options] STEP ...    these steps
 #
 #     --out FOLDER    where the archive gpu-first.tgz, gpu-second.tgz or gpu-steps.tgz is written anew after each step, with
@@ -25,13 +25,14 @@ script=$PWD/scripts/gpu_check.sh
 tree=$PWD/build/gpu
 carry=$tree/carry
 test_programs=(gfpq_gpu_tests)
-targets=(gfpq_shared gfpq_gpu_shared gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu "${test_programs[@]}")
+targets=(gfpq_shared gfpq_gpu_shared gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu gfpq_sample_gpu "${test_programs[@]}")
 
 # The steps, most valuable first, each with its limit in seconds. A step that has `rest` for a limit takes what is left.
-# Checks that end with & run side by side; what measures begins when all before it have ended.
-first=(facts:20 'smoke:30&' 'tests:100&' 'conformance:120&' 'python:90&' 'training:75&' ends:40 bench:130 exhaustive8:rest)
-second=('memcheck:60&' 'racecheck:60&' 'initcheck:60&' 'synccheck:60&' 'ptx:75&' 'nocode:20&' 'vendor:120&' graph:40 ncu:75
-  benchpeer:60 exhaustive16:200 benchfull:rest)
+# Checks that end with & run beside those that follow, up to one without it. A GPU serves processes in turns: half a million
+# calls that wait for it, as conformance makes, run alone.
+first=(facts:20 'smoke:30&' 'tests:60&' 'python:60&' training:60 bench:60 conformance:150 ends:40 exhaustive8:rest)
+second=('memcheck:60&' 'racecheck:60&' 'initcheck:60&' 'synccheck:60&' 'ptx:75&' 'nocode:20&' graph:40 ncu:60 benchpeer:60
+  vendor:90 exhaustive16:100 benchfull:rest)
 
 # ---- where the project is built
 
@@ -62,7 +63,7 @@ prebuild() {
 
   rm -rf "$carry" && mkdir -p "$carry"/{bin,lib,needed,ptx/bin,ptx/lib,nocode/lib} || return 1
   for program in "$tree"/bin/*; do
-    [[ " ${targets[*]} " != *" $(basename "$program") "* ]] || strip -o "$carry/bin/$(basename "$program")" "$program" || return 1
+    [[ " ${targets[*]} sample_gpu " != *" $(basename "$program") "* ]] || strip -o "$carry/bin/$(basename "$program")" "$program" || return 1
     needed_libraries "$program" | xargs -rI{} cp -Lf {} "$carry/needed/"
   done
   for program in "${test_programs[@]}"; do strip -o "$carry/ptx/bin/$program" "$tree/ptx/bin/$program" || return 1; done
@@ -134,22 +135,22 @@ train() { # JSON PART ...
 }
 training() { train training.json digits distributed; }
 graph() { train graph.json graph; }
-measure() { # SUITE ARGUMENT ...
-  local suite=$1
-  shift
-  ours "$carry/bin/gfpq_bench_gpu" --library="$gpu_library" --suite="$suite" --benchmark_out="$results/benchmark-$suite.json" "$@"
+measure() { # NAME SUITE ARGUMENT ...
+  local name=$1 suite=$2
+  shift 2
+  ours "$carry/bin/gfpq_bench_gpu" --library="$gpu_library" --suite="$suite" --benchmark_out="$results/$name.json" "$@"
 }
 bench() {
   python3 bench/gpu/pytorch.py --json "$results/pytorch.json"
   local status=$?
-  measure short && return "$status"
+  measure benchmark short && return "$status"
 }
 benchpeer() { # HiSilicon's library beside ours; it may take a thousand times as long
   use_vendor || return
-  measure short --peer="$vendor_library" --benchmark_repetitions=3 --benchmark_out="$results/benchmark-peer.json" \
+  measure benchmark-peer short --peer="$vendor_library" \
     --benchmark_filter='/type:f32/.*(data:guide/)?count:13107200/.*cache:cold'
 }
-benchfull() { measure full --benchmark_repetitions=3; }
+benchfull() { measure benchmark-full full --benchmark_repetitions=3; }
 ends() { ours "$carry/bin/gfpq_gpu_exhaustive" --ends; }
 exhaust() { # BITS: all numbers, at as many deltas as the time allows
   ours "$carry/bin/gfpq_gpu_exhaustive" --seconds="$((limit > 30 ? limit - 15 : limit / 2))" "$1"
@@ -171,7 +172,7 @@ ptx() { # compiled by the driver, now
     conform "$carry/ptx/lib/libgfpq_gpu.so" ptx-conformance.json --device=gpu
 }
 nocode() { # a library for another architecture says so in the vendor's words, and which this one is
-  conform "$carry/nocode/lib/libgfpq_gpu.so" nocode.json --device=gpu --gtest_filter='Sample.*' >"$results/nocode.txt" 2>&1
+  LD_LIBRARY_PATH=$carry/nocode/lib "$carry/bin/sample_gpu" >"$results/nocode.txt" 2>&1
   grep -h -e 'Quantization by GPU(CUDA) failed' -e 'Please check GPU(CUDA) version' "$results/nocode.txt" | sort | uniq -c
   grep -q "Please check GPU(CUDA) version.*this GPU is sm_$(architecture)" "$results/nocode.txt"
 }
@@ -190,7 +191,8 @@ vendor() { # what it does on this GPU is recorded, not judged; but it must have 
   use_vendor || return
   local library=$vendor_library
   ours ldd "$library"
-  conform "$library" vendor.json --device=gpu >"$results/vendor.txt" 2>&1
+  conform "$library" vendor.json --device=gpu --gtest_filter='Sample.*:Digest.*:Record.*:Ladder.*:Param.*:Mode.*:Error.*' \
+    >"$results/vendor.txt" 2>&1
   tail -n 40 "$results/vendor.txt"
   if [ ! -s "$results/vendor.json" ]; then
     echo "it could not be loaded: it needs $(readelf -d "$library" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | tr '\n' ' ')"
@@ -275,7 +277,6 @@ for step in "${steps[@]}"; do
   is_beside=0
   [[ $step != *'&' ]] || is_beside=1
   step=${step%&}
-  [ "$is_beside" = 1 ] || [[ ${step%:*} != bench* && ${step%:*} != ncu ]] || wait
   left=$((seconds - SECONDS)) limit=${step#*:}
   [[ $limit != rest && $limit -le $left ]] || limit=$left
   if [ "$is_beside" = 1 ] && [ "$limit" -ge 5 ]; then

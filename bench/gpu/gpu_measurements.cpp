@@ -18,6 +18,7 @@ constexpr std::size_t least_samples = 8; // in a repetition
 constexpr std::size_t least_slow_samples = 3; // where they take long
 constexpr double slow = 1e9;                  // nanoseconds, all samples together
 constexpr int host_samples = 15;
+constexpr std::size_t small_pieces = std::size_t(16) << 20; // what a row needs beside tensors
 constexpr std::size_t cold_pool_bytes = std::size_t(256) << 20;
 /// Of a longer tensor the numbers repeat: made one by one they would take longer than all measurements.
 constexpr std::size_t most_prepared = std::size_t(1) << 24;
@@ -70,7 +71,13 @@ GpuMeasurements::GpuMeasurements(const Device& device, const GpuLibrary& library
 GpuMeasurements::~GpuMeasurements() { cudaStreamDestroy(stream_); }
 
 std::size_t GpuMeasurements::memory_of(const Row& row) const {
-  return (tensors_for(row, device_.l2_bytes) + 1 + row.is_job) * padded(row.bytes()) + 2 * device_.l2_bytes;
+  return (tensors_for(row, device_.l2_bytes) + 1 + row.is_job) * padded(row.bytes()) + 2 * device_.l2_bytes +
+         small_pieces;
+}
+
+void GpuMeasurements::reserve(std::size_t bytes) {
+  memory_ = std::make_unique<DeviceMemory>(bytes);
+  memory_bytes_ = bytes;
 }
 
 /// The tensors of one row and what is done with them.
@@ -82,8 +89,9 @@ public:
   Repetition(GpuMeasurements& measurements, const Row& row, const Prepared<Float>& prepared)
       : measurements_(measurements), row_(row), prepared_(prepared), stream_(measurements.stream_),
         stride_(padded(row.bytes())), tensors_(tensors_for(row, measurements.device_.l2_bytes)),
-        calls_(calls_per_sample(row, measurements.device_.l2_bytes)), source_(stride_), memory_(tensors_ * stride_),
-        flushed_(2 * measurements.device_.l2_bytes + 256), result_(256), param_(sizeof(GFPQ_GROUP_PARAM_ST)) {
+        calls_(calls_per_sample(row, measurements.device_.l2_bytes)), source_(take(stride_)),
+        memory_(take(tensors_ * stride_)), flushed_(take(2 * measurements.device_.l2_bytes)), result_(take(256)),
+        param_(take(sizeof(GFPQ_GROUP_PARAM_ST))) {
     for_each_repetition([&](std::size_t first, std::size_t count) {
       require(cudaMemcpyAsync(source_.at<Float>() + first, prepared.on_device->template at<Float>(),
                               count * sizeof(Float), cudaMemcpyDeviceToDevice, stream_),
@@ -91,7 +99,9 @@ public:
     });
     require(cub_maximum<Float>(nullptr, scratch_bytes_, source_.at<Float>(), row.count, result_.at<Float>(), stream_),
             "cub::DeviceReduce");
-    scratch_ = std::make_unique<DeviceMemory>(scratch_bytes_ + 1);
+    scratch_ = take(scratch_bytes_ + 1);
+    if (row.is_job)
+      results_ = take(stride_);
   }
 
   void run(benchmark::State& state) {
@@ -123,6 +133,24 @@ public:
   }
 
 private:
+  /// Some of the memory that was reserved for all rows.
+  struct Piece {
+    char* begin = nullptr;
+
+    template <class T = void>
+    T* at(std::size_t offset = 0) const {
+      return reinterpret_cast<T*>(begin + offset);
+    }
+  };
+
+  Piece take(std::size_t bytes) {
+    const std::size_t first = taken_;
+    taken_ += padded(bytes);
+    if (taken_ > measurements_.memory_bytes_)
+      throw std::logic_error("more memory is needed than was reserved");
+    return {measurements_.memory_->at<char>(first)};
+  }
+
   /// Calls `part(first, count)` for each repetition of the prepared numbers in a tensor.
   template <class Part>
   void for_each_repetition(const Part& part) const {
@@ -204,7 +232,6 @@ private:
     std::copy(std::begin(block.buf), std::end(block.buf), param.buf);
     require(cudaMemcpyAsync(param_.at(), &param, sizeof param, cudaMemcpyHostToDevice, stream_), "cudaMemcpy");
     require(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
-    results_ = std::make_unique<DeviceMemory>(stride_);
     GFPQ_JOB_ST job{};
     job.operation = GFPQ_FAKE_QUANTIZE;
     job.type = sizeof(Float) == sizeof(float) ? GFPQ_FLOAT32 : GFPQ_FLOAT64;
@@ -212,7 +239,7 @@ private:
     job.mode = GFPQ_MODE_UPDATE;
     job.outer = job.groups = 1;
     job.inner = row_.count;
-    job.destination = results_->at();
+    job.destination = results_.at();
     job.params = param_.at<GFPQ_GROUP_PARAM_ST>();
     return [this, job](Float* data) mutable {
       job.source = data;
@@ -227,7 +254,7 @@ private:
   }
 
   void verify() {
-    const Float* const written = row_.is_job ? results_->at<Float>() : tensor(0);
+    const Float* const written = row_.is_job ? results_.at<Float>() : tensor(0);
     if (differences_in(written) != 0)
       throw std::runtime_error("wrong result: " + difference_in(written));
     if (differences_in(source_.at<Float>()) == 0)
@@ -274,7 +301,7 @@ private:
 
   Work limit_of(Op op) {
     const Work maximum = [this](Float* data) {
-      require(cub_maximum(scratch_->at(), scratch_bytes_, data, row_.count, result_.at<Float>(), stream_), "CUB");
+      require(cub_maximum(scratch_.at(), scratch_bytes_, data, row_.count, result_.at<Float>(), stream_), "CUB");
     };
     const auto copy_to = source_.at<Float>(); // of the same numbers: the source stays what it is
     if (op == Op::max)
@@ -335,9 +362,10 @@ private:
   const Prepared<Float>& prepared_;
   const cudaStream_t stream_;
   const std::size_t stride_, tensors_, calls_;
-  const DeviceMemory source_, memory_, flushed_, result_, param_;
+  std::size_t taken_ = 0; ///< of the reserved memory
+  const Piece source_, memory_, flushed_, result_, param_;
   std::size_t scratch_bytes_ = 0;
-  std::unique_ptr<DeviceMemory> scratch_, results_; ///< the latter of a job
+  Piece scratch_, results_; ///< the latter of a job
   GFPQ_PARAM_ST before_{}, after_{};
   std::size_t samples_ = 0;
   std::string label_;

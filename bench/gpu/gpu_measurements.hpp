@@ -43,6 +43,9 @@ public:
   /// Device memory that a row needs.
   std::size_t memory_of(const Row& row) const;
 
+  /// Allocates memory for all rows to come: what one of them freed the driver would clear while the next is measured.
+  void reserve(std::size_t bytes);
+
 private:
   template <class Float>
   class Repetition;
@@ -56,6 +59,8 @@ private:
   cudaStream_t stream_ = nullptr;
   std::map<std::string, Prepared<float>> f32_; ///< by data, count and bit width: each round needs all of them again
   std::map<std::string, Prepared<double>> f64_;
+  std::unique_ptr<DeviceMemory> memory_;
+  std::size_t memory_bytes_ = 0;
   std::size_t kept_bytes_ = 0;                  ///< of the device's memory
   std::map<std::string, ScaleWay> fastest_way_; ///< by operation, type, count and cache
 };

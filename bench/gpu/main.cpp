@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -184,13 +185,19 @@ int run(const Options& options) {
   const auto rows =
       make_suite(options.suite, ours, has_peer ? &peer : nullptr, peer_library != nullptr, library.has_jobs());
   std::vector<bench::NamedRow> named;
+  std::size_t most = 0;
   for (const bench::Row& row : rows) {
-    if (measurements.memory_of(row) > device.memory_bytes / 10 * 8)
+    const std::size_t bytes = measurements.memory_of(row);
+    if (bytes > device.memory_bytes / 10 * 6) { // the data, made once for all rounds, are there too
       std::cerr << "left out for want of memory: " << bench::gpu_name(row) << '\n';
-    else
-      named.push_back(
-          {bench::gpu_name(row), [&measurements, row](benchmark::State& state) { measurements.measure(state, row); }});
+      continue;
+    }
+    most = std::max(most, bytes);
+    named.push_back(
+        {bench::gpu_name(row), [&measurements, row](benchmark::State& state) { measurements.measure(state, row); }});
   }
+  if (!options.run.only_lists)
+    measurements.reserve(most);
   if (!options.run.only_lists && !options.run.is_quiet)
     std::cout << device.name << "\nlibrary: " << bench::describe(facts["library"])
               << "\npeer: " << bench::describe(facts["peer"]) << std::endl;
