@@ -114,7 +114,8 @@ def build(settings: Settings, mutant: mutants.Mutant, originals: dict[str, str],
     changed = {path for path in texts if texts[path] != originals[path]}
     stale, shared = [], []
     for unit in units:
-        (stale if closure(texts, unit.source) & changed else shared).append(unit)
+        sees_it = closure(texts, unit.source) & changed
+        (stale if sees_it and not _may_stay(mutant, unit, changed) else shared).append(unit)
     if changed and not stale:
         raise BuildError(f"{', '.join(sorted(changed))}: no part of what is built for this mutant")
 
@@ -127,7 +128,7 @@ def build(settings: Settings, mutant: mutants.Mutant, originals: dict[str, str],
         for path, text in texts.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             (tree / path).write_text(text)
-        objects = [str(unit.object) for unit in shared]
+        objects = []  # the mutant's first: of an inline function that others have too, a linker takes the first
         for number, group in enumerate(_groups(texts, stale)):
             made = str(tree / f"{number}.o")
             text = "".join(f'#include "{tree / unit.source}"\n' for unit in group)
@@ -138,12 +139,21 @@ def build(settings: Settings, mutant: mutants.Mutant, originals: dict[str, str],
                 command.append("-Dstatic_assert(...)=static_assert(true)")
             _run([*command, "-O1", "-w", "-x", "c++", "-c", "-", "-o", made], group[0].folder, text)
             objects.append(made)
+        objects += [str(unit.object) for unit in shared]
         output.parent.mkdir(parents=True, exist_ok=True)
         key_file.unlink(missing_ok=True)
         compiler = units[0].command[:_compiler_length(units[0].command)]
         link = [*settings.gtest, "-fopenmp"] if mutant.program else ["-shared", "-Wl,-z,defs"]
         _run([*compiler, *objects, "-o", str(output), "-pthread", *link], units[0].folder)
     key_file.write_text(key)
+
+
+def _may_stay(mutant: mutants.Mutant, unit: Unit, changed: set[str]) -> bool:
+    """Whether a unit serves as it is though it sees the fault: that of jobs, which takes as long to compile as all others,
+    where other functions are to show it.
+    """
+    is_for_others = mutant.requirement != "" and not mutant.requirement.startswith("GFPQ-JOB")
+    return unit.source.startswith("src/job") and is_for_others and not any(path.startswith("src/job") for path in changed)
 
 
 def _compiler_length(command: tuple[str, ...]) -> int:
