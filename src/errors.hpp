@@ -39,6 +39,9 @@ inline constexpr Error type{GFPQ_ERR_BAD_FORMAT,
 inline constexpr Error shape{GFPQ_ERR_BAD_PARAMETERS,
                              "The shape %zu x %zu x %zu (outer x groups x inner) takes more bytes than there are "
                              "addresses"};
+inline constexpr Error too_many_units{GFPQ_ERR_BAD_PARAMETERS,
+                                      "The shape %zu x %zu x %zu (outer x groups x inner) is too large for one job of "
+                                      "a GPU: make several jobs of it"};
 inline constexpr Error overlap{
     GFPQ_ERR_BAD_PARAMETERS, "The job's %s overlaps its %s: use memory apart, or to fake-quantize in place one address "
                              "for source and destination"};

@@ -3,26 +3,12 @@
 #include <cstdint>
 
 #include "gpu_errors.hpp"
+#include "gpu_place.hpp"
 #include "gpu_workspace.hpp"
 #include "kernels/cuda/launch.hpp"
 
 namespace gfpq {
 namespace {
-
-/// While it lives, this thread may call what another thread's graph capture would forbid: loading a kernel at its first
-/// use, for one. None of it has to do with a captured stream.
-class CaptureTolerance {
-public:
-  CaptureTolerance() : is_set_(cudaThreadExchangeStreamCaptureMode(&mode_) == cudaSuccess) {}
-  ~CaptureTolerance() {
-    if (is_set_)
-      cudaThreadExchangeStreamCaptureMode(&mode_);
-  }
-
-private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed; // then the caller's
-  const bool is_set_;
-};
 
 /// Whether the current device can work on a tensor in place. \return a status.
 template <class Float>
@@ -30,19 +16,7 @@ template <class Float>
   // Such a load would end the CUDA context, and with it all that the caller has on the device.
   if (reinterpret_cast<std::uintptr_t>(data) % sizeof(Float) != 0)
     return GFPQ_FAIL(errors::misaligned, static_cast<const void*>(data), static_cast<unsigned>(sizeof(Float)));
-  int device = 0;
-  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess)
-    return fail_by_cuda(error);
-  cudaPointerAttributes place{};
-  if (const cudaError_t error = cudaPointerGetAttributes(&place, data); error != cudaSuccess)
-    return fail_by_cuda(error);
-  if (place.type == cudaMemoryTypeManaged)
-    return GFPQ_SUCCESS;
-  if (place.type != cudaMemoryTypeDevice)
-    return GFPQ_FAIL(errors::host_pointer);
-  if (place.device != device)
-    return GFPQ_FAIL(errors::other_device, place.device, device);
-  return GFPQ_SUCCESS;
+  return check_device_memory(data);
 }
 
 } // namespace
