@@ -15,9 +15,11 @@ struct BlockWords {
     return {{first, unsigned(delta), first ^ second_mask, first ^ third_mask}};
   }
 
-  /// Whether the words agree: then they hold a delta. They do not say for which bit width.
+  /// Whether the words agree: then they hold a delta. They do not say for which bit width. Without a branch, so that a
+  /// GPU loads all of them at once.
   GFPQ_HOST_DEVICE constexpr bool is_valid() const {
-    return word[0] == check_word(word[1]) && word[2] == (word[0] ^ second_mask) && word[3] == (word[0] ^ third_mask);
+    return ((word[0] ^ check_word(word[1])) | (word[0] ^ word[2] ^ second_mask) | (word[0] ^ word[3] ^ third_mask)) ==
+           0;
   }
   GFPQ_HOST_DEVICE constexpr int delta() const { return int(word[1]); }
 

@@ -1,5 +1,6 @@
 // The types of a tensor's numbers: those that the kernels compute with, and the half types, which are computed in float
-// and rounded to nearest even. By integers alone: no rounding mode, trap or flag of the caller has a part in it.
+// and rounded to nearest even. By integers alone: no rounding mode, trap or flag of the caller has a part in it. A GPU
+// has none of these, and converts float16 by an instruction.
 #ifndef GFPQ_KERNELS_ELEMENTS_HPP
 #define GFPQ_KERNELS_ELEMENTS_HPP
 
@@ -57,14 +58,22 @@ struct ElementType<Float16> {
   /// Without a branch, by masks, so that compilers make vector instructions of it. A denormal number is its fraction
   /// times 2^-24: an integer that a float holds, which no rounding mode changes and no flag tells of.
   GFPQ_HOST_DEVICE static unsigned computed(Float16 number) {
+#ifdef __CUDA_ARCH__
+    unsigned bits;
+    asm("{ .reg .f32 f; cvt.f32.f16 f, %1; mov.b32 %0, f; }" : "=r"(bits) : "h"(number.bits));
+    return bits;
+#else
     const int magnitude = number.bits & 0x7fff;
-    unsigned denormal = bits_of(static_cast<float>(magnitude));
+    const float fraction = static_cast<float>(magnitude);
+    unsigned denormal;
+    std::memcpy(&denormal, &fraction, sizeof denormal);
     const unsigned is_some = 0u - unsigned(magnitude != 0);
     const unsigned is_normal = 0u - unsigned(magnitude >= smallest_normal);
     denormal -= is_some & 24u << 23;
     unsigned normal = (unsigned(magnitude) << dropped_bits) + bias_difference;
     normal += (0u - unsigned(magnitude >= infinity)) & bias_difference;
     return (number.bits & 0x8000u) << 16 | (normal & is_normal) | (denormal & ~is_normal);
+#endif
   }
 
   /// As above, of 0 and of what is no smaller than 2^-14; without a branch.
@@ -78,7 +87,12 @@ struct ElementType<Float16> {
   }
 
   /// The same for all; below 2^-14 the numbers are multiples of 2^-24.
-  GFPQ_HOST_DEVICE static constexpr Float16 rounded(unsigned number) {
+  GFPQ_HOST_DEVICE static Float16 rounded(unsigned number) {
+#ifdef __CUDA_ARCH__
+    Float16 half = {};
+    asm("{ .reg .f32 f; mov.b32 f, %1; cvt.rn.f16.f32 %0, f; }" : "=h"(half.bits) : "r"(number));
+    return half;
+#else
     const unsigned sign = number >> 16 & 0x8000u;
     const unsigned magnitude = number & 0x7fffffffu;
     if (magnitude >= smallest_normal_computed)
@@ -88,6 +102,7 @@ struct ElementType<Float16> {
       return {static_cast<unsigned short>(sign)};
     const unsigned significand = (magnitude & 0x7fffffu) | 0x800000u;
     return {static_cast<unsigned short>(sign | shifted(significand, int(126 - exponent)))};
+#endif
   }
 
 private:
@@ -96,16 +111,6 @@ private:
   static constexpr unsigned bias_difference = (127u - 15u) << 23;
   static constexpr unsigned overflow = 0x477ff000u;        ///< 65520, halfway from the largest number to the next
   static constexpr unsigned underflow_exponent = 127 - 25; ///< of 2^-25, half of the smallest number
-
-  GFPQ_HOST_DEVICE static unsigned bits_of(float number) {
-#ifdef __CUDA_ARCH__
-    return __float_as_uint(number);
-#else
-    unsigned bits;
-    std::memcpy(&bits, &number, sizeof bits);
-    return bits;
-#endif
-  }
 
   /// number / 2^count, rounded to nearest even.
   GFPQ_HOST_DEVICE static constexpr unsigned shifted(unsigned number, int count) {

@@ -186,9 +186,10 @@ class HeldDelta {
 
 public:
   __device__ GFPQ_ALWAYS_INLINE HeldDelta(const Job& job, const BlockWords& block) {
-    is_fitted = job.mode == job_init || (job.mode == job_auto && block.was_never_set());
+    is_fitted = job.mode == job_init || ((job.mode == job_auto) & block.was_never_set());
     delta = is_fitted ? -Width::delta_limit : block.delta();
-    is_right = is_fitted || (block.is_valid() && delta >= -Width::delta_limit && delta <= Width::delta_limit);
+    const bool is_in_range = delta >= -Width::delta_limit && delta <= Width::delta_limit;
+    is_right = is_fitted | (block.is_valid() & is_in_range);
   }
 
   bool is_fitted; ///< anew, as INIT does
@@ -340,12 +341,11 @@ __global__ void __launch_bounds__(block_threads) begin_jobs(JobBatch<capacity> b
       tables.load();
     GroupParam* const param = unit.param;
     const HeldDelta<Operation> known(job, param->block);
-    if (unit.is_first && thread == 0) {
-      const int status = known.is_right ? job_success : job_bad_parameters;
-      if (param->status != status) // other calls may share it
-        param->status = status;
-    }
+    const int former_status = param->status;
     __syncthreads(); // for the tables, and for what block_maximum() shares
+    const int status = known.is_right ? job_success : job_bad_parameters;
+    if (unit.is_first && thread == 0 && status != former_status) // other calls may share it
+      param->status = status;
     if (!known.is_right)
       continue;
 

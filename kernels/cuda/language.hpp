@@ -35,7 +35,6 @@ struct GfpqThreadIndex {
   static __device__ unsigned blocks() { return __nvvm_read_ptx_sreg_nctaid_x(); }
 };
 inline __device__ void __threadfence() { __nvvm_membar_gl(); }
-inline __device__ unsigned __float_as_uint(float number) { return __builtin_bit_cast(unsigned, number); }
 inline __device__ unsigned atomicInc(unsigned* counter, unsigned last) { return __nvvm_atom_inc_gen_ui(counter, last); }
 inline __device__ unsigned atomicCAS(unsigned* cell, unsigned old, unsigned number) {
   return __nvvm_atom_cas_gen_i(reinterpret_cast<int*>(cell), old, number);

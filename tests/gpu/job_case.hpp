@@ -126,6 +126,14 @@ public:
     std::memcpy(bytes_.data() + source_at_ + (case_.source_offset + place) * code_size_, &code, code_size_);
   }
 
+  /// Of a half type, 65536 numbers: all that there are.
+  void set_all_halves() {
+    for (unsigned i = 0; i < 0x10000; ++i) {
+      const auto bits = static_cast<unsigned short>(i);
+      std::memcpy(bytes_.data() + source_at_ + 2 * (case_.source_offset + i), &bits, 2);
+    }
+  }
+
   /// Compares with other memory, whose bytes began as these.
   void expect_same(const Bytes& others) const {
     const unsigned char *const mine = bytes_.data(), *const other = others.data();

@@ -92,6 +92,57 @@ TEST_F(GpuJobs, EveryLengthAndAlignmentGivesTheCpusBytes) {
       }
 }
 
+TEST_F(GpuJobs, EveryHalfNumberGivesTheCpusBytes) {
+  const Stream stream;
+  for (const unsigned type : {GFPQ_FLOAT16, GFPQ_BFLOAT16})
+    for (const unsigned operation : {GFPQ_FAKE_QUANTIZE, GFPQ_ENCODE})
+      for (const unsigned bits : {8u, 16u})
+        for (const int delta : bits == 8 ? spread_of_deltas<Width8>() : spread_of_deltas<Width16>()) {
+          JobCase facts;
+          facts.operation = operation;
+          facts.type = type;
+          facts.bits = bits;
+          facts.mode = GFPQ_MODE_APPLY_ONLY;
+          facts.inner = 0x10000;
+          facts.has_mask = true;
+          facts.held = {delta};
+          TestJob job(facts);
+          job.set_all_halves();
+          const DeviceJob device(job);
+          const GFPQ_JOB_ST on_device = device.at();
+          ASSERT_EQ(GFPQ_RunJobs_GPU(&on_device, 1, stream), GFPQ_SUCCESS);
+          ASSERT_EQ(job.run(), GFPQ_SUCCESS);
+          device.expect_same();
+        }
+}
+
+/// And every code that there is gives what the CPU decodes.
+TEST_F(GpuJobs, EveryCodeGivesTheCpusBytes) {
+  const Stream stream;
+  for (const unsigned type : {GFPQ_FLOAT32, GFPQ_FLOAT64, GFPQ_FLOAT16, GFPQ_BFLOAT16})
+    for (const unsigned bits : {8u, 16u})
+      for (const int delta : bits == 8 ? spread_of_deltas<Width8>() : spread_of_deltas<Width16>()) {
+        const unsigned sign = bits == 8 ? 0x80 : 0x8000, codes = bits == 8 ? 128 : 1408;
+        JobCase facts;
+        facts.operation = GFPQ_DECODE;
+        facts.type = type;
+        facts.bits = bits;
+        facts.mode = GFPQ_MODE_APPLY_ONLY;
+        facts.inner = 2 * codes;
+        facts.held = {delta};
+        TestJob job(facts);
+        for (unsigned code = 0; code < codes; ++code) {
+          job.set_code(2 * code, code);
+          job.set_code(2 * code + 1, code | sign);
+        }
+        const DeviceJob device(job);
+        const GFPQ_JOB_ST on_device = device.at();
+        ASSERT_EQ(GFPQ_RunJobs_GPU(&on_device, 1, stream), GFPQ_SUCCESS);
+        ASSERT_EQ(job.run(), GFPQ_SUCCESS);
+        device.expect_same();
+      }
+}
+
 /// Units in the middle of a tensor, and the last, decide on delta.
 TEST_F(GpuJobs, LongTensorsGiveTheCpusBytes) {
   const Stream stream;
