@@ -5,8 +5,6 @@
 #ifndef GFPQ_KERNELS_CODES_HPP
 #define GFPQ_KERNELS_CODES_HPP
 
-#include <type_traits>
-
 #include "carry_tables.hpp"
 #include "range.hpp"
 
@@ -15,7 +13,7 @@ namespace gfpq {
 template <class Width>
 struct Codes {
   static_assert(Width::bits <= 16, "a code has 8 or 16 bits");
-  using Code = std::conditional_t<Width::bits <= 8, unsigned char, unsigned short>;
+  using Code = typename UnsignedOf<(Width::bits + 7) / 8>::Type;
   static constexpr Code sign = Code(1u << (8 * sizeof(Code) - 1));
   static constexpr Code zero = sign; ///< the number 0, which takes the code of "minus 0"
 

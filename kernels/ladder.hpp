@@ -23,6 +23,7 @@ struct Format;
 template <>
 struct Format<float> {
   using Bits = unsigned int;
+  using Signed = int;
   static constexpr int fraction_bits = 23;
   static constexpr int bias = 127;
   static constexpr Bits sign = 0x80000000u;
@@ -33,6 +34,7 @@ struct Format<float> {
 template <>
 struct Format<double> {
   using Bits = unsigned long long;
+  using Signed = long long;
   static constexpr int fraction_bits = 52;
   static constexpr int bias = 1023;
   static constexpr Bits sign = 0x8000000000000000u;

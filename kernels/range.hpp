@@ -2,8 +2,6 @@
 #ifndef GFPQ_KERNELS_RANGE_HPP
 #define GFPQ_KERNELS_RANGE_HPP
 
-#include <type_traits>
-
 #include "ladder.hpp"
 
 namespace gfpq {
@@ -26,7 +24,7 @@ template <class Float>
 struct Range {
   using F = Format<Float>;
   using Bits = typename F::Bits;
-  using Signed = std::make_signed_t<Bits>;
+  using Signed = typename F::Signed;
 
   Bits lowest_positive;
   Bits lowest_negative;

@@ -76,10 +76,13 @@ facts() {
   samples/get_gpu_version.sh "$tree/lib/libgfpq_gpu.so"
 }
 build() {
-  make_tree "$tree" gfpq_gpu_shared gfpq_gpu_tests gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu &&
+  make_tree "$tree" gfpq_gpu_shared gfpq_gpu_tests gfpq_gpu_job_tests gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu &&
     samples/get_gpu_version.sh "$tree/lib/libgfpq_gpu.so"
 }
-tests() { "$bin/gfpq_gpu_exhaustive" 8 0 0 && "$bin/gfpq_gpu_tests" --gtest_output="json:$out/tests.json"; }
+tests() {
+  "$bin/gfpq_gpu_exhaustive" 8 0 0 && "$bin/gfpq_gpu_tests" --gtest_output="json:$out/tests.json" &&
+    "$bin/gfpq_gpu_job_tests" --gtest_output="json:$out/job-tests.json"
+}
 conformance() {
   "$bin/gfpq_conformance" --device=gpu --library="$tree/lib/libgfpq_gpu.so" --json="$out/conformance.json" &&
     "$bin/gfpq_conformance" --library="$tree/lib/libgfpq_gpu.so" --json="$out/conformance-cpu.json"
@@ -103,14 +106,17 @@ sanitizer() {
   for tool in memcheck racecheck initcheck; do
     "$sanitizer" --tool "$tool" --error-exitcode 1 "$bin/gfpq_gpu_tests" \
       --gtest_filter='GpuCalls*.EveryLengthAndAlignmentGivesTheCpusBits:GpuCalls*.NoParameterGivesTheCpusBits' || return 1
+    "$sanitizer" --tool "$tool" --error-exitcode 1 "$bin/gfpq_gpu_job_tests" \
+      --gtest_filter='GpuJobs.EveryLengthAndAlignmentGivesTheCpusBytes:GpuJobs.LongTensorsGiveTheCpusBytes' || return 1
   done
 }
 ptx() { # of the oldest architecture that this nvcc knows, compiled by the driver
   local oldest
   oldest=$(nvcc --list-gpu-code | grep -oE 'sm_[0-9]+$' | sort -V | head -1)
-  make_tree "$tree-ptx" gfpq_gpu_shared gfpq_gpu_tests gfpq_gpu_exhaustive gfpq_conformance -- \
+  make_tree "$tree-ptx" gfpq_gpu_shared gfpq_gpu_tests gfpq_gpu_job_tests gfpq_gpu_exhaustive gfpq_conformance -- \
     -DGFPQ_BUILD_BENCHMARKS=OFF "-DCMAKE_CUDA_ARCHITECTURES=${oldest#sm_}-virtual" &&
     "$tree-ptx/bin/gfpq_gpu_tests" --gtest_output="json:$out/ptx-tests.json" &&
+    "$tree-ptx/bin/gfpq_gpu_job_tests" --gtest_output="json:$out/ptx-job-tests.json" &&
     "$tree-ptx/bin/gfpq_conformance" --device=gpu --library="$tree-ptx/lib/libgfpq_gpu.so" --json="$out/ptx-conformance.json" &&
     "$tree-ptx/bin/gfpq_gpu_exhaustive" 8 -100 100 && "$tree-ptx/bin/gfpq_gpu_exhaustive" 16 -1100 -1000
 }

@@ -2,8 +2,9 @@
 #ifndef GFPQ_KERNELS_CUDA_JOB_UNITS_HPP
 #define GFPQ_KERNELS_CUDA_JOB_UNITS_HPP
 
-#include "../block.hpp"
 #include "packets.hpp"
+// After language.hpp, which is in that.
+#include "../block.hpp"
 
 namespace gfpq {
 namespace cuda {

@@ -4,10 +4,11 @@
 #ifndef GFPQ_KERNELS_CUDA_JOBS_CUH
 #define GFPQ_KERNELS_CUDA_JOBS_CUH
 
-#include "../codes.hpp"
-#include "../elements.hpp"
 #include "job_units.hpp"
 #include "kernels.cuh"
+// After language.hpp, which is in these.
+#include "../codes.hpp"
+#include "../elements.hpp"
 
 namespace gfpq {
 namespace cuda {

@@ -7,26 +7,6 @@
 namespace gfpq {
 namespace cuda {
 
-/// The unsigned integer of so many bytes.
-template <unsigned bytes>
-struct UnsignedOf;
-template <>
-struct UnsignedOf<1> {
-  using Type = unsigned char;
-};
-template <>
-struct UnsignedOf<2> {
-  using Type = unsigned short;
-};
-template <>
-struct UnsignedOf<4> {
-  using Type = unsigned int;
-};
-template <>
-struct UnsignedOf<8> {
-  using Type = unsigned long long;
-};
-
 /// `lanes` numbers, 16 bytes at most, in words that all architectures load at once: PTX has no vector of more than
 /// four.
 template <class Number, unsigned lanes>
