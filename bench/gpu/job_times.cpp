@@ -68,7 +68,7 @@ public:
   /// \param bytes of one buffer; there are three and room for parameters
   explicit Table(std::size_t bytes) : bytes_(bytes) {
     for (void** const buffer : {&source_, &destination_, &codes_})
-      require(cudaMalloc(buffer, bytes));
+      require(cudaMalloc(buffer, bytes + bytes / 2)); // a copy of what a job moves is half of it, with masks more
     require(cudaMalloc(&params_, params_size));
     // Numbers from 0.0004 to 500 in each type, of both signs: every half of 16 bit is one.
     std::vector<unsigned short> halves(1 << 20);
