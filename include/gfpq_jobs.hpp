@@ -36,13 +36,14 @@
  * changes none and stays as it was.
  *
  * **Device memory.** Source, destination, mask, parameters and vectors of deltas are memory of the current device, or
- * managed memory; parameters begin at any multiple of 8. The array of jobs is host memory, and of no use to the library
- * after the call. A call queues work on the stream and returns: it does not wait for the GPU, allocate, or synchronize
- * (but for the first of each kind, when CUDA may load its code), so that memory must stay until the stream is done with
- * it, and what the parameters say is for later work on the stream. All calls can be captured in a CUDA graph, in all modes; a replay takes what the parameters hold by then.
- * What only the GPU finds, a damaged block or a code beyond K, is in the parameter's `status` alone, not in what the
- * call returns. `reserved` is zero again when a call's work is done: so a parameter may be copied between host and
- * device, and used on either. After an error of CUDA, the parameters of that call must be made anew.
+ * managed memory; parameters begin at any multiple of 8. The array of jobs is host memory, and of no use to the
+ * library after the call. A call queues work on the stream and returns: it does not wait for the GPU, allocate, or
+ * synchronize (but for the first of each kind, when CUDA may load its code), so that memory must stay until the stream
+ * is done with it, and what the parameters say is for later work on the stream. All calls can be captured in a CUDA
+ * graph, in all modes; a replay takes what the parameters hold by then. What only the GPU finds, a damaged block or a
+ * code beyond K, is in the parameter's `status` alone, not in what the call returns. `reserved` is zero again when a
+ * call's work is done: so a parameter may be copied between host and device, and used on either. After an error of
+ * CUDA, the parameters of that call must be made anew.
  *
  * Jobs of one kind (operation, type, bit width) are done together: two launches for each 56 of them, one where they
  * are all to apply only, or to decode 8 bit. A source and destination that begin at the same place within 16 bytes
