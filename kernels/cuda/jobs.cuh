@@ -53,17 +53,45 @@ raw_of(typename Format<typename ElementType<Element>::Computed>::Bits computed) 
     return ElementType<Element>::rounded(computed).bits;
 }
 
-template <class Table>
-__device__ void copy_table(const Table& from, Table& to) {
+template <class Element>
+constexpr RawOf<Element> infinity_of() {
+  if constexpr (ElementType<Element>::is_computed_in_itself)
+    return Format<Element>::infinity;
+  else
+    return ElementType<Element>::infinity;
+}
+
+/// Whether a value can be rounded to the type by its fraction alone, before it is looked up: in bfloat16 there is as
+/// much exponent as in a float, and no fraction of a value is rounded up to the next octave.
+template <class Element, class Width>
+constexpr bool is_rounded_by_fraction = false;
+template <class Width>
+constexpr bool is_rounded_by_fraction<BFloat16, Width> = [] {
+  for (const unsigned fraction : carry_tables<float, Width>.value)
+    if (unsigned(ElementType<BFloat16>::rounded(fraction).bits) << 16 >= Range<float>::octave)
+      return false;
+  return true;
+}();
+
+struct Unchanged {
+  template <class Bits>
+  __device__ Bits operator()(Bits bits) const {
+    return bits;
+  }
+};
+
+template <class Table, class Change = Unchanged>
+__device__ void copy_table(const Table& from, Table& to, Change change = {}) {
   constexpr unsigned size = sizeof(Table) / sizeof(*from);
   GFPQ_UNROLL
   for (unsigned first = 0; first < size; first += block_threads)
     if (const unsigned i = first + GfpqThreadIndex::thread(); i < size)
-      to[i] = from[i];
+      to[i] = change(from[i]);
 }
 
 // The operations. Each has the numbers that it reads and writes, the tables that the threads of a block share, the
-// operation itself, and `look`, whose largest result the first kernel finds: 0 is nothing.
+// operation itself, and `look`, whose largest result the first kernel finds. What is beyond `largest_seen` counts for
+// nothing.
 
 /// What the operations on numbers have in common.
 template <class Element, class Width_>
@@ -78,9 +106,12 @@ public:
   __device__ explicit NumberOperation(int delta)
       : delta_(delta), range_(range_of(device_ladder<Float, Width>, delta)) {}
 
-  /// The magnitude: NaN has none.
-  __device__ GFPQ_ALWAYS_INLINE static Bits look(In number) {
-    return magnitude_or_zero<Float>(computed_of<Element>(number));
+  // Magnitudes, which order as the numbers do. Beyond infinity is NaN.
+  using Seen = typename UnsignedOf<sizeof(In) == 8 ? 8 : 4>::Type;
+  static constexpr Seen largest_seen = infinity_of<Element>();
+  __device__ GFPQ_ALWAYS_INLINE static Seen look(In number) { return number & ((Seen(1) << (8 * sizeof(In) - 1)) - 1); }
+  __device__ GFPQ_ALWAYS_INLINE static Bits magnitude_of(Seen seen) {
+    return computed_of<Element>(static_cast<In>(seen));
   }
   __device__ GFPQ_ALWAYS_INLINE bool is_within(In number) const {
     return (computed_of<Element>(number) & ~Format<Float>::sign) <= range_.highest;
@@ -100,6 +131,7 @@ class FakeQuantizeOperation : public NumberOperation<Element, Width> {
 public:
   using typename Base::Bits, typename Base::Float;
   using Out = typename Base::In;
+  static constexpr bool is_rounded = is_rounded_by_fraction<Element, Width>;
 
   struct Tables {
     Bits carry[P::count];
@@ -107,7 +139,11 @@ public:
 
     __device__ void load() {
       copy_table(device_tables<Float, Width>.carry, carry);
-      copy_table(device_tables<Float, Width>.value, value);
+      if constexpr (is_rounded)
+        copy_table(device_tables<Float, Width>.value, value,
+                   [](Bits fraction) { return computed_of<Element>(raw_of<Element>(fraction)); });
+      else
+        copy_table(device_tables<Float, Width>.value, value);
     }
   };
 
@@ -115,7 +151,11 @@ public:
       : Base(delta), quantizer_(this->range_, tables.carry, tables.value) {}
 
   __device__ GFPQ_ALWAYS_INLINE Out operator()(typename Base::In number) const {
-    return raw_of<Element>(quantizer_(computed_of<Element>(number)));
+    const Bits value = quantizer_(computed_of<Element>(number));
+    if constexpr (is_rounded)
+      return static_cast<Out>(value >> (8 * (sizeof(Bits) - sizeof(Out))));
+    else
+      return raw_of<Element>(value);
   }
 
 private:
@@ -164,7 +204,9 @@ public:
 
   __device__ DecodeOperation(int delta, const Tables&) : delta_(delta) {}
 
-  __device__ GFPQ_ALWAYS_INLINE static Bits look(In code) { return !Codes<Width>::exists(code); }
+  using Seen = unsigned;
+  static constexpr Seen largest_seen = ~0u;
+  __device__ GFPQ_ALWAYS_INLINE static Seen look(In code) { return code & (Codes<Width>::sign - 1u); }
   __device__ static bool is_within(In) { return true; }
   __device__ GFPQ_ALWAYS_INLINE Out operator()(In code) const {
     return raw_of<Element>(decode<Float, Width>(device_ladder<Float, Width>, code, delta_));
@@ -203,7 +245,7 @@ template <class Operation>
 class HeldPackets {
   using In = typename Operation::In;
   using Out = typename Operation::Out;
-  using Bits = typename Operation::Bits;
+  using Seen = typename Operation::Seen;
   static constexpr unsigned lanes = Unit<In, Out>::lanes;
 
 public:
@@ -218,15 +260,10 @@ public:
     }
   }
 
-  /// Of what was not loaded, nothing.
-  __device__ GFPQ_ALWAYS_INLINE void look(Bits& largest) const {
-    GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i)
-      GFPQ_UNROLL
-    for (unsigned j = 0; j < lanes; ++j) {
-      const Bits seen = Operation::look(packets_[i].get(j));
-      largest = seen > largest ? seen : largest;
-    }
+  /// The largest that was seen; 0 of what was not loaded.
+  __device__ GFPQ_ALWAYS_INLINE Seen largest() const {
+    const Seen of_all = largest_below(~Seen(0));
+    return of_all <= Operation::largest_seen ? of_all : largest_below(Operation::largest_seen); // a NaN is rare
   }
 
   __device__ GFPQ_ALWAYS_INLINE void store(const Operation& operation, const Unit<In, Out>& unit) const {
@@ -262,14 +299,27 @@ public:
   }
 
 private:
+  /// Without what is beyond a limit.
+  __device__ GFPQ_ALWAYS_INLINE Seen largest_below(Seen limit) const {
+    Seen largest = 0;
+    GFPQ_UNROLL
+    for (unsigned i = 0; i < thread_vectors; ++i)
+      GFPQ_UNROLL
+    for (unsigned j = 0; j < lanes; ++j) {
+      const Seen seen = Operation::look(packets_[i].get(j));
+      largest = seen > largest && seen <= limit ? seen : largest;
+    }
+    return largest;
+  }
+
   Packet<In, lanes> packets_[thread_vectors];
 };
 
 /// Does what is planned with a unit's singles.
-template <class Operation, class Bits>
+template <class Operation>
 __device__ GFPQ_ALWAYS_INLINE void do_singles(const Operation& operation,
                                               const Unit<typename Operation::In, typename Operation::Out>& unit,
-                                              const Plan& plan, Bits& largest) {
+                                              const Plan& plan, typename Operation::Seen& largest) {
   using In = typename Operation::In;
   for (unsigned first = GfpqThreadIndex::thread(); first < unit.singles; first += block_threads * thread_vectors) {
     // Several are on their way at a time.
@@ -286,8 +336,8 @@ __device__ GFPQ_ALWAYS_INLINE void do_singles(const Operation& operation,
     GFPQ_UNROLL
     for (unsigned i = 0; i < thread_vectors; ++i) {
       if (plan.looks) {
-        const Bits seen = Operation::look(numbers[i]);
-        largest = seen > largest ? seen : largest;
+        const typename Operation::Seen seen = Operation::look(numbers[i]);
+        largest = seen > largest && seen <= Operation::largest_seen ? seen : largest;
       }
       if (plan.writes && first + i * block_threads < unit.singles) {
         if (unit.mask != nullptr)
@@ -300,13 +350,13 @@ __device__ GFPQ_ALWAYS_INLINE void do_singles(const Operation& operation,
 
 /// \return the largest that the thread saw.
 template <class Operation>
-__device__ GFPQ_ALWAYS_INLINE typename Operation::Bits
+__device__ GFPQ_ALWAYS_INLINE typename Operation::Seen
 do_unit(const typename Operation::Tables& tables, const HeldPackets<Operation>& held,
         const Unit<typename Operation::In, typename Operation::Out>& unit, const Plan& plan) {
   const Operation operation(plan.delta, tables);
-  typename Operation::Bits largest = 0;
+  typename Operation::Seen largest = 0;
   if (plan.looks)
-    held.look(largest);
+    largest = held.largest();
   if (plan.writes) {
     if (unit.mask != nullptr)
       held.store_mask(operation, unit);
@@ -326,7 +376,6 @@ __device__ inline void raise_param(GroupParam* param, unsigned long long number)
 /// Does all of APPLY_ONLY, and UPDATE's work out of place with the delta that is known; looks for what asks for more.
 template <class Operation, unsigned capacity>
 __global__ void __launch_bounds__(block_threads) begin_jobs(JobBatch<capacity> batch) {
-  using Bits = typename Operation::Bits;
   using Width = typename Operation::Width;
   __shared__ typename Operation::Tables tables;
   const unsigned thread = GfpqThreadIndex::thread();
@@ -352,7 +401,7 @@ __global__ void __launch_bounds__(block_threads) begin_jobs(JobBatch<capacity> b
 
     if constexpr (Operation::is_decode) {
       constexpr bool ends = Operation::ends_at_once;
-      if (do_unit(tables, held, unit, Plan{!ends, ends, known.delta}) != 0)
+      if (do_unit(tables, held, unit, Plan{!ends, ends, known.delta}) > unsigned(Width::max_code))
         raise_param(param, 1);
     } else {
       const auto& rule = device_ladder<typename Operation::Float, Width>;
@@ -360,14 +409,15 @@ __global__ void __launch_bounds__(block_threads) begin_jobs(JobBatch<capacity> b
       const bool is_known = job.mode == job_apply_only;
       // A group of zeros may ask for more than what is known.
       const bool is_likely = !known.is_fitted && job.source != job.destination && known.delta >= of_zeros;
-      const Bits largest = do_unit(tables, held, unit, Plan{!is_known, is_known || is_likely, known.delta});
+      const auto largest =
+          Operation::magnitude_of(do_unit(tables, held, unit, Plan{!is_known, is_known || is_likely, known.delta}));
       if (is_known)
         continue;
       if (is_likely) {
         if (largest > rule.largest_within(known.delta))
           raise_param(param, static_cast<unsigned long long>(largest) + 1);
       } else {
-        const Bits of_unit = block_maximum(largest);
+        const auto of_unit = block_maximum(largest);
         if (thread == 0)
           raise_param(param, static_cast<unsigned long long>(of_unit) + 1);
       }
