@@ -65,7 +65,7 @@ inline constexpr Error host_pointer{GFPQ_ERR_BAD_PARAMETERS,
                                     "The data are in host memory: a GPU call needs device memory"};
 inline constexpr Error device_pointer{
     GFPQ_ERR_BAD_PARAMETERS,
-    "The data are in a GPU's memory: call HI_GFPQ_QuantAndDeQuant_GPU, or copy them to host memory first"};
+    "The data are in a GPU's memory: call the function with _GPU in its name, or copy them to host memory first"};
 inline constexpr Error misaligned{GFPQ_ERR_BAD_PARAMETERS,
                                   "The data's address %p is not a multiple of %u bytes, the size of a number"};
 inline constexpr Error other_device{GFPQ_ERR_BAD_PARAMETERS,
