@@ -3,8 +3,8 @@
  * parameters beside the data. This project's own interface, beside that of gfpq.hpp, whose functions stay as they are;
  * a job's numbers are, bit for bit, those of HI_GFPQ_QuantAndDeQuant.
  *
- * Host memory alone: the functions work on the CPU in both libraries, libgfpq and libgfpq_gpu, and refuse memory of a
- * GPU. There are no jobs for device memory yet.
+ * Host memory and the CPU: GFPQ_RunJobs and the others without _GPU, in both libraries, libgfpq and libgfpq_gpu; they
+ * refuse memory of a GPU. Device memory: those with _GPU, in libgfpq_gpu; in libgfpq they return GFPQ_ERR_NOT_SUPPORT.
  *
  * **Shape.** A tensor is outer x groups x inner: number (o, g, i) lies at (o * groups + g) * inner + i, and all numbers
  * of a group share the parameter params[g]. One parameter for the whole tensor: groups 1. One for each channel of a
@@ -35,9 +35,27 @@
  * tensors are worked on by several threads, no result depends on their number, and the floating-point environment
  * changes none and stays as it was.
  *
+ * **Device memory.** Source, destination, mask, parameters and vectors of deltas are memory of the current device, or
+ * managed memory; parameters begin at any multiple of 8. The array of jobs is host memory, and of no use to the
+ * library after the call. A call queues work on the stream and returns: it does not wait for the GPU, allocate, or
+ * synchronize (but for the first of each kind, when CUDA may load its code), so that memory must stay until the stream
+ * is done with it, and what the parameters say is for later work on the stream. All calls can be captured in a CUDA
+ * graph, in all modes; a replay takes what the parameters hold by then. What only the GPU finds, a damaged block or a
+ * code beyond K, is in the parameter's `status` alone, not in what the call returns. `reserved` is zero again when a
+ * call's work is done: so a parameter may be copied between host and device, and used on either. After an error of
+ * CUDA, the parameters of that call must be made anew.
+ *
+ * Jobs of one kind (operation, type, bit width) are done together: two launches for each 56 of them, one where they
+ * are all to apply only, or to decode 8 bit. A source and destination that begin at the same place within 16 bytes
+ * (with codes: at the same number of 16 bytes of elements) are fastest; so are rows (`inner`, or all of the tensor with
+ * one group, or one `outer`) of 512 numbers or more. To encode or to fake-quantize with a known range reads the source
+ * once, in UPDATE and AUTO only out of place. Two calls under way on different streams share a parameter only in
+ * GFPQ_MODE_APPLY_ONLY, and not to decode 16 bit; nor do two such jobs of one call.
+ *
  * Errors are reported as gfpq.hpp says. In C this header declares all of it; there are no other names than these:
  *
- *     exported:  GFPQ_RunJobs, GFPQ_GetBlocks, GFPQ_SetBlocks, GFPQ_GetDeltas, GFPQ_SetDeltas */
+ *     exported:  GFPQ_RunJobs, GFPQ_GetBlocks, GFPQ_SetBlocks, GFPQ_GetDeltas, GFPQ_SetDeltas,
+ *                GFPQ_RunJobs_GPU, GFPQ_GetDeltas_GPU, GFPQ_SetDeltas_GPU */
 #ifndef GFPQ_JOBS_HPP
 #define GFPQ_JOBS_HPP
 
@@ -65,6 +83,10 @@ typedef enum GFPQ_TYPE {
 
 /** In a vector of deltas: the parameter was never set. It is less than any delta. */
 #define GFPQ_NEVER_SET ((int)0x80000000)
+
+/** In a vector of deltas that a GPU wrote: the block is damaged. It is more than any delta, so that a maximum keeps it.
+ */
+#define GFPQ_DAMAGED ((int)0x7fffffff)
 
 /** The parameter of one group: 64 bytes. All zero: never set. */
 typedef struct GFPQ_GROUP_PARAM_ST {
@@ -137,6 +159,32 @@ GFPQ_NODISCARD GFPQ_API int GFPQ_GetDeltas(const GFPQ_JOB_ST* jobs, unsigned int
  *         width), GFPQ_ERR_SHORT_BUFFER (fewer deltas than groups), GFPQ_ERR_BAD_PARAMETERS (a delta beyond the range).
  */
 GFPQ_NODISCARD GFPQ_API int GFPQ_SetDeltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas, size_t size);
+
+/** GFPQ_RunJobs for device memory, with the same results bit for bit: see "Device memory" above.
+ *
+ * \param cuda_stream  a cudaStream_t of the current device; null for the default stream.
+ * \return GFPQ_SUCCESS when the work is queued. Else nothing is written, by any job, and it is the first of these of
+ * the first job that has one: as GFPQ_RunJobs of what needs no look at blocks and codes, where 8 stands for 4 and host
+ * memory, or another device's, for a GPU's; GFPQ_ERR_BAD_PARAMETERS (more than 2^31 - 1 pieces of 16 KiB or of a
+ * group); or GFPQ_ERR_OUT_OF_MEMORY or GFPQ_ERR_GENERIC of CUDA, with some jobs perhaps done. In libgfpq:
+ * GFPQ_ERR_NOT_SUPPORT. */
+GFPQ_NODISCARD GFPQ_API int GFPQ_RunJobs_GPU(const GFPQ_JOB_ST* jobs, unsigned int count, void* cuda_stream);
+
+/** GFPQ_GetDeltas for parameters and vector in device memory. One launch for each 120 jobs.
+ *
+ * \param deltas  as of GFPQ_GetDeltas, and GFPQ_DAMAGED for a block that is damaged, or holds a delta beyond the range;
+ *                its `status` says so too.
+ * \return GFPQ_SUCCESS when the work is queued; else as GFPQ_GetDeltas of what needs no look at blocks, and for memory
+ *         and CUDA as GFPQ_RunJobs_GPU. */
+GFPQ_NODISCARD GFPQ_API int GFPQ_GetDeltas_GPU(const GFPQ_JOB_ST* jobs, unsigned int count, int* deltas, size_t size,
+                                               void* cuda_stream);
+
+/** GFPQ_SetDeltas for parameters and vector in device memory. One launch for each 120 jobs. A parameter whose delta
+ * lies beyond the range, GFPQ_DAMAGED for one, is left as it is, but for its `status`, GFPQ_ERR_BAD_PARAMETERS.
+ *
+ * \return as GFPQ_GetDeltas_GPU. */
+GFPQ_NODISCARD GFPQ_API int GFPQ_SetDeltas_GPU(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas,
+                                               size_t size, void* cuda_stream);
 
 #if defined(__cplusplus)
 }

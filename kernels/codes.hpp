@@ -5,8 +5,6 @@
 #ifndef GFPQ_KERNELS_CODES_HPP
 #define GFPQ_KERNELS_CODES_HPP
 
-#include <type_traits>
-
 #include "carry_tables.hpp"
 #include "range.hpp"
 
@@ -15,15 +13,15 @@ namespace gfpq {
 template <class Width>
 struct Codes {
   static_assert(Width::bits <= 16, "a code has 8 or 16 bits");
-  using Code = std::conditional_t<Width::bits <= 8, unsigned char, unsigned short>;
+  using Code = typename UnsignedOf<(Width::bits + 7) / 8>::Type;
   static constexpr Code sign = Code(1u << (8 * sizeof(Code) - 1));
   static constexpr Code zero = sign; ///< the number 0, which takes the code of "minus 0"
 
   /// Whether it stands for a number.
-  static constexpr bool exists(Code code) { return (code & ~sign) <= Width::max_code; }
+  GFPQ_HOST_DEVICE static constexpr bool exists(Code code) { return (code & ~sign) <= Width::max_code; }
 };
 
-/// Encodes numbers, by their bit patterns, for one delta.
+/// Encodes numbers, by their bit patterns, for one delta. The GPU has tables of its own, and uses `code_of` alone.
 template <class Float, class Width>
 class Encoder {
   using F = Format<Float>;
@@ -32,34 +30,47 @@ class Encoder {
   using C = Codes<Width>;
 
 public:
-  constexpr explicit Encoder(int delta)
-      : range_(range_of(ladder<Float, Width>, delta)), origin_(delta + F::bias * Width::steps) {}
+  constexpr explicit Encoder(int delta) : range_(range_of(ladder<Float, Width>, delta)), delta_(delta) {}
 
   constexpr typename C::Code operator()(Bits number) const {
+    return code_of(number, range_, delta_, carry_tables<Float, Width>.carry);
+  }
+
+  GFPQ_HOST_DEVICE static constexpr typename C::Code code_of(Bits number, const Range<Float>& range, int delta,
+                                                             const Bits* carry) {
+    // As range.hpp has it: what becomes zero, and that the ends of the range are nearest to its first and last value.
     const Bits magnitude = number & ~F::sign;
     const bool is_negative = magnitude != number;
-    const Bits doubled = magnitude + Range<Float>::doubled_less_one; // see range.hpp
-    if (doubled >= F::sign || doubled < (is_negative ? range_.lowest_negative : range_.lowest_positive))
-      return C::zero;
-    const Bits binned = NearestByPiece<Float, Width>::binned(magnitude, carry_tables<Float, Width>.carry);
-    const int nearest = int(binned >> Tables::P::bin_shift) - origin_, lowest = is_negative;
-    const int k = nearest < lowest ? lowest : nearest > Width::max_code ? Width::max_code : nearest;
-    return static_cast<typename C::Code>(is_negative ? C::sign | k : k);
+    const Bits lowest = is_negative ? range.lowest_negative : range.lowest_positive;
+    const Bits doubled = magnitude + Range<Float>::doubled_less_one;
+    const bool is_zero = typename Range<Float>::Signed(doubled) < typename Range<Float>::Signed(lowest);
+
+    const Bits at_most = magnitude < range.highest ? magnitude : range.highest;
+    const Bits clamped = at_most > lowest ? at_most : lowest;
+    const Bits binned = NearestByPiece<Float, Width>::binned(clamped, carry);
+    const int k = int(binned >> Tables::P::bin_shift) - (delta + F::bias * Width::steps);
+    return static_cast<typename C::Code>(is_zero ? C::zero : is_negative ? C::sign | k : k);
   }
 
 private:
   Range<Float> range_;
-  int origin_;
+  int delta_;
 };
 
-/// The value of a code that exists.
+/// The value of a code that exists, by the rule, wherever it lies.
 template <class Float, class Width>
-constexpr typename Format<Float>::Bits decode(typename Codes<Width>::Code code, int delta) {
+GFPQ_HOST_DEVICE constexpr typename Format<Float>::Bits decode(const Ladder<Float, Width>& rule,
+                                                               typename Codes<Width>::Code code, int delta) {
   using C = Codes<Width>;
   if (code == C::zero)
     return 0;
-  const auto value = ladder<Float, Width>.value(delta + (code & (C::sign - 1)));
+  const auto value = rule.value(delta + (code & (C::sign - 1)));
   return (code & C::sign) != 0 ? value | Format<Float>::sign : value;
+}
+
+template <class Float, class Width>
+constexpr typename Format<Float>::Bits decode(typename Codes<Width>::Code code, int delta) {
+  return decode<Float, Width>(ladder<Float, Width>, code, delta);
 }
 
 } // namespace gfpq

@@ -1,9 +1,12 @@
 // The types of a tensor's numbers: those that the kernels compute with, and the half types, which are computed in float
-// and rounded to nearest even. By integers alone: no rounding mode, trap or flag of the caller has a part in it.
+// and rounded to nearest even. By integers alone: no rounding mode, trap or flag of the caller has a part in it. A GPU
+// has none of these, and converts float16 by an instruction.
 #ifndef GFPQ_KERNELS_ELEMENTS_HPP
 #define GFPQ_KERNELS_ELEMENTS_HPP
 
+#ifndef __CUDACC_RTC__
 #include <cstring>
+#endif
 
 #include "ladder.hpp"
 
@@ -26,7 +29,7 @@ struct ElementType {
   using Computed = Element;
   using Bits = typename Format<Element>::Bits;
   static constexpr bool is_computed_in_itself = true;
-  static constexpr Bits rounded(Bits computed) { return computed; }
+  GFPQ_HOST_DEVICE static constexpr Bits rounded(Bits computed) { return computed; }
 };
 
 template <>
@@ -35,15 +38,15 @@ struct ElementType<BFloat16> {
   static constexpr bool is_computed_in_itself = false;
   static constexpr unsigned short infinity = 0x7f80;
 
-  static constexpr unsigned computed(BFloat16 number) { return unsigned(number.bits) << 16; }
+  GFPQ_HOST_DEVICE static constexpr unsigned computed(BFloat16 number) { return unsigned(number.bits) << 16; }
 
   /// The nearest number to a float that is not NaN; of two the even one. A carry out of the fraction is right: it leads
   /// to the next exponent, and at the end to infinity.
-  static constexpr BFloat16 rounded(unsigned number) {
+  GFPQ_HOST_DEVICE static constexpr BFloat16 rounded(unsigned number) {
     return {static_cast<unsigned short>((number + 0x7fffu + (number >> 16 & 1)) >> 16)};
   }
   static constexpr unsigned smallest_normal_computed = 0; ///< the same holds for all
-  static constexpr BFloat16 rounded_normal(unsigned number) { return rounded(number); }
+  GFPQ_HOST_DEVICE static constexpr BFloat16 rounded_normal(unsigned number) { return rounded(number); }
 };
 
 template <>
@@ -54,7 +57,12 @@ struct ElementType<Float16> {
 
   /// Without a branch, by masks, so that compilers make vector instructions of it. A denormal number is its fraction
   /// times 2^-24: an integer that a float holds, which no rounding mode changes and no flag tells of.
-  static unsigned computed(Float16 number) {
+  GFPQ_HOST_DEVICE static unsigned computed(Float16 number) {
+#ifdef __CUDA_ARCH__
+    unsigned bits;
+    asm("{ .reg .f32 f; cvt.f32.f16 f, %1; mov.b32 %0, f; }" : "=r"(bits) : "h"(number.bits));
+    return bits;
+#else
     const int magnitude = number.bits & 0x7fff;
     const float fraction = static_cast<float>(magnitude);
     unsigned denormal;
@@ -65,11 +73,12 @@ struct ElementType<Float16> {
     unsigned normal = (unsigned(magnitude) << dropped_bits) + bias_difference;
     normal += (0u - unsigned(magnitude >= infinity)) & bias_difference;
     return (number.bits & 0x8000u) << 16 | (normal & is_normal) | (denormal & ~is_normal);
+#endif
   }
 
   /// As above, of 0 and of what is no smaller than 2^-14; without a branch.
   static constexpr unsigned smallest_normal_computed = (127u - 14u) << 23;
-  static constexpr Float16 rounded_normal(unsigned number) {
+  GFPQ_HOST_DEVICE static constexpr Float16 rounded_normal(unsigned number) {
     const int magnitude = int(number & 0x7fffffffu);
     const unsigned normal = shifted(unsigned(magnitude), dropped_bits) - (bias_difference >> dropped_bits);
     const unsigned finite = magnitude == 0 ? 0 : normal;
@@ -78,7 +87,12 @@ struct ElementType<Float16> {
   }
 
   /// The same for all; below 2^-14 the numbers are multiples of 2^-24.
-  static constexpr Float16 rounded(unsigned number) {
+  GFPQ_HOST_DEVICE static Float16 rounded(unsigned number) {
+#ifdef __CUDA_ARCH__
+    Float16 half = {};
+    asm("{ .reg .f32 f; mov.b32 f, %1; cvt.rn.f16.f32 %0, f; }" : "=h"(half.bits) : "r"(number));
+    return half;
+#else
     const unsigned sign = number >> 16 & 0x8000u;
     const unsigned magnitude = number & 0x7fffffffu;
     if (magnitude >= smallest_normal_computed)
@@ -88,6 +102,7 @@ struct ElementType<Float16> {
       return {static_cast<unsigned short>(sign)};
     const unsigned significand = (magnitude & 0x7fffffu) | 0x800000u;
     return {static_cast<unsigned short>(sign | shifted(significand, int(126 - exponent)))};
+#endif
   }
 
 private:
@@ -98,7 +113,7 @@ private:
   static constexpr unsigned underflow_exponent = 127 - 25; ///< of 2^-25, half of the smallest number
 
   /// number / 2^count, rounded to nearest even.
-  static constexpr unsigned shifted(unsigned number, int count) {
+  GFPQ_HOST_DEVICE static constexpr unsigned shifted(unsigned number, int count) {
     return (number + ((1u << (count - 1)) - 1) + (number >> count & 1)) >> count;
   }
 };

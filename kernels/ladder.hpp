@@ -122,6 +122,14 @@ public:
     return clamp(exponent - Width::max_code, lowest_delta, Width::delta_limit);
   }
 
+  /// The largest magnitude that asks for no more than `delta`: up to there it stays as it is.
+  GFPQ_HOST_DEVICE constexpr Bits largest_within(int delta) const {
+    if (delta >= Width::delta_limit)
+      return F::infinity;
+    const Bits power = power_bits(octave_.power, delta + Width::max_code + 1);
+    return fraction(power) == 0 ? power - 1 : power; // the others are rounded down
+  }
+
   /// Fake-quantizes one number.
   GFPQ_HOST_DEVICE constexpr Bits fake_quantize(Bits number, int delta) const {
     const Bits sign = number & F::sign;

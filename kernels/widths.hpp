@@ -9,6 +9,26 @@
 
 namespace gfpq {
 
+/// The unsigned integer of so many bytes.
+template <unsigned bytes>
+struct UnsignedOf;
+template <>
+struct UnsignedOf<1> {
+  using Type = unsigned char;
+};
+template <>
+struct UnsignedOf<2> {
+  using Type = unsigned short;
+};
+template <>
+struct UnsignedOf<4> {
+  using Type = unsigned int;
+};
+template <>
+struct UnsignedOf<8> {
+  using Type = unsigned long long;
+};
+
 constexpr int floor_log2(int number) { return number > 1 ? 1 + floor_log2(number / 2) : 0; }
 
 template <int bits_, int steps_, int max_code_, int delta_limit_>

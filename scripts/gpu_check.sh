@@ -24,7 +24,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 script=$PWD/scripts/gpu_check.sh
 tree=$PWD/build/gpu
 carry=$tree/carry
-test_programs=(gfpq_gpu_tests)
+test_programs=(gfpq_gpu_tests gfpq_gpu_job_tests)
 targets=(gfpq_shared gfpq_gpu_shared gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu gfpq_sample_gpu "${test_programs[@]}")
 
 # The steps, most valuable first, each with its limit in seconds. A step that has `rest` for a limit takes what is left.
@@ -160,7 +160,7 @@ exhaustive16() { exhaust 16; }
 
 # The cases that launch every kernel. Not the graphs and the wrong pointers, whose errors are meant; nor the large tensors.
 sanitize() {
-  run_tests "$carry/bin" "$1" '*.NoParameter*:*.CallsOfAllTypesInTurn*' compute-sanitizer --tool "$1" --error-exitcode 1
+  run_tests "$carry/bin" "$1" '*.NoParameter*:*.CallsOfAllTypesInTurn*:GpuJobs.EveryLengthAndAlignment*:GpuJobs.LongTensors*' compute-sanitizer --tool "$1" --error-exitcode 1
 }
 memcheck() { sanitize memcheck; }
 racecheck() { sanitize racecheck; }

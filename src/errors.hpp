@@ -39,6 +39,9 @@ inline constexpr Error type{GFPQ_ERR_BAD_FORMAT,
 inline constexpr Error shape{GFPQ_ERR_BAD_PARAMETERS,
                              "The shape %zu x %zu x %zu (outer x groups x inner) takes more bytes than there are "
                              "addresses"};
+inline constexpr Error too_many_units{GFPQ_ERR_BAD_PARAMETERS,
+                                      "The shape %zu x %zu x %zu (outer x groups x inner) is too large for one job of "
+                                      "a GPU: make several jobs of it"};
 inline constexpr Error overlap{
     GFPQ_ERR_BAD_PARAMETERS, "The job's %s overlaps its %s: use memory apart, or to fake-quantize in place one address "
                              "for source and destination"};
@@ -62,7 +65,7 @@ inline constexpr Error host_pointer{GFPQ_ERR_BAD_PARAMETERS,
                                     "The data are in host memory: a GPU call needs device memory"};
 inline constexpr Error device_pointer{
     GFPQ_ERR_BAD_PARAMETERS,
-    "The data are in a GPU's memory: call HI_GFPQ_QuantAndDeQuant_GPU, or copy them to host memory first"};
+    "The data are in a GPU's memory: call the function with _GPU in its name, or copy them to host memory first"};
 inline constexpr Error misaligned{GFPQ_ERR_BAD_PARAMETERS,
                                   "The data's address %p is not a multiple of %u bytes, the size of a number"};
 inline constexpr Error other_device{GFPQ_ERR_BAD_PARAMETERS,

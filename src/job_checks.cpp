@@ -22,14 +22,14 @@ struct Piece {
 };
 
 /// That a piece is there, and where it should be. \return a status.
-int check_piece(const Piece& piece) {
+int check_piece(const Piece& piece, const Memory& memory) {
   if (piece.bytes == 0)
     return GFPQ_SUCCESS;
   if (piece.begin == nullptr)
     return GFPQ_FAIL(errors::empty_pointer);
   if (reinterpret_cast<std::uintptr_t>(piece.begin) % piece.alignment != 0)
     return GFPQ_FAIL(errors::misaligned, piece.begin, piece.alignment);
-  return CpuBackend::check(chosen_target(), piece.begin);
+  return memory.check(piece.begin);
 }
 
 /// That an address space holds the job. \return a status.
@@ -42,17 +42,17 @@ int check_shape(const GFPQ_JOB_ST& job) {
   return GFPQ_SUCCESS;
 }
 
-int check_memory(const GFPQ_JOB_ST& job, unsigned element_size, unsigned code_size) {
+int check_memory(const GFPQ_JOB_ST& job, const Memory& memory, unsigned element_size, unsigned code_size) {
   const std::size_t count = job.outer * job.groups * job.inner;
   const unsigned in_size = job.operation == GFPQ_DECODE ? code_size : element_size;
   const unsigned out_size = job.operation == GFPQ_ENCODE ? code_size : element_size;
   const Piece source{"source", job.source, count * in_size, in_size};
   const Piece destination{"destination", job.destination, count * out_size, out_size};
-  const Piece params{"params", job.params, job.groups * sizeof(GFPQ_GROUP_PARAM_ST), alignof(GFPQ_GROUP_PARAM_ST)};
+  const Piece params{"params", job.params, job.groups * sizeof(GFPQ_GROUP_PARAM_ST), memory.param_alignment};
   const Piece mask{"mask", job.mask, job.mask != nullptr ? count : 0, 1};
   const Piece* const pieces[] = {&source, &destination, &params, &mask};
   for (const Piece* const piece : pieces)
-    if (const int status = check_piece(*piece); status != GFPQ_SUCCESS)
+    if (const int status = check_piece(*piece, memory); status != GFPQ_SUCCESS)
       return status;
 
   const bool is_in_place = job.operation == GFPQ_FAKE_QUANTIZE && job.source == job.destination;
@@ -68,7 +68,12 @@ int check_memory(const GFPQ_JOB_ST& job, unsigned element_size, unsigned code_si
 
 } // namespace
 
-int check_job(const GFPQ_JOB_ST& job) {
+const Memory host_memory = {[](const void* begin) { return CpuBackend::check(chosen_target(), begin); },
+                            alignof(GFPQ_GROUP_PARAM_ST)};
+
+namespace {
+
+int check_job(const GFPQ_JOB_ST& job, const Memory& memory) {
   if (job.operation > GFPQ_DECODE)
     return GFPQ_FAIL(errors::operation, job.operation);
   unsigned element_size = 0, code_size = 0;
@@ -84,13 +89,36 @@ int check_job(const GFPQ_JOB_ST& job) {
     return GFPQ_FAIL(errors::decode_mask);
   if (const int status = check_shape(job); status != GFPQ_SUCCESS)
     return status;
-  return check_memory(job, element_size, code_size);
+  return check_memory(job, memory, element_size, code_size);
 }
 
-int check_params_of(const GFPQ_JOB_ST& job) {
-  if (!with_width(job.bit_width, [](auto) {}))
-    return GFPQ_FAIL(errors::bit_width, job.bit_width, WidthNames().text);
-  return job.params == nullptr && job.groups > 0 ? GFPQ_FAIL(errors::empty_pointer) : GFPQ_SUCCESS;
+} // namespace
+
+int check_jobs(const GFPQ_JOB_ST* jobs, unsigned int count, const Memory& memory) {
+  if (count > 0 && jobs == nullptr)
+    return GFPQ_FAIL(errors::empty_pointer);
+  for (unsigned i = 0; i < count; ++i)
+    if (const int status = check_job(jobs[i], memory); status != GFPQ_SUCCESS)
+      return status;
+  return GFPQ_SUCCESS;
+}
+
+int check_deltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas, std::size_t size) {
+  if (count == 0)
+    return GFPQ_SUCCESS;
+  if (jobs == nullptr)
+    return GFPQ_FAIL(errors::empty_pointer);
+  std::size_t groups = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    if (!with_width(jobs[i].bit_width, [](auto) {}))
+      return GFPQ_FAIL(errors::bit_width, jobs[i].bit_width, WidthNames().text);
+    if (jobs[i].params == nullptr && jobs[i].groups > 0)
+      return GFPQ_FAIL(errors::empty_pointer);
+    groups += jobs[i].groups;
+  }
+  if (groups > 0 && deltas == nullptr)
+    return GFPQ_FAIL(errors::empty_pointer);
+  return groups > size ? GFPQ_FAIL(errors::short_vector, size, groups) : GFPQ_SUCCESS;
 }
 
 } // namespace gfpq

@@ -30,11 +30,18 @@ template <class Function>
   }
 }
 
-/// Everything that can be said of a job without a look at its numbers and parameters. \return a status.
-[[nodiscard]] int check_job(const GFPQ_JOB_ST& job);
+/// The memory that jobs work on.
+struct Memory {
+  int (*check)(const void* begin); ///< that an address is of such memory. \return a status
+  unsigned param_alignment;
+};
+extern const Memory host_memory;
 
-/// The parameters of a job whose numbers do not matter. \return a status.
-[[nodiscard]] int check_params_of(const GFPQ_JOB_ST& job);
+/// Everything that can be said of jobs without a look at their numbers and parameters. \return a status.
+[[nodiscard]] int check_jobs(const GFPQ_JOB_ST* jobs, unsigned int count, const Memory& memory);
+
+/// Checks a vector of deltas for all groups of jobs whose numbers do not matter. \return a status.
+[[nodiscard]] int check_deltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas, std::size_t size);
 
 } // namespace gfpq
 

@@ -27,23 +27,6 @@ void set_param(GFPQ_GROUP_PARAM_ST& param, int delta) {
     encode_block(delta, param.buf);
 }
 
-/// Checks a vector of deltas for all groups of jobs. \return a status.
-int check_deltas(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas, std::size_t size) {
-  if (count == 0)
-    return GFPQ_SUCCESS;
-  if (jobs == nullptr)
-    return GFPQ_FAIL(errors::empty_pointer);
-  std::size_t groups = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    if (const int status = check_params_of(jobs[i]); status != GFPQ_SUCCESS)
-      return status;
-    groups += jobs[i].groups;
-  }
-  if (groups > 0 && deltas == nullptr)
-    return GFPQ_FAIL(errors::empty_pointer);
-  return groups > size ? GFPQ_FAIL(errors::short_vector, size, groups) : GFPQ_SUCCESS;
-}
-
 /// Calls `function(param, place in the vector, width)` for all groups, up to the first status that is an error, which
 /// it returns.
 template <class Function>
@@ -64,11 +47,8 @@ int for_each_param(const GFPQ_JOB_ST* jobs, unsigned int count, const Function& 
 } // namespace gfpq
 
 int GFPQ_RunJobs(const GFPQ_JOB_ST* jobs, unsigned int count) {
-  if (count > 0 && jobs == nullptr)
-    return GFPQ_FAIL(gfpq::errors::empty_pointer);
-  for (unsigned i = 0; i < count; ++i)
-    if (const int status = gfpq::check_job(jobs[i]); status != GFPQ_SUCCESS)
-      return status;
+  if (const int status = gfpq::check_jobs(jobs, count, gfpq::host_memory); status != GFPQ_SUCCESS)
+    return status;
   int first = GFPQ_SUCCESS;
   for (unsigned i = 0; i < count; ++i) {
     const int status = gfpq::do_job(jobs[i]);

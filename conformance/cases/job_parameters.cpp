@@ -15,7 +15,7 @@ bool is_block_of(const unsigned char (&block)[GFPQ_PARAM_LEN], int bits, int del
 }
 
 CONFORMANCE_TEST(Jobs, Blocks, "GFPQ-JOB-12") {
-  need_jobs();
+  need_jobs_of_host_memory();
   CapturedOutput quiet;
   Checks& checks = requirements["GFPQ-JOB-12"];
   const Library& library = *test_run().library;
@@ -75,7 +75,7 @@ struct ManyParams {
 };
 
 CONFORMANCE_TEST(Jobs, Deltas, "GFPQ-JOB-13") {
-  need_jobs();
+  need_jobs_of_host_memory();
   CapturedOutput quiet;
   Checks& checks = requirements["GFPQ-JOB-13"];
   const Library& library = *test_run().library;
@@ -136,7 +136,7 @@ CONFORMANCE_TEST(Jobs, Deltas, "GFPQ-JOB-13") {
 
 /// Tensors of several types, widths and shapes in one call.
 CONFORMANCE_TEST(Jobs, ManyInOneCall, "GFPQ-JOB-14") {
-  need_jobs();
+  need_jobs_of_host_memory();
   Checks& checks = requirements["GFPQ-JOB-14"];
   const auto numbers = mixed_numbers<float>(8, -77, 600);
   std::vector<Float16> halves;
@@ -169,7 +169,7 @@ CONFORMANCE_TEST(Jobs, ManyInOneCall, "GFPQ-JOB-14") {
 
 /// In APPLY a parameter that was used before may lie in read-only memory.
 CONFORMANCE_TEST(Jobs, ReadOnlyParameters, "GFPQ-JOB-15") {
-  need_jobs();
+  need_jobs_of_host_memory();
   Checks& checks = requirements["GFPQ-JOB-15"];
   ReadOnlyPage page;
   for_each_element([&](auto element, int bits) {

@@ -148,7 +148,7 @@ void check_refusal(Checks& checks, const Refusal& refusal) {
 }
 
 CONFORMANCE_TEST(Jobs, BadArguments, "GFPQ-JOB-10") {
-  need_jobs();
+  need_jobs_of_host_memory();
   CapturedOutput quiet;
   Checks& checks = requirements["GFPQ-JOB-10"];
   for (const Refusal& refusal : refusals)
@@ -161,7 +161,7 @@ CONFORMANCE_TEST(Jobs, BadArguments, "GFPQ-JOB-10") {
 }
 
 CONFORMANCE_TEST(Jobs, Overlaps, "GFPQ-JOB-11") {
-  need_jobs();
+  need_jobs_of_host_memory();
   CapturedOutput quiet;
   for (const Refusal& refusal : overlaps)
     check_refusal(requirements["GFPQ-JOB-11"], refusal);
@@ -176,7 +176,7 @@ const Refusal bad_blocks[] = {
 };
 
 CONFORMANCE_TEST(Jobs, GroupsLeftOut, "GFPQ-JOB-09") {
-  need_jobs();
+  need_jobs_of_host_memory();
   CapturedOutput quiet;
   Checks& checks = requirements["GFPQ-JOB-09"];
   for (const Refusal& bad : bad_blocks)
@@ -212,7 +212,7 @@ CONFORMANCE_TEST(Jobs, GroupsLeftOut, "GFPQ-JOB-09") {
 }
 
 CONFORMANCE_TEST(Jobs, CodesBeyondTheLargest, "GFPQ-JOB-09") {
-  need_jobs();
+  need_jobs_of_host_memory();
   CapturedOutput quiet;
   Checks& checks = requirements["GFPQ-JOB-09"];
   for (const unsigned code : {1408u, 0x8000u | 1408u, 0x7fffu, 0xffffu})

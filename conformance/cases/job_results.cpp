@@ -180,7 +180,7 @@ CONFORMANCE_TEST(Jobs, EveryCode, "GFPQ-JOB-05") {
                             got.data(),
                             &param,
                             nullptr};
-      const int status = test_run().library->run_jobs(&job, 1);
+      const int status = run_job(job);
       Checks& checks = requirements["GFPQ-JOB-05"];
       checks.that(status == GFPQ_SUCCESS, [&] { return "GFPQ_RunJobs(DECODE) returned " + show_status(status); });
       for (std::size_t i = 0; status == GFPQ_SUCCESS && i < codes.size(); ++i) {
@@ -235,7 +235,7 @@ private:
                           destination,
                           &param_,
                           nullptr};
-    const int status = test_run().library->run_jobs(&job, 1);
+    const int status = run_job(job);
     requirements_["GFPQ-JOB-03"].that(status == GFPQ_SUCCESS, [&] { return "returned " + show_status(status); });
   }
 

@@ -38,6 +38,7 @@ std::vector<unsigned char> result_of(const Caller& call, GFPQ_JOB_ST job, const 
 /// All types, operations and modes on numbers from all over the type's range, denormal ones and NaN among them: the
 /// same results as of plain calls.
 void check_same(Checks& checks, const std::string& circumstances, const Caller& call) {
+  need_jobs_of_host_memory();
   for_each_element([&](auto element, int bits) {
     using Element = decltype(element);
     std::vector<Element> numbers;

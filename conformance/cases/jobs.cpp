@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 #include "cases/everywhere.hpp"
+#include "runner/gpu_memory.hpp"
 
 namespace conformance {
 namespace {
@@ -33,6 +35,40 @@ private:
   std::vector<unsigned char> memory_;
 };
 
+/// A piece of host memory on the GPU, there at an address as far beyond a 64-byte border, or the next that is aligned.
+class OnDevice {
+public:
+  OnDevice(const void* host, std::size_t bytes, std::size_t alignment = 1)
+      : host_(const_cast<void*>(host)), bytes_(host != nullptr ? bytes : 0),
+        begin_(margin + (reinterpret_cast<std::uintptr_t>(host) % 64 + alignment - 1) / alignment * alignment),
+        image_(begin_ + bytes_ + margin, fill), memory_(image_.size()) {
+    if (bytes_ > 0)
+      std::memcpy(&image_[begin_], host_, bytes_);
+    memory_.upload(image_.data());
+  }
+
+  void* address() const { return host_ != nullptr ? memory_.address(begin_) : nullptr; }
+
+  /// Where it was written; nothing may be beside it.
+  void copy_back() const {
+    std::vector<unsigned char> now(image_.size());
+    memory_.download(now.data());
+    if (!std::equal(now.begin(), now.begin() + std::ptrdiff_t(begin_), image_.begin()) ||
+        !std::equal(now.end() - margin, now.end(), image_.end() - margin))
+      throw std::runtime_error("a job wrote beside its memory on the GPU");
+    if (bytes_ > 0 && std::memcmp(&now[begin_], &image_[begin_], bytes_) != 0)
+      std::memcpy(host_, &now[begin_], bytes_);
+  }
+
+private:
+  static constexpr std::size_t margin = 256;
+  static constexpr unsigned char fill = 0x7b;
+  void* host_;
+  std::size_t bytes_, begin_;
+  std::vector<unsigned char> image_;
+  GpuMemory memory_;
+};
+
 const char* operation_name(unsigned operation) {
   constexpr const char* names[] = {"FAKE_QUANTIZE", "ENCODE", "DECODE"};
   return operation <= GFPQ_DECODE ? names[operation] : "unknown operation";
@@ -54,9 +90,36 @@ std::string hex(std::uint64_t bits) {
 } // namespace
 
 void need_jobs() {
-  need_host_memory();
-  if (!test_run().library->has_jobs())
+  if (!test_run().library->has_jobs(test_run().device))
     throw MissingFunction("the functions of gfpq_jobs.hpp");
+}
+
+void need_jobs_of_host_memory() {
+  need_host_memory();
+  need_jobs();
+}
+
+int run_job(GFPQ_JOB_ST job) {
+  const Library& library = *test_run().library;
+  if (test_run().device == Device::cpu)
+    return library.run_jobs(&job, 1);
+  const std::size_t count = job.outer * job.groups * job.inner;
+  const std::size_t code_size = bytes_of_code(static_cast<int>(job.bit_width));
+  const std::size_t element_size = job.type == GFPQ_FLOAT64 ? 8 : job.type == GFPQ_FLOAT32 ? 4 : 2;
+  const OnDevice source(job.source, count * (job.operation == GFPQ_DECODE ? code_size : element_size));
+  const OnDevice destination(job.destination, count * (job.operation == GFPQ_ENCODE ? code_size : element_size));
+  const OnDevice params(job.params, job.groups * sizeof *job.params, 8), mask(job.mask, count);
+  const bool is_in_place = job.source == job.destination;
+  job.source = source.address();
+  job.destination = is_in_place ? source.address() : destination.address();
+  job.params = static_cast<GFPQ_GROUP_PARAM_ST*>(params.address());
+  job.mask = static_cast<unsigned char*>(mask.address());
+  const int status = library.run_jobs_gpu(&job, 1);
+  for (const OnDevice* const piece : {&source, &params, &mask})
+    piece->copy_back();
+  if (!is_in_place)
+    destination.copy_back();
+  return status;
 }
 
 std::size_t bytes_of_code(int bits) { return bits <= 8 ? 1 : 2; }
@@ -139,7 +202,7 @@ void check_job(JobChecks checks, int bits, const JobPlan& plan, const std::vecto
                         results.begin(),
                         reinterpret_cast<GFPQ_GROUP_PARAM_ST*>(params.begin()),
                         plan.with_mask ? mask.begin() : nullptr};
-  const int status = test_run().library->run_jobs(&job, 1);
+  const int status = run_job(job);
 
   const auto describe = [&] {
     const std::string mode = plan.mode == GFPQ_MODE_AUTO ? "AUTO" : mode_name(plan.mode);

@@ -50,8 +50,12 @@ struct ElementFacts<BFloat16> : HalfFacts<BFloat16, GFPQ_BFLOAT16> {
 template <class Element>
 using ComputedOf = typename ElementFacts<Element>::Computed;
 
-/// Throws Skip where calls take device memory, and MissingFunction where the library has no jobs.
+/// Throws MissingFunction where the library has no jobs for the device; the second Skip where that is a GPU.
 void need_jobs();
+void need_jobs_of_host_memory();
+
+/// Runs a job whose memory is the host's, on the GPU by way of copies. \return what the call returned.
+int run_job(GFPQ_JOB_ST job);
 
 /// Runs `check(Element(), bits)` for each element type and width.
 template <class Check>

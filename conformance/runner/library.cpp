@@ -52,6 +52,7 @@ Library::Library(const std::string& path) : path_(path) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(find_symbol(library, name(of)));
   };
   resolve_optional(run_jobs_, Function::run_jobs);
+  resolve_optional(run_jobs_gpu_, Function::run_jobs_gpu);
   resolve_optional(get_blocks_, Function::get_blocks);
   resolve_optional(set_blocks_, Function::set_blocks);
   resolve_optional(get_deltas_, Function::get_deltas);
@@ -124,7 +125,9 @@ int Library::get_info(GFPQ_INFO_ST* info) const {
   return observed(Function::get_info, 0, 0, nullptr, 1, [&] { return get_info_(info); });
 }
 
-bool Library::has_jobs() const {
+bool Library::has_jobs(Device device) const {
+  if (device == Device::gpu)
+    return run_jobs_gpu_ != nullptr;
   return run_jobs_ != nullptr && get_blocks_ != nullptr && set_blocks_ != nullptr && get_deltas_ != nullptr &&
          set_deltas_ != nullptr;
 }
@@ -141,6 +144,10 @@ int Library::call_job_function(Function function, const GFPQ_JOB_ST* job, Pointe
 
 int Library::run_jobs(const GFPQ_JOB_ST* jobs, unsigned count) const {
   return call_job_function(Function::run_jobs, count > 0 ? jobs : nullptr, run_jobs_, jobs, count);
+}
+
+int Library::run_jobs_gpu(const GFPQ_JOB_ST* jobs, unsigned count) const {
+  return call_job_function(Function::run_jobs_gpu, count > 0 ? jobs : nullptr, run_jobs_gpu_, jobs, count, nullptr);
 }
 
 int Library::get_blocks(const GFPQ_GROUP_PARAM_ST* params, std::size_t count, GFPQ_PARAM_ST* blocks) const {
@@ -174,6 +181,8 @@ const char* name(Function function) {
     return "HI_GFPQ_QuantAndDeQuant_GPU_PY";
   case Function::run_jobs:
     return "GFPQ_RunJobs";
+  case Function::run_jobs_gpu:
+    return "GFPQ_RunJobs_GPU";
   case Function::get_blocks:
     return "GFPQ_GetBlocks";
   case Function::set_blocks:

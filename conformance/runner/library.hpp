@@ -55,7 +55,8 @@ enum class Function : std::uint32_t {
   get_blocks,
   set_blocks,
   get_deltas,
-  set_deltas
+  set_deltas,
+  run_jobs_gpu
 };
 const char* name(Function function);
 
@@ -106,8 +107,9 @@ public:
   int get_info(GFPQ_INFO_ST* info) const;
 
   /// Whether it has the functions of gfpq_jobs.hpp. They are no part of gfpq.hpp's interface: a library may lack them.
-  bool has_jobs() const;
+  bool has_jobs(Device device) const;
   int run_jobs(const GFPQ_JOB_ST* jobs, unsigned count) const;
+  int run_jobs_gpu(const GFPQ_JOB_ST* jobs, unsigned count) const; ///< on the default stream
   int get_blocks(const GFPQ_GROUP_PARAM_ST* params, std::size_t count, GFPQ_PARAM_ST* blocks) const;
   int set_blocks(GFPQ_GROUP_PARAM_ST* params, std::size_t count, unsigned bits, const GFPQ_PARAM_ST* blocks) const;
   int get_deltas(const GFPQ_JOB_ST* jobs, unsigned count, int* deltas, std::size_t size) const;
@@ -147,6 +149,7 @@ private:
   Functions<double> double_;
   int (*get_info_)(GFPQ_INFO_ST*) = nullptr;
   decltype(GFPQ_RunJobs)* run_jobs_ = nullptr;
+  decltype(GFPQ_RunJobs_GPU)* run_jobs_gpu_ = nullptr;
   decltype(GFPQ_GetBlocks)* get_blocks_ = nullptr;
   decltype(GFPQ_SetBlocks)* set_blocks_ = nullptr;
   decltype(GFPQ_GetDeltas)* get_deltas_ = nullptr;

@@ -57,4 +57,12 @@ struct GfpqThreadIndex {
 };
 #endif
 
+#if defined(__CUDACC__) || defined(__CUDA__)
+/// A look at a number that other blocks change. It may be an old one.
+template <class Number>
+__device__ Number gfpq_peek(const Number* number) {
+  return *static_cast<const volatile Number*>(number);
+}
+#endif
+
 #endif

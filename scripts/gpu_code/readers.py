@@ -10,7 +10,7 @@ class CompileError(Exception):
 
 
 def kernel_name(mangled):
-    """`fake_quantize<float, 8 bit>` of the mangled name."""
+    """`fake_quantize<float, 8 bit>` of the mangled name; None of a kernel that the table does not tell of."""
     types = {"f": "float", "d": "double"}
     found = re.search(r"\d+(fake_quantize|fit)I([fd])NS_8BitWidthILi(\d+)E", mangled)
     return f"{found.group(1)}<{types[found.group(2)]}, {found.group(3)} bit>" if found else None
@@ -66,4 +66,5 @@ def rows_of(architecture, compiler, code, *facts):
     for fact in facts:
         for kernel, values in fact.items():
             kernels.setdefault(kernel, dict.fromkeys(archs.NUMBERS)).update(values)
-    return [archs.Kernel(architecture, compiler, code, kernel, **kernels[kernel]) for kernel in sorted(kernels)]
+    return [archs.Kernel(architecture, compiler, code, kernel, **kernels[kernel])
+            for kernel in sorted(kernels.keys() - {None})]

@@ -15,13 +15,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUIDE = ["sm_30", "sm_35", "sm_37", "sm_50", "sm_52", "sm_60", "sm_61"]
 WHEELS = ["nvidia-cuda-nvcc-cu11", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvrtc-cu11", "nvidia-cuda-nvrtc-cu12",
           "nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm"]
-SOURCE = """#include "kernels/cuda/kernels.cuh"
+# The table tells of the first two kernels. Those of jobs, of each operation some, must compile everywhere too.
+SOURCE = """#include "kernels/cuda/jobs.cuh"
 namespace gfpq {
 namespace cuda {
 #define GFPQ_INSTANTIATE(Float, Width) \\
   template __global__ void fake_quantize<Float, Width>(Float*, Size, Range<Float>, const Range<Float>*); \\
   template __global__ void fit<Float, Width>(Float*, Size, int, Workspace<Float>*);
 GFPQ_INSTANTIATE_ALL
+#define GFPQ_INSTANTIATE_JOB(Operation, Element, Width, capacity) \\
+  template __global__ void begin_jobs<Operation<Element, Width>, capacity>(JobBatch<capacity>); \\
+  template __global__ void end_jobs<Operation<Element, Width>, capacity>(JobBatch<capacity>);
+GFPQ_INSTANTIATE_JOB(FakeQuantizeOperation, float, Width8, 1)
+GFPQ_INSTANTIATE_JOB(EncodeOperation, Float16, Width8, max_batch_jobs)
+GFPQ_INSTANTIATE_JOB(DecodeOperation, double, Width16, 1)
+GFPQ_INSTANTIATE_JOB(FakeQuantizeOperation, BFloat16, Width16, 1)
+template __global__ void get_deltas<void>(DeltaBatch, int*);
+template __global__ void set_deltas<void>(DeltaBatch, const int*);
 } // namespace cuda
 } // namespace gfpq
 """

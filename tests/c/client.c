@@ -41,8 +41,13 @@ int main(void) {
   check(HI_GFPQ_QuantAndDeQuant_PY(data, count, 9, &param) == GFPQ_ERR_BAD_FORMAT, "9 bit are refused");
   check(HI_GFPQ_QuantAndDeQuant_GPU_PY(data, count, 8, &param, NULL, NULL) == GFPQ_ERR_NOT_SUPPORT,
         "the CPU library refuses the GPU function");
+  int delta = 0;
+  check(GFPQ_RunJobs_GPU(NULL, 0, NULL) == GFPQ_ERR_NOT_SUPPORT &&
+            GFPQ_GetDeltas_GPU(NULL, 0, &delta, 1, NULL) == GFPQ_ERR_NOT_SUPPORT &&
+            GFPQ_SetDeltas_GPU(NULL, 0, &delta, 1, NULL) == GFPQ_ERR_NOT_SUPPORT,
+        "and those for jobs");
   GFPQ_SetMessageSink(NULL, NULL);
-  check(messages == 2, "each refusal is one message");
+  check(messages == 5, "each refusal is one message");
 
   unsigned char codes[count];
   GFPQ_GROUP_PARAM_ST group = {.status = 0};

@@ -6,6 +6,7 @@ typedef char param_has_20_bytes[sizeof(GFPQ_PARAM_ST) == 20 ? 1 : -1];
 typedef char info_has_84_bytes[sizeof(GFPQ_INFO_ST) == 84 ? 1 : -1];
 typedef char group_param_has_64_bytes[sizeof(GFPQ_GROUP_PARAM_ST) == 64 ? 1 : -1];
 typedef char never_set_is_negative[GFPQ_NEVER_SET < -4095 ? 1 : -1];
+typedef char damaged_is_more[GFPQ_DAMAGED > 4095 ? 1 : -1];
 typedef char errors_are_negative[GFPQ_ERR_BAD_PARAMETERS < 0 ? 1 : -1];
 
 int encode(const float* numbers, unsigned char* codes, size_t count, GFPQ_GROUP_PARAM_ST* param);

@@ -64,6 +64,10 @@ template <class Bits>
 Bits atomicExch(Bits* cell, Bits number) {
   return __atomic_exchange_n(cell, number, __ATOMIC_SEQ_CST);
 }
+template <class Number>
+Number gfpq_peek(const Number* number) {
+  return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
 
 /// Runs a kernel. Blocks run in order, as a GPU may run them.
 template <class Kernel, class... Arguments>

@@ -56,6 +56,18 @@ TYPED_TEST(LadderTest, ThresholdsAreBetweenTheValues) {
   }
 }
 
+TYPED_TEST(LadderTest, UpToTheLargestWithinADeltaItStays) {
+  using Float = typename TypeParam::Float;
+  using Width = typename TypeParam::Width;
+  constexpr const auto& rule = ladder<Float, Width>;
+  for (int delta = -Width::delta_limit; delta < Width::delta_limit; ++delta) {
+    const auto largest = rule.largest_within(delta);
+    ASSERT_EQ(rule.delta(largest), delta);
+    ASSERT_EQ(rule.delta(largest + 1), delta + 1);
+  }
+  EXPECT_EQ(rule.largest_within(Width::delta_limit), Format<Float>::infinity);
+}
+
 TYPED_TEST(LadderTest, ValuesAreFakeQuantizedToThemselves) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;

@@ -149,6 +149,9 @@ class Library:
         self._double_gpu = _function(getattr(handle, _DOUBLE_GPU, None), gpu)
         self._info = _function(getattr(handle, _INFO, None), [ctypes.c_void_p])
         self._run_jobs = _function(getattr(handle, "GFPQ_RunJobs", None), [ctypes.c_void_p, ctypes.c_uint])
+        self._run_jobs_gpu = _function(
+            getattr(handle, "GFPQ_RunJobs_GPU", None), [ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p]
+        )
         set_sink = getattr(handle, "GFPQ_SetMessageSink", None)
         if set_sink is not None:  # the vendor's library lacks it: its messages stay on standard output
             set_sink.argtypes, set_sink.restype = [ctypes.c_void_p, ctypes.c_void_p], None

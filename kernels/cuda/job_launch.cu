@@ -1,0 +1,75 @@
+#include "kernels/cuda/job_launch.hpp"
+
+namespace gfpq {
+namespace cuda {
+namespace {
+
+/// As <<<>>>, but returns the error: the thread's last error stays the caller's own. The batch is not copied before.
+template <class Batch, class... Others>
+cudaError_t launch(void (*kernel)(Batch, Others...), Size blocks, cudaStream_t stream, Batch& batch, Others... others) {
+  void* pointers[] = {&batch, &others...};
+  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)),
+                          dim3(block_threads), pointers, 0, stream);
+}
+
+template <class Operation, unsigned capacity>
+cudaError_t launch_batch(JobBatch<capacity>& batch, bool can_end_at_once, cudaStream_t stream) {
+  const unsigned units = batch.units();
+  cudaError_t error = launch(begin_jobs<Operation, capacity>, units, stream, batch);
+  if constexpr (!Operation::ends_at_once)
+    if (error == cudaSuccess && !can_end_at_once)
+      error = launch(end_jobs<Operation, capacity>, units < max_end_blocks ? units : max_end_blocks, stream, batch);
+  return error;
+}
+
+/// One job alone does not pay for the parameters of many.
+template <class Operation>
+cudaError_t launch_operation(JobBatch<max_batch_jobs>& batch, bool can_end_at_once, cudaStream_t stream) {
+  if (batch.count > 1)
+    return launch_batch<Operation>(batch, can_end_at_once, stream);
+  JobBatch<1> single{{batch.jobs[0]}, 1};
+  return launch_batch<Operation>(single, can_end_at_once, stream);
+}
+
+Size blocks_for(const DeltaBatch& batch) {
+  Size most = 1;
+  for (unsigned i = 0; i < batch.count; ++i)
+    most = batch.jobs[i].groups > most ? batch.jobs[i].groups : most;
+  const Size blocks = (most + block_threads - 1) / block_threads;
+  return blocks < max_end_blocks ? blocks : Size(max_end_blocks);
+}
+
+} // namespace
+
+template <class Element, class Width>
+cudaError_t launch_jobs(JobOperation operation, JobBatch<max_batch_jobs>& batch, bool can_end_at_once,
+                        cudaStream_t stream) {
+  switch (operation) {
+  case JobOperation::fake_quantize:
+    return launch_operation<FakeQuantizeOperation<Element, Width>>(batch, can_end_at_once, stream);
+  case JobOperation::encode:
+    return launch_operation<EncodeOperation<Element, Width>>(batch, can_end_at_once, stream);
+  default:
+    return launch_operation<DecodeOperation<Element, Width>>(batch, can_end_at_once, stream);
+  }
+}
+
+#define GFPQ_INSTANTIATE_ELEMENTS(bits, ...)                                                                           \
+  GFPQ_INSTANTIATE(float, Width##bits)                                                                                 \
+  GFPQ_INSTANTIATE(double, Width##bits)                                                                                \
+  GFPQ_INSTANTIATE(Float16, Width##bits)                                                                               \
+  GFPQ_INSTANTIATE(BFloat16, Width##bits)
+#define GFPQ_INSTANTIATE(Element, Width)                                                                               \
+  template cudaError_t launch_jobs<Element, Width>(JobOperation, JobBatch<max_batch_jobs>&, bool, cudaStream_t);
+GFPQ_FOR_EACH_WIDTH(GFPQ_INSTANTIATE_ELEMENTS)
+
+cudaError_t launch_get_deltas(DeltaBatch& batch, int* deltas, cudaStream_t stream) {
+  return launch(get_deltas<>, blocks_for(batch), stream, batch, deltas);
+}
+
+cudaError_t launch_set_deltas(DeltaBatch& batch, const int* deltas, cudaStream_t stream) {
+  return launch(set_deltas<>, blocks_for(batch), stream, batch, deltas);
+}
+
+} // namespace cuda
+} // namespace gfpq
