@@ -11,6 +11,7 @@ from torch.fx.proxy import Proxy
 from torch.jit._trace import is_tracing
 
 # Since PyTorch 2.1: of torch.compile and torch.export.
+COMPILES = hasattr(torch, "compiler") and hasattr(torch.compiler, "is_exporting")  # since PyTorch 2.7
 _is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
 
 
@@ -22,6 +23,11 @@ def is_jit_tracing() -> bool:
 def tracing(x: Any) -> bool:
     """Whether a program is made of what runs, which would not have the quantizers in it."""
     return isinstance(x, Proxy) or is_jit_tracing() or bool(_is_compiling())
+
+
+def compiling() -> bool:
+    """Whether torch.compile makes a program, in which the quantizers are an operator; not torch.export."""
+    return COMPILES and torch.compiler.is_compiling() and not torch.compiler.is_exporting()
 
 
 def capturing(x: Tensor) -> bool:

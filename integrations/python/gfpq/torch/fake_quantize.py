@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ..errors import BadParametersError, NotInitializedError, NotSupportedError
 from ..param import Mode, Param
 from ..widths import DEFAULT_BITS, width_of
-from . import context, distributed
-from .ranges import Range, Widest, range_of
-from .rows import UNKNOWN, Row, convert_blocks, exponent_of, param_of, row_of
+from . import context, distributed, jobs, passes
+from .ranges import Range, Widest, keeps_widest, range_of
+from .rows import UNKNOWN, Row, convert_blocks, exponent_of, param_of, params_of, row_of, rows_of
 from .tensors import HALVES, apply_params, float_copy, quantize_, takes_one_pass
 
 _NO_DATA = float("-inf")  # as an exponent: less than any
@@ -66,10 +66,14 @@ class FakeQuantize(nn.Module):
 
     range: Tensor | None
     switched_off = 0  # by how many `only` blocks; neither copied nor pickled
+    exact = False  # of those that were pickled before there was a choice
+    device_params: Tensor | None = None  # on a GPU: the jobs' parameters
+    _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, they are of
+    _host_is_older = False  # with ALWAYS_INIT: `device_params` hold what the last call found
 
     def __init__(
         self, bits: int = DEFAULT_BITS, policy: Policy = Policy.TRAINING, *, range: str | Range = "widest",
-        groups: int = 1, dim: int = 1, clip_gradient: bool = False, process_group: Any = None,
+        groups: int = 1, dim: int = 1, clip_gradient: bool = False, process_group: Any = None, exact: bool = False,
     ) -> None:
         super().__init__()
         width_of(bits)
@@ -78,6 +82,7 @@ class FakeQuantize(nn.Module):
         self.groups, self.dim = groups, dim
         self.clip_gradient = clip_gradient
         self.process_group = process_group
+        self.exact = exact
         self.enabled = True
         self.calibrating = False  # `calibrate` sets it: the range follows the batches in evaluation too
         self.nonfinite = 0
@@ -91,8 +96,8 @@ class FakeQuantize(nn.Module):
 
     @property
     def params(self) -> list[Param]:
-        """Copies of the Params, one a group."""
-        return [Param.from_bytes(bytes(param), self.bits) for param in self._current_params()]
+        """Copies of the Params, one a group. Raises BadParametersError where a GPU found one to be damaged."""
+        return [Param.from_bytes(bytes(param), self.bits) for param in self._params_now()]
 
     def set_params(self, params: list[Param]) -> None:
         """Takes one Param a group. Raises ValueError for another number of them or another bit width."""
@@ -108,14 +113,24 @@ class FakeQuantize(nn.Module):
         )
 
     @property
-    def rows(self) -> list[Row]:
-        """What the buffer holds, on the host."""
-        self._current_params()
-        return self._rows
+    def joins(self) -> bool:
+        """Whether it leaves it to the end of a model's pass to find the widest range of all ranks."""
+        return not self.exact and self.learns and keeps_widest(self.range_choice) and (
+            distributed.world_size(self.process_group) > 1
+        )
 
-    @rows.setter
-    def rows(self, rows: list[Row]) -> None:
-        self._set_rows(rows)
+    def snapshot(self) -> Tensor | None:
+        """A copy of the ranges, for `put_back`. Nothing waits for a GPU."""
+        passes.settle(self)
+        return None if self.range is None else self.range.clone()
+
+    @torch.no_grad()
+    def put_back(self, ranges: Tensor | None) -> None:
+        """Sets the ranges to what they were."""
+        passes.settle(self)
+        if self.range is not None and ranges is not None:
+            self.range.copy_(ranges)
+            self._refresh_device()
 
     @property
     def how_to_find(self) -> str:
@@ -135,22 +150,25 @@ class FakeQuantize(nn.Module):
     @property
     def initialized(self) -> bool:
         """Whether a batch was seen, or Params were loaded."""
-        return all(param.initialized for param in self._current_params())
+        return all(param.initialized for param in self._params_now())
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the quantized tensor, with x's shape, type and device."""
         if not self.enabled or self.switched_off:
             return x
-        if context.tracing(x):
+        is_compiling = context.compiling()
+        if not is_compiling and context.tracing(x):
             raise self._no_tracing()
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
+        if is_compiling:
+            return self._quantize_by_operator(x)
         if x.requires_grad and torch.is_grad_enabled():
             return _StraightThrough.apply(x, self)  # type: ignore[no-untyped-call]
-        return self._quantize(x)
+        return self._quantize(x)[0]
 
     def train(self, mode: bool = True) -> FakeQuantize:
-        self._read = None  # changes that raise no version (Tensor.data) are seen at the latest now
+        self._read = self._device_read = None  # changes that raise no version (Tensor.data) are seen at the latest now
         return super().train(mode)
 
     def extra_repr(self) -> str:
@@ -159,16 +177,107 @@ class FakeQuantize(nn.Module):
         disabled = ", disabled" if not self.enabled or self.switched_off else ""
         return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
-    def _quantize(self, x: Tensor) -> Tensor:
+    def _quantize(self, x: Tensor, wants_mask: bool = False) -> tuple[Tensor, Tensor | None]:
+        """The quantized tensor, and a mask where it is wanted: 1 where |x| does not exceed the largest value."""
+        if x.numel() and jobs.gpu_takes(x):
+            return self._quantize_on_gpu(x, wants_mask)
+        params = None
         if takes_one_pass(x):
             numbers = x.detach()
             if x.dtype in HALVES and (self.policy is Policy.ALWAYS_INIT or self.learns):
                 numbers = numbers.float()
-            params = self._params_for([numbers] if self.groups == 1 else list(self._cut(numbers)))
+            params = self._params_for(self._parts(numbers))
             if all(param.initialized for param in params):
-                return apply_params(x, params, self.dim)
-            return self._quantize_copy(x, params)
-        return self._quantize_copy(x, None)
+                return apply_params(x, params, self.dim, wants_mask)
+        return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+
+    def _quantize_on_gpu(self, x: Tensor, wants_mask: bool) -> tuple[Tensor, Tensor | None]:
+        """One job, with its parameters on the GPU. Where a range is to be learned as the GPU can't, the host learns it.
+        """
+        self._check_axis(x)
+        if self.policy is Policy.ALWAYS_INIT:
+            mode = int(Mode.INIT)
+            self._host_is_older = True
+        elif self._learns_on_gpu(x):
+            mode = jobs.AUTO
+        else:
+            mode = Mode.APPLY
+            params = self._params_for(self._parts(x.detach().float() if x.dtype in HALVES else x.detach()))
+            if not all(param.initialized for param in params):
+                return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+        result = jobs.run(x, self._params_on(x.device), self.bits, mode, self.dim, wants_mask)
+        if mode == jobs.AUTO:
+            passes.note_learned(self)
+        return result
+
+    def _learns_on_gpu(self, x: Tensor) -> bool:
+        """Calibration, which may wait, looks for infinite numbers; so does what is to learn from those of other ranks.
+        """
+        alone = distributed.world_size(self.process_group) == 1
+        return (
+            self.learns and not self.calibrating and keeps_widest(self.range_choice)
+            and (alone or (passes.is_under_way() and not self.exact))
+            and self.range is not None and self.range.device == x.device
+        )  # fmt: skip
+
+    def _params_on(self, device: torch.device) -> Tensor:
+        """The jobs' parameters. Their memory stays the same, for CUDA graphs have its address."""
+        known = self.device_params is not None and self.device_params.device == device
+        if self.range is None:  # INIT does not read them
+            if not known:
+                self.device_params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=device)
+        elif not known or self._device_read is None or self._device_read != self._version_of():
+            if not known:
+                self.device_params = torch.empty(self.groups, jobs.WORDS, dtype=torch.int32, device=device)
+            self._refresh_device()
+        assert self.device_params is not None
+        return self.device_params
+
+    def _refresh_device(self) -> None:
+        """Takes the buffer into the jobs' parameters, if there are any. Nothing waits for the GPU."""
+        if self.device_params is not None and self.range is not None:
+            with torch.no_grad():
+                self.device_params.copy_(params_of(self.range, self.bits))
+            self.note_device_params()
+
+    def note_device_params(self) -> None:
+        """Tells that `device_params` are those of the buffer as it is now."""
+        self._device_read = self._version_of()
+
+    def check(self) -> None:
+        """Raises BadParametersError where the range is damaged, or a job on the GPU found that. Waits for the GPU."""
+        self._read = None  # whatever the GPU did since: the replay of a CUDA graph raises no version
+        passes.settle(self)
+        if self.device_params is not None and any(self.device_params[:, jobs.STATUS].tolist()):
+            raise BadParametersError(f"{self._label()}: the GPU found its parameter to be damaged, and left out what it "
+                                     "was to quantize: set_params, or load a checkpoint, and repeat the steps since")
+        self._current_params()
+
+    def _quantize_by_operator(self, x: Tensor) -> Tensor:
+        """The same for torch.compile: an operator between the buffer and the buffer."""
+        own, mode = self.range, int(Mode.INIT)
+        if own is None:
+            params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=x.device)
+        else:
+            learns = self.policy is Policy.TRAINING and (
+                self.calibrating or (self.training and self.range_choice.learns)
+            )
+            if learns and not keeps_widest(self.range_choice):
+                raise NotSupportedError(f"{self._label()} learns its range by {self.range_choice}, which torch.compile "
+                                        "can't: calibrate, then train with range='fixed', or use range='widest'")
+            mode = jobs.AUTO if learns else int(Mode.APPLY)
+            params = params_of(own, self.bits)
+        result, mask, after = torch.ops.gfpq.fake_quantize(
+            x, params, self.bits, mode, self.dim, self.clip_gradient, self._label()
+        )
+        if own is not None:
+            with torch.no_grad():
+                if mode == jobs.AUTO:
+                    own.copy_(rows_of(after, own, self.bits, leaves_out_infinite=jobs.on_gpu(x)))
+                elif jobs.on_gpu(x):  # what it found to be damaged
+                    own.copy_(torch.where((after[:, jobs.STATUS] != 0).unsqueeze(1), float("nan"), own))
+            self._read = self._device_read = None
+        return result
 
     def _quantize_copy(self, x: Tensor, params: list[Param] | None) -> Tensor:
         """Quantizes a copy in place, by Params that are known, or that the copy tells."""
@@ -184,11 +293,19 @@ class FakeQuantize(nn.Module):
             work = cut.movedim(0, self.dim % x.dim()).reshape(x.shape)
         return work.to(x.dtype)
 
+    def _parts(self, x: Tensor) -> list[Tensor]:
+        """The numbers of each group."""
+        return [x] if self.groups == 1 else list(self._cut(x))
+
+    def _check_axis(self, x: Tensor) -> None:
+        if self.groups > 1 and x.shape[self.dim % x.dim()] % self.groups:
+            raise ValueError(f"{self._label()}: axis {self.dim % x.dim()} of {tuple(x.shape)} can't be cut into "
+                             f"{self.groups} groups")
+
     def _cut(self, x: Tensor) -> Tensor:
         """Brings the groups to the front: [groups, ..., length / groups, ...]."""
+        self._check_axis(x)
         dim = self.dim % x.dim()
-        if x.shape[dim] % self.groups:
-            raise ValueError(f"{self._label()}: axis {dim} of {tuple(x.shape)} can't be cut into {self.groups} groups")
         shape = (*x.shape[:dim], self.groups, x.shape[dim] // self.groups, *x.shape[dim + 1 :])
         return x.reshape(shape).movedim(dim, 0)
 
@@ -216,8 +333,9 @@ class FakeQuantize(nn.Module):
         if self.policy is Policy.ALWAYS_INIT:
             self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
-        if distributed.world_size(self.process_group) > 1:
-            exponents = distributed.largest(exponents, parts[0].device, self.process_group)
+        if distributed.world_size(self.process_group) > 1 and not (passes.is_under_way() and self.joins):
+            found = torch.tensor(exponents, dtype=torch.float64, device=parts[0].device)
+            exponents = distributed.largest(found, self.process_group).tolist()
         self._current_params()
         rows = []
         for row, exponent in zip(self._rows, exponents):
@@ -259,14 +377,22 @@ class FakeQuantize(nn.Module):
         Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
         """
         if self.range is None:
+            if self._host_is_older and self.device_params is not None:
+                words = self.device_params[:, :4].cpu().numpy()
+                self._params = [Param.from_bytes(block.tobytes(), self.bits) for block in words]
+                self._rows, self._host_is_older = [row_of(param) for param in self._params], False
             return self._params
         capturing = context.capturing(self.range)
-        if self._read is None or self._read != self._version_of() or not (self.range.is_cuda or capturing):
+        if self._read is None or self._read != self._version_of() or not (jobs.on_gpu(self.range) or capturing):
             if capturing:
                 raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
                                         "CUDA graph, which can't read the range")
             self._take_rows(self.range.tolist())
             self._read = self._version_of()
+        return self._params
+
+    def _params_now(self) -> list[Param]:
+        self.check()
         return self._params
 
     def _version_of(self) -> tuple[int, int] | None:
@@ -285,20 +411,35 @@ class FakeQuantize(nn.Module):
 
     def _set_rows(self, rows: list[Row]) -> None:
         """Writes the rows to the buffer where they changed."""
-        self._current_params()  # learns what the buffer holds now
+        passes.settle(self)
+        self._read = None
+        try:
+            self._current_params()  # learns what the buffer holds now
+        except BadParametersError:
+            self._rows = []
         if rows != self._rows and self.range is not None:
             with torch.no_grad():
                 self.range.copy_(torch.tensor(rows, dtype=torch.float64))
             self._read = self._version_of()
         self._take_rows(rows)
+        self._refresh_device()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> FakeQuantize:
         before = self.range
+        if before is None:
+            self._current_params()  # while the GPU that has them is there
         super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
         if before is not None and self.range is not None and self.range.dtype != before.dtype:  # half, float
             self.range = before.to(self.range.device)
-        self._read = None
+        if self.device_params is not None and self.range is not None and self.range.device != self.device_params.device:
+            self.device_params = None
+        self._read = self._device_read = None
         return self
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        if self.device_params is not None:
+            self.check()
+        super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[no-untyped-call]
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool, missing: list[str],
@@ -324,9 +465,13 @@ class FakeQuantize(nn.Module):
         if self.range is not None and self.range.dtype != torch.float64:  # load_state_dict(assign=True)
             self.range = self.range.double()
         self._read = None
+        self._refresh_device()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "process_group": None, "_read": None, "switched_off": 0}
+        if self.range is None:
+            self._current_params()
+        ends_here = {"process_group": None, "_read": None, "switched_off": 0, "device_params": None, "_device_read": None}
+        return {**self.__dict__, **ends_here}
 
     def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it
         raise self._no_tracing()
@@ -344,13 +489,12 @@ class FakeQuantize(nn.Module):
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, quantizer: FakeQuantize) -> Tensor:
-        result = quantizer._quantize(x)
-        ctx.outside = ~_inside(x, quantizer) if quantizer.clip_gradient else None
+        result, ctx.inside = quantizer._quantize(x, quantizer.clip_gradient)
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient if ctx.outside is None else gradient.masked_fill(ctx.outside, 0), None
+        return gradient if ctx.inside is None else gradient.masked_fill(ctx.inside == 0, 0), None
 
 
 def _inside(x: Tensor, quantizer: FakeQuantize) -> Tensor:

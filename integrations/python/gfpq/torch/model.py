@@ -13,9 +13,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from ..errors import NotSupportedError, some
-from .functional import watched
+from .context import compiling
+from .functional import QuantizedCalls, watched
 from .layers import WEIGHT_IN_HOOK, QuantizedLayer, Swapped, made_class, not_supported, without
 from .operations import layer_kind
+from .passes import join, one_pass
 from .recorded import Record
 from .running import assigned_forward
 
@@ -62,11 +64,23 @@ class QuantizedModel(Swapped):
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         check(self, self._gfpq)
+        if compiling():
+            return self._compiled_call(*arguments, **keywords)
         if self._gfpq.inputs is None:
             with suppress(TypeError):
                 self._gfpq.inputs = spec_of(arguments, keywords)
-        with watched() if self._gfpq.calls else nullcontext():
+        with one_pass(self), watched() if self._gfpq.calls else nullcontext():
             return super().__call__(*arguments, **keywords)
+
+    def _compiled_call(self, *arguments: Any, **keywords: Any) -> Any:
+        if self._gfpq.calls and any(isinstance(module, QuantizedCalls) for module in self.modules()):
+            raise NotSupportedError(
+                "torch.compile can't tell which calls of functions are to be quantized: compile a model that was "
+                "prepared without example_inputs, whose functions stay in float, or what gfpq.torch.export(model) returns"
+            )
+        result = super().__call__(*arguments, **keywords)
+        join(self)
+        return result
 
 
 def enter(model: nn.Module, state: State) -> None:

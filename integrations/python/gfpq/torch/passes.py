@@ -1,0 +1,129 @@
+"""What the quantizers of a model do together at the end of a pass, instead of each by itself.
+
+Ranges that a GPU found are taken from the jobs' parameters into the buffers `range`, and in distributed training one
+reduction gives all ranks the widest of each range.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from . import distributed
+from .rows import known_rows, params_of, rows_of
+
+if TYPE_CHECKING:
+    from .fake_quantize import FakeQuantize
+
+
+class _Thread(threading.local):
+    learned: list[FakeQuantize] | None = None  # on a GPU, in the pass that is under way
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def one_pass(model: nn.Module) -> Iterator[None]:
+    """A pass of a model. Those of its parts belong to it."""
+    if _thread.learned is not None:
+        yield
+        return
+    _thread.learned = []
+    try:
+        yield
+    except BaseException:
+        _end_pass()  # other ranks may have no such error, and wait for none of these
+        raise
+    _end_pass()
+    join(model)
+
+
+def _end_pass() -> None:
+    learned, _thread.learned = _thread.learned, None
+    take_over(dict.fromkeys(learned or ()))
+
+
+def is_under_way() -> bool:
+    """Whether a pass of a model is under way, at whose end all comes that its quantizers put off."""
+    return _thread.learned is not None
+
+
+def note_learned(quantizer: FakeQuantize) -> None:
+    """Tells of a quantizer whose range a job on the GPU may have changed."""
+    if _thread.learned is None:
+        take_over([quantizer])
+    else:
+        _thread.learned.append(quantizer)
+
+
+def settle(quantizer: FakeQuantize) -> None:
+    """Takes over at once what a quantizer has put off."""
+    if _thread.learned and quantizer in _thread.learned:
+        _thread.learned = [other for other in _thread.learned if other is not quantizer]
+        take_over([quantizer])
+
+
+@torch.no_grad()
+def take_over(quantizers: Iterable[FakeQuantize]) -> None:
+    """Takes ranges from the jobs' parameters into the buffers. Nothing waits for the GPU."""
+    for bits, group in _grouped(quantizers):
+        before = torch.cat([q.range for q in group])
+        params = torch.cat([q.device_params for q in group])
+        _put(group, rows_of(params, before, bits, leaves_out_infinite=True), bits)
+
+
+@torch.no_grad()
+def join(model: nn.Module) -> None:
+    """In distributed training: gives all ranks the widest of each range, by one reduction.
+
+    All quantizers that learn in training take part, in the order of the model's modules, called or not.
+    """
+    if distributed.world_size() == 1:
+        return
+    found = [q for q in model.modules() if getattr(q, "joins", False)]
+    for process_group in dict.fromkeys(q.process_group for q in found):
+        joined = [q for q in found if q.process_group is process_group]
+        together = torch.cat([q.range.to(joined[0].range.device) for q in joined])
+        exponents = torch.where(together[:, 2] > 0, together[:, 0] / together[:, 2], -torch.inf)
+        parts = distributed.largest(exponents, process_group).split([len(q.range) for q in joined])
+        widest = dict(zip(joined, parts))
+        for bits, group in _grouped(joined):
+            own = torch.cat([q.range for q in group])
+            exponents = torch.cat([widest[q] for q in group]).to(own.device)
+            rows = torch.where((exponents == -torch.inf).unsqueeze(1), 0.0, known_rows(exponents, bits))
+            _put(group, torch.where(own.isnan(), own, rows), bits)  # one that is damaged stays so
+
+
+def _grouped(quantizers: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
+    """The quantizers of each device and bit width."""
+    def key(quantizer: Any) -> Any:
+        return str(quantizer.range.device), quantizer.bits
+
+    for (_, bits), group in groupby(sorted(quantizers, key=key), key):
+        yield bits, list(group)
+
+
+def _put(quantizers: Sequence[FakeQuantize], rows: Tensor, bits: int) -> None:
+    """Writes rows to the buffers, and to the jobs' parameters where there are any."""
+    sizes = [len(q.range) for q in quantizers]
+    _copy([q.range for q in quantizers], rows.split(sizes))
+    params = params_of(rows, bits).split(sizes)
+    pairs = [(q, part) for q, part in zip(quantizers, params) if q.device_params is not None]
+    _copy([q.device_params for q, _ in pairs], [part for _, part in pairs])
+    for quantizer, _ in pairs:
+        quantizer.note_device_params()
+
+
+def _copy(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
+    if targets and hasattr(torch, "_foreach_copy_"):  # one call for all
+        torch._foreach_copy_(targets, list(sources))
+    else:
+        for target, source in zip(targets, sources):
+            target.copy_(source)
