@@ -188,13 +188,13 @@ class Library:
         """GFPQ_RunJobs on host memory."""
         if self._run_jobs is None:
             raise self._lacks("jobs (gfpq_jobs.hpp), which codes need")
-        self._check(self._run_jobs, (_JobStruct * len(jobs))(*jobs), len(jobs))
+        self._check(self._run_jobs, _array_of(jobs), len(jobs))
 
     def run_jobs_gpu(self, jobs: Sequence[Job], stream: int) -> None:
         """GFPQ_RunJobs_GPU on device memory, queued on `stream`. What the GPU finds is in the parameters' status."""
         if self._run_jobs_gpu is None:
             raise self._lacks("jobs on the GPU")
-        self._check(self._run_jobs_gpu, (_JobStruct * len(jobs))(*jobs), len(jobs), stream)
+        self._check(self._run_jobs_gpu, _array_of(jobs), len(jobs), stream)
 
     def run_job(self, job: Job, blocks: Sequence[bytes]) -> list[bytes]:
         """GFPQ_RunJobs on one job of host memory, with the block of each group. Returns the blocks after it."""
@@ -224,6 +224,10 @@ class Library:
 
     def _lacks(self, what: str) -> NotSupportedError:
         return NotSupportedError(f"{self.path} has no function for {what}")
+
+
+def _array_of(jobs: Sequence[Job]) -> Any:
+    return (_JobStruct * len(jobs))(*(_JobStruct(*job) for job in jobs))
 
 
 def _function(function: Any, argument_types: list[Any]) -> Any:

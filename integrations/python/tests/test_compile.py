@@ -89,22 +89,23 @@ class CompileTest(unittest.TestCase):
 
     def test_every_type_width_and_group(self):
         torch.manual_seed(0)
-        for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
-            for bits in (8, 16):
-                for keywords in ({}, {"groups": 3}, {"groups": 2, "dim": -1}, {"policy": Policy.ALWAYS_INIT, "groups": 3}):
-                    own, other = (FakeQuantize(bits, clip_gradient=True, **keywords) for _ in range(2))
-                    program = compiled(own)
-                    for scale in (1, 7, 2):
-                        x = (torch.randn(2, 3, 4) * scale).to(dtype)
-                        a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
-                        result, expected = program(a), other(b)
-                        (result * 3).sum().backward()
-                        (expected * 3).sum().backward()
-                        self.assertEqual(result.dtype, dtype)
-                        self.assertTrue(torch.equal(result, expected), (dtype, bits, keywords))
-                        self.assertTrue(torch.equal(a.grad, b.grad))
-                    if own.range is not None:
-                        self.assertTrue(torch.equal(own.range, other.range))
+        for dtype, bits, keywords in (
+            (torch.float32, 8, {}), (torch.float64, 16, {"groups": 3}), (torch.float16, 8, {"groups": 2, "dim": -1}),
+            (torch.bfloat16, 16, {}), (torch.float32, 16, {"policy": Policy.ALWAYS_INIT, "groups": 3}),
+        ):  # fmt: skip
+            own, other = (FakeQuantize(bits, clip_gradient=True, **keywords) for _ in range(2))
+            program = compiled(own)
+            for scale in (1, 7, 2):
+                x = (torch.randn(2, 3, 4) * scale).to(dtype)
+                a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
+                result, expected = program(a), other(b)
+                (result * 3).sum().backward()
+                (expected * 3).sum().backward()
+                self.assertEqual(result.dtype, dtype)
+                self.assertTrue(torch.equal(result, expected), (dtype, bits, keywords))
+                self.assertTrue(torch.equal(a.grad, b.grad))
+            if own.range is not None:
+                self.assertTrue(torch.equal(own.range, other.range))
 
     def test_infinities_and_nan_as_in_eager(self):
         infinity, nan = float("inf"), float("nan")

@@ -329,18 +329,16 @@ class RowsTest(unittest.TestCase):
         old = row_of(gfpq.Param.from_delta(-77))
         between = [-3.03 * 0.5, 4.0, 0.5]
         limit = gfpq.Param.from_delta(511)
-        for before, param, status, expected in (
-            (UNKNOWN, gfpq.Param(), 0, UNKNOWN), (UNKNOWN, gfpq.Param.from_delta(-77), 0, old), (old, limit, 0, old),
-            (old, gfpq.Param.from_delta(-77), 0, old), (UNKNOWN, limit, 0, UNKNOWN),
-            (between, param_of(between, 8), 0, [-3.03, 8, 1]),
-            (row_of(limit), limit, 0, row_of(limit)),
+        for before, param, expected in (
+            (UNKNOWN, gfpq.Param(), UNKNOWN), (UNKNOWN, gfpq.Param.from_delta(-77), old), (old, limit, old),
+            (old, gfpq.Param.from_delta(-77), old), (UNKNOWN, limit, UNKNOWN),
+            (between, param_of(between, 8), [-3.03, 8, 1]), (row_of(limit), limit, row_of(limit)),
         ):  # fmt: skip
             words = torch.frombuffer(bytearray(bytes(param) + bytes(48)), dtype=torch.int32).reshape(1, 16)
-            found = rows_of(words, torch.tensor([before], dtype=torch.float64), 8, leaves_out_infinite=True)
-            self.assertEqual(found[0].tolist(), expected)
+            rows = torch.tensor([before], dtype=torch.float64)
+            self.assertEqual(rows_of(words, rows, 8, leaves_out_infinite=True)[0].tolist(), expected)
             words[0, jobs.STATUS] = -65530
-            found = rows_of(words, torch.tensor([before], dtype=torch.float64), 8, leaves_out_infinite=True)
-            self.assertTrue(found.isnan().all())
+            self.assertTrue(rows_of(words, rows, 8, leaves_out_infinite=True).isnan().all())
 
 
 if __name__ == "__main__":

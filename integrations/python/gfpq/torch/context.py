@@ -27,7 +27,7 @@ def tracing(x: Any) -> bool:
 
 def compiling() -> bool:
     """Whether torch.compile makes a program, in which the quantizers are an operator; not torch.export."""
-    return COMPILES and torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    return COMPILES and bool(_is_compiling()) and not cast(Any, torch).compiler.is_exporting()
 
 
 def capturing(x: Tensor) -> bool:

@@ -108,16 +108,22 @@ class FakeQuantize(nn.Module):
     @property
     def learns(self) -> bool:
         """Whether a call now would change the range."""
+        in_training = self.training and self.range_choice.learns
         return self.policy is Policy.TRAINING and (
-            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
+            self.calibrating or (in_training and (context.compiling() or not context.recomputing()))
         )
 
     @property
+    def may_join(self) -> bool:
+        """Whether it is one that in distributed training leaves it to the end of a model's pass to join all ranks' ranges.
+        """
+        choice = self.range_choice
+        return not self.exact and self.policy is Policy.TRAINING and choice.learns and keeps_widest(choice)
+
+    @property
     def joins(self) -> bool:
-        """Whether it leaves it to the end of a model's pass to find the widest range of all ranks."""
-        return not self.exact and self.learns and keeps_widest(self.range_choice) and (
-            distributed.world_size(self.process_group) > 1
-        )
+        """Whether it does so now."""
+        return self.may_join and self.learns and distributed.world_size(self.process_group) > 1
 
     def snapshot(self) -> Tensor | None:
         """A copy of the ranges, for `put_back`. Nothing waits for a GPU."""
@@ -216,7 +222,7 @@ class FakeQuantize(nn.Module):
         alone = distributed.world_size(self.process_group) == 1
         return (
             self.learns and not self.calibrating and keeps_widest(self.range_choice)
-            and (alone or (passes.is_under_way() and not self.exact))
+            and (alone or (passes.is_under_way() and self.joins))
             and self.range is not None and self.range.device == x.device
         )  # fmt: skip
 
@@ -242,7 +248,7 @@ class FakeQuantize(nn.Module):
 
     def note_device_params(self) -> None:
         """Tells that `device_params` are those of the buffer as it is now."""
-        self._device_read = self._version_of()
+        self._device_read = None if context.compiling() else self._version_of()
 
     def check(self) -> None:
         """Raises BadParametersError where the range is damaged, or a job on the GPU found that. Waits for the GPU."""
@@ -259,15 +265,13 @@ class FakeQuantize(nn.Module):
         if own is None:
             params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=x.device)
         else:
-            learns = self.policy is Policy.TRAINING and (
-                self.calibrating or (self.training and self.range_choice.learns)
-            )
+            learns = self.learns
             if learns and not keeps_widest(self.range_choice):
                 raise NotSupportedError(f"{self._label()} learns its range by {self.range_choice}, which torch.compile "
                                         "can't: calibrate, then train with range='fixed', or use range='widest'")
             mode = jobs.AUTO if learns else int(Mode.APPLY)
             params = params_of(own, self.bits)
-        result, mask, after = torch.ops.gfpq.fake_quantize(
+        result, _, after = jobs.fake_quantize(
             x, params, self.bits, mode, self.dim, self.clip_gradient, self._label()
         )
         if own is not None:
@@ -275,7 +279,7 @@ class FakeQuantize(nn.Module):
                 if mode == jobs.AUTO:
                     own.copy_(rows_of(after, own, self.bits, leaves_out_infinite=jobs.on_gpu(x)))
                 elif jobs.on_gpu(x):  # what it found to be damaged
-                    own.copy_(torch.where((after[:, jobs.STATUS] != 0).unsqueeze(1), float("nan"), own))
+                    own.masked_fill_(after[:, jobs.STATUS].ne(0).unsqueeze(1), float("nan"))
             self._read = self._device_read = None
         return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -85,7 +85,7 @@ def _learn_on_cpu(
     run(x.masked_fill(~finite, 0), params, bits, AUTO, dim, False)
     params.copy_(torch.where(some_finite, params, before))
     run(x, own, bits, Mode.INIT, dim, False)  # for groups that have seen no finite number yet
-    used = torch.where((params == 0).all(1, keepdim=True), own, params)
+    used = torch.where(params.eq(0).all(1, keepdim=True), own, params)
     return run(x, used, bits, Mode.APPLY, dim, wants_mask)
 
 
@@ -128,8 +128,10 @@ def _straight_through(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | Non
 
 
 if COMPILES:
-    fake_quantize: Any = torch.library.custom_op("gfpq::fake_quantize", _fake_quantize, mutates_args=(), schema=(
-        "(Tensor x, Tensor params, int bits, int mode, int dim, bool wants_mask, str label) -> (Tensor, Tensor, Tensor)"
-    ))
+    fake_quantize: Any = cast(Any, torch.library).custom_op(
+        "gfpq::fake_quantize", _fake_quantize, mutates_args=(),
+        schema="(Tensor x, Tensor params, int bits, int mode, int dim, bool wants_mask, str label) "
+               "-> (Tensor, Tensor, Tensor)",
+    )  # fmt: skip
     fake_quantize.register_fake(_fake)
     fake_quantize.register_autograd(_straight_through, setup_context=_keep_mask)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -87,7 +86,7 @@ def join(model: nn.Module) -> None:
     """
     if distributed.world_size() == 1:
         return
-    found = [q for q in model.modules() if getattr(q, "joins", False)]
+    found: list[Any] = [q for q in model.modules() if getattr(q, "joins", False)]
     for process_group in dict.fromkeys(q.process_group for q in found):
         joined = [q for q in found if q.process_group is process_group]
         together = torch.cat([q.range.to(joined[0].range.device) for q in joined])
@@ -97,20 +96,20 @@ def join(model: nn.Module) -> None:
         for bits, group in _grouped(joined):
             own = torch.cat([q.range for q in group])
             exponents = torch.cat([widest[q] for q in group]).to(own.device)
-            rows = torch.where((exponents == -torch.inf).unsqueeze(1), 0.0, known_rows(exponents, bits))
+            rows = known_rows(exponents, bits).masked_fill(exponents.eq(-torch.inf).unsqueeze(1), 0)
             _put(group, torch.where(own.isnan(), own, rows), bits)  # one that is damaged stays so
 
 
 def _grouped(quantizers: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
     """The quantizers of each device and bit width."""
-    def key(quantizer: Any) -> Any:
-        return str(quantizer.range.device), quantizer.bits
+    groups: dict[tuple[str, int], list[Any]] = {}
+    for quantizer in quantizers:
+        groups.setdefault((str(quantizer.range.device), quantizer.bits), []).append(quantizer)
+    for (_, bits), group in groups.items():
+        yield bits, group
 
-    for (_, bits), group in groupby(sorted(quantizers, key=key), key):
-        yield bits, list(group)
 
-
-def _put(quantizers: Sequence[FakeQuantize], rows: Tensor, bits: int) -> None:
+def _put(quantizers: Sequence[Any], rows: Tensor, bits: int) -> None:
     """Writes rows to the buffers, and to the jobs' parameters where there are any."""
     sizes = [len(q.range) for q in quantizers]
     _copy([q.range for q in quantizers], rows.split(sizes))

@@ -62,8 +62,8 @@ def params_of(rows: Tensor, bits: int) -> Tensor:
     x = ~_deltas_of(rows, bits) & word
     check = (x << 3 | x << 11 | x << 21 | x << 27) & word
     words = torch.stack([check, ~x & word, check ^ 0xA5A5A5A5, check ^ 0x5A5A5A5A], 1)
-    words = torch.where(_are_valid(rows, bits).unsqueeze(1), words, 1)  # no block has four words of 1
-    words = torch.where((rows == 0).all(1, keepdim=True), 0, words)
+    words = words.masked_fill(~_are_valid(rows, bits).unsqueeze(1), 1)  # no block has four words of 1
+    words = words.masked_fill(rows.eq(0).all(1, keepdim=True), 0)
     return torch.nn.functional.pad(torch.where(words > word // 2, words - word - 1, words).int(), (0, 12))
 
 
@@ -81,15 +81,13 @@ def rows_of(params: Tensor, before: Tensor, bits: int, *, leaves_out_infinite: b
         grown = grown & (deltas < width.delta_limit)
     exponents = torch.where(grown, (deltas.double() + width.largest_code) / width.steps, before[:, 0] / before[:, 2])
     rows = known_rows(exponents, bits)
-    never_set = (params[:, :4] == 0).all(1) | ~(known | grown)
-    rows = torch.where(never_set.unsqueeze(1), 0.0, rows)
-    return torch.where((params[:, 4] != 0).unsqueeze(1), float("nan"), rows)
+    never_set = params[:, :4].eq(0).all(1) | ~(known | grown)
+    return rows.masked_fill(never_set.unsqueeze(1), 0).masked_fill(params[:, 4:5].ne(0), float("nan"))
 
 
-def known_rows(exponents: Tensor, bits: int | Tensor) -> Tensor:
+def known_rows(exponents: Tensor, bits: int) -> Tensor:
     """The rows of ranges whose largest values are 2^exponent."""
-    ones = torch.ones_like(exponents)
-    return torch.stack([exponents, bits * ones, ones], 1)
+    return torch.stack([exponents, torch.full_like(exponents, bits), torch.ones_like(exponents)], 1)
 
 
 def _are_valid(rows: Tensor, bits: int) -> Tensor:
