@@ -189,10 +189,7 @@ class FakeQuantize(nn.Module):
             return self._quantize_on_gpu(x, wants_mask)
         params = None
         if takes_one_pass(x):
-            numbers = x.detach()
-            if x.dtype in HALVES and (self.policy is Policy.ALWAYS_INIT or self.learns):
-                numbers = numbers.float()
-            params = self._params_for(self._parts(numbers))
+            params = self._params_for(self._parts_to_learn(x))
             if all(param.initialized for param in params):
                 return apply_params(x, params, self.dim, wants_mask)
         return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
@@ -208,7 +205,7 @@ class FakeQuantize(nn.Module):
             mode = jobs.AUTO
         else:
             mode = Mode.APPLY
-            params = self._params_for(self._parts(x.detach().float() if x.dtype in HALVES else x.detach()))
+            params = self._params_for(self._parts_to_learn(x))
             if not all(param.initialized for param in params):
                 return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
         result = jobs.run(x, self._params_on(x.device), self.bits, mode, self.dim, wants_mask)
@@ -297,8 +294,14 @@ class FakeQuantize(nn.Module):
             work = cut.movedim(0, self.dim % x.dim()).reshape(x.shape)
         return work.to(x.dtype)
 
-    def _parts(self, x: Tensor) -> list[Tensor]:
-        """The numbers of each group."""
+    def _parts_to_learn(self, x: Tensor) -> list[Tensor]:
+        """The numbers of each group, where a range is to be learned from them."""
+        x = x.detach()
+        if self.policy is not Policy.ALWAYS_INIT and not self.learns:
+            self._check_axis(x)
+            return [x]
+        if x.dtype in HALVES:
+            x = x.float()
         return [x] if self.groups == 1 else list(self._cut(x))
 
     def _check_axis(self, x: Tensor) -> None:
