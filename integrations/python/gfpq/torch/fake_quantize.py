@@ -29,7 +29,8 @@ class Policy(str, Enum):
 
 
 class FakeQuantize(nn.Module):
-    """Quantizes and dequantizes a tensor: float32 or float64, on CPU or CUDA; float16 and bfloat16 as float32.
+    """Quantizes and dequantizes a tensor: float32 or float64, on CPU or CUDA; float16 and bfloat16 as float32, whose
+    results are rounded to them (of bfloat16 with 16 bit that is warned of once: of 128 values an octave 117 are left).
 
     The ranges are in the buffer `range`, float64 [groups, 3]: w * (e, bits, 1) for a range whose largest value is 2^e,
     zeros where no batch was seen. So a weighted average of states (EMA, SWA) is again a state, and one that was not set
@@ -43,12 +44,24 @@ class FakeQuantize(nn.Module):
 
     Infinities and NaN never enter a range. `nonfinite` counts them, and the first are warned of.
 
-    Under torch.distributed, in training, all ranks of `process_group` take part in every call, and use the range of
-    their joined batch. (ALWAYS_INIT is for weights, which all ranks have alike, and does not ask the others.)
+    With a GPU library that has jobs (gfpq_jobs.hpp) a call on a CUDA tensor is one job, whose parameter is on the GPU,
+    and nothing waits for it: `range` follows there, and the host reads it where it is asked for (`params`,
+    `initialized`, state_dict). Therefore nobody looks at the numbers: NaN becomes 0 without being counted or warned of,
+    and a batch that asks for the widest range that there is (infinite numbers do) is quantized so and changes no range.
+    What the GPU finds to be damaged raises where the host looks next, or in gfpq.torch.check(model). Calibration, the
+    moving ranges, and libraries without jobs have the host look at each batch, as on the CPU.
+
+    Under torch.distributed, in training, a quantizer by itself, with `exact`, or with a moving range has all ranks of
+    `process_group` take part in every call, and uses the range of their joined batch. Those of a prepared model leave it
+    to one reduction at the end of its forward pass: then all ranks have the widest range of all, for the next step; in
+    the pass each rank uses that of the steps before and of its own batch. (ALWAYS_INIT is for weights, which all ranks
+    have alike, and does not ask the others.)
 
     In backward, where a checkpoint computes a module again, ranges stay: they have seen this batch.
 
-    A call in a CUDA graph's capture takes the ranges of the last call before it, and must be in evaluation.
+    torch.compile (PyTorch 2.7 or later) makes one operator of a call; `nonfinite` does not count there. A CUDA graph
+    captures training with the range "widest", and evaluation after one call without. What is set between its replays by
+    set_params, forget and load_state_dict they go on from; what is written to the buffer otherwise they overwrite.
 
     Args:
         bits: a width of gfpq.widths.WIDTHS.
@@ -59,9 +72,11 @@ class FakeQuantize(nn.Module):
         dim: the axis of the groups; negative counts from the last.
         clip_gradient: stop the gradient beyond the largest value.
         process_group: torch.distributed's; None is the default group. Not copied or pickled with the module.
+        exact: see above, of torch.distributed.
 
     Raises NotInitializedError when called in evaluation before any batch in training; ValueError where `groups` does
-    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced, scripted or compiled.
+    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced, scripted or exported, and
+    compiled where a range is learned that only the host can.
     """
 
     range: Tensor | None
@@ -69,6 +84,7 @@ class FakeQuantize(nn.Module):
     exact = False  # of those that were pickled before there was a choice
     device_params: Tensor | None = None  # on a GPU: the jobs' parameters
     _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, they are of
+    _warned_of_bfloat16 = False  # of the class: once a process
     _host_is_older = False  # with ALWAYS_INIT: `device_params` hold what the last call found
 
     def __init__(
@@ -169,6 +185,8 @@ class FakeQuantize(nn.Module):
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
         if is_compiling:
             return self._quantize_by_operator(x)
+        if x.dtype is torch.bfloat16 and self.bits == 16:
+            self._warn_of_bfloat16()
         if x.requires_grad and torch.is_grad_enabled():
             return _StraightThrough.apply(x, self)  # type: ignore[no-untyped-call]
         return self._quantize(x)[0]
@@ -303,6 +321,13 @@ class FakeQuantize(nn.Module):
         if x.dtype in HALVES:
             x = x.float()
         return [x] if self.groups == 1 else list(self._cut(x))
+
+    def _warn_of_bfloat16(self) -> None:
+        if not FakeQuantize._warned_of_bfloat16:
+            FakeQuantize._warned_of_bfloat16 = True
+            warnings.warn(f"{self._label()} rounds the values of 16 bit to bfloat16, which has fewer numbers: of 128 values "
+                          "an octave 117 are left, and those that the chip computes with are others. Train in float32 or "
+                          "float16, or with 8 bit", stacklevel=3)  # fmt: skip
 
     def _check_axis(self, x: Tensor) -> None:
         if self.groups > 1 and x.shape[self.dim % x.dim()] % self.groups:
