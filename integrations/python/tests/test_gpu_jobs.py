@@ -63,7 +63,8 @@ class WithGpuLibrary(unittest.TestCase):
         self.addCleanup(loaded.stop)
         counters = ctypes.CDLL(FAKE_GPU)
         counters.fake_gpu_last_stream.restype = ctypes.c_void_p
-        self.jobs_run, self.last_stream = counters.fake_gpu_jobs_run, counters.fake_gpu_last_stream
+        self.jobs_run, self.calls_of_jobs = counters.fake_gpu_jobs_run, counters.fake_gpu_calls_of_jobs
+        self.last_stream = counters.fake_gpu_last_stream
 
 
 def batches(dtype, shape=(4, 6, 5)):
@@ -259,6 +260,48 @@ class ModelTest(WithGpuLibrary):
             self.assertEqual([len(call.args[0]) for call in taken.call_args_list], [2, 1])
             model(x)
         self.assertEqual(taken.call_count, 4)
+
+    def test_all_weights_are_one_call(self):
+        model, _ = self.models()
+        data = batches(torch.float32, (2, 3, 8, 8))
+        with gpu():
+            calls, run_before = self.calls_of_jobs(), self.jobs_run()
+            self.step(model, data[0])
+            self.assertEqual(self.jobs_run() - run_before, 3 + 2)  # data of three layers, weights of two
+            self.assertEqual(self.calls_of_jobs() - calls, 3 + 1)
+            self.assertTrue(all(q.ready is None for _, _, q in gq.quantizers(model)))
+            calls = self.calls_of_jobs()
+            with torch.no_grad():
+                model(data[0])  # where no gradient keeps them, one after the other
+            self.assertEqual(self.calls_of_jobs() - calls, 5)
+
+    def test_a_weight_that_changes_within_a_pass_is_quantized_anew(self):
+        class Twice(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(3, 3)
+
+            def forward(self, x):
+                first = self.layer(x)
+                if self.changes:
+                    with torch.no_grad():
+                        self.layer.weight.mul_(100)
+                return first + self.layer(x)
+
+        x = torch.randn(2, 3)
+        for changes in (False, True):
+            torch.manual_seed(0)
+            own = Twice()
+            own.changes = changes
+            gq.prepare(own)
+            other = copy.deepcopy(own)
+            expected = other(x)
+            expected.sum().backward()
+            with gpu():
+                result = own(x)
+            result.sum().backward()
+            self.assertTrue(torch.equal(own.layer.weight.grad, other.layer.weight.grad))
+            self.assertTrue(torch.equal(result, expected))
 
     def test_a_pass_that_fails_leaves_what_it_found(self):
         class Failing(nn.Module):

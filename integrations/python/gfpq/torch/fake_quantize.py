@@ -83,6 +83,7 @@ class FakeQuantize(nn.Module):
     switched_off = 0  # by how many `only` blocks; neither copied nor pickled
     exact = False  # of those that were pickled before there was a choice
     device_params: Tensor | None = None  # on a GPU: the jobs' parameters
+    ready: passes.Ready | None = None  # what it would return for a weight in the pass that is under way
     _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, they are of
     _warned_of_bfloat16 = False  # of the class: once a process
     _host_is_older = False  # with ALWAYS_INIT: `device_params` hold what the last call found
@@ -217,6 +218,9 @@ class FakeQuantize(nn.Module):
         """
         self._check_axis(x)
         if self.policy is Policy.ALWAYS_INIT:
+            if self.ready is not None and self.ready.is_of(x) and (not wants_mask or self.ready.result[1] is not None):
+                ready, mask = self.ready.result
+                return ready.detach(), mask  # a tensor of its own, for a gradient of its own
             mode = int(Mode.INIT)
             self._host_is_older = True
         elif self._learns_on_gpu(x):
@@ -226,10 +230,21 @@ class FakeQuantize(nn.Module):
             params = self._params_for(self._parts_to_learn(x))
             if not all(param.initialized for param in params):
                 return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
-        result = jobs.run(x, self._params_on(x.device), self.bits, mode, self.dim, wants_mask)
+        call = jobs.Call(x, self._params_on(x.device), self.bits, mode, self.dim, wants_mask)
+        result = jobs.run([call])[0]
         if mode == jobs.AUTO:
             passes.note_learned(self)
         return result
+
+    def call_for_weight(self, weight: Tensor) -> jobs.Call | None:
+        """The call that quantizes a weight, if that is a job on the GPU."""
+        is_on = self.enabled and not self.switched_off and self.policy is Policy.ALWAYS_INIT
+        if not is_on or not weight.numel() or not jobs.gpu_takes(weight):
+            return None
+        self._check_axis(weight)
+        self._host_is_older = True
+        params = self._params_on(weight.device)
+        return jobs.Call(weight, params, self.bits, int(Mode.INIT), self.dim, self.clip_gradient)
 
     def _learns_on_gpu(self, x: Tensor) -> bool:
         """Calibration, which may wait, looks for infinite numbers; so does what is to learn from those of other ranks.
@@ -502,7 +517,8 @@ class FakeQuantize(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         if self.range is None:
             self._current_params()
-        ends_here = {"process_group": None, "_read": None, "switched_off": 0, "device_params": None, "_device_read": None}
+        ends_here = {"process_group": None, "_read": None, "switched_off": 0, "device_params": None, "_device_read": None,
+                     "ready": None}  # fmt: skip
         return {**self.__dict__, **ends_here}
 
     def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it

@@ -1,7 +1,8 @@
-"""What the quantizers of a model do together at the end of a pass, instead of each by itself.
+"""What the quantizers of a model do together in a pass, instead of each by itself.
 
-Ranges that a GPU found are taken from the jobs' parameters into the buffers `range`, and in distributed training one
-reduction gives all ranks the widest of each range.
+At the beginning one call of the library quantizes all weights that are on a GPU, where a gradient is wanted, which keeps
+them all anyway. At the end ranges that a GPU found are taken from the jobs' parameters into the buffers `range`, and in
+distributed training one reduction gives all ranks the widest of each range.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from . import distributed
+from .jobs import Call, Result, run
 from .rows import known_rows, params_of, rows_of
 
 if TYPE_CHECKING:
@@ -35,18 +37,49 @@ def one_pass(model: nn.Module) -> Iterator[None]:
         yield
         return
     _thread.learned = []
+    made = []
     try:
+        made = quantize_weights(model) if model.training and torch.is_grad_enabled() else []
         yield
-    except BaseException:
-        _end_pass()  # other ranks may have no such error, and wait for none of these
-        raise
-    _end_pass()
-    join(model)
+    finally:
+        learned, _thread.learned = _thread.learned, None
+        for quantizer in made:
+            quantizer.ready = None
+        take_over(dict.fromkeys(learned))
+    join(model)  # not after an error, which other ranks may not have
 
 
-def _end_pass() -> None:
-    learned, _thread.learned = _thread.learned, None
-    take_over(dict.fromkeys(learned or ()))
+class Ready(NamedTuple):
+    """A weight's quantized numbers, as long as the weight stays as it is."""
+
+    weight: Any  # by which it is known
+    result: Result
+
+    def is_of(self, x: Tensor) -> bool:
+        return self.weight == _identity(x)
+
+
+def _identity(x: Tensor) -> Any:
+    return x.data_ptr(), x._version, x.shape, x.stride()
+
+
+def quantize_weights(model: nn.Module) -> list[Any]:
+    """Quantizes the weights of a model that are on a GPU, in one call for each GPU. Returns the quantizers that have
+    them ready.
+    """
+    found: dict[torch.device, dict[Any, Call]] = {}
+    for layer in model.modules():
+        quantizer: Any = getattr(layer, "weight_quantizer", None)
+        weight = layer._parameters.get("weight")
+        if type(weight) is not nn.Parameter or weight.dim() < 2 or not hasattr(quantizer, "call_for_weight"):
+            continue  # a part of one, for instance, which other code puts together when it is needed
+        call = quantizer.call_for_weight(weight)
+        if call is not None:
+            found.setdefault(weight.device, {})[quantizer] = call
+    for calls in found.values():
+        for (quantizer, call), result in zip(calls.items(), run(list(calls.values()))):
+            quantizer.ready = Ready(_identity(call.x), result)
+    return [quantizer for calls in found.values() for quantizer in calls]
 
 
 def is_under_way() -> bool:
