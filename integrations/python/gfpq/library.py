@@ -213,14 +213,13 @@ class Library:
         return Info(version, info.so_version, info.revision, info.build_time.decode(errors="replace"), self.path)
 
     def _check(self, function: Any, *arguments: Any) -> None:
-        _messages.wanted = True
+        _messages.wanted, _messages.text = True, None  # one that came with a success is not the next error's
         try:
             status = function(*arguments)
         finally:
             _messages.wanted = False
         if status != 0:
-            message, _messages.text = _messages.text, None
-            raise error_of(status, message)
+            raise error_of(status, _messages.text)
 
     def _lacks(self, what: str) -> NotSupportedError:
         return NotSupportedError(f"{self.path} has no function for {what}")
