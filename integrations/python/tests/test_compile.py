@@ -156,9 +156,25 @@ class CompileTest(unittest.TestCase):
         x = torch.randn(4, 3, 8, 8)
         model = prepared(example_inputs=x)
         for full in (False, True):
+            for part in (model, model.train(), list(model.modules())[0]):
+                torch._dynamo.reset()
+                with self.assertRaisesRegex(Exception, "prepared without example_inputs"):
+                    torch.compile(part, backend="eager", fullgraph=full)(x)
+
+    def test_a_layer_with_a_forward_of_its_own(self):
+        class Own(nn.Conv2d):
+            def forward(self, x):
+                return nn.functional.conv2d(nn.functional.pad(x, (1, 1, 1, 1)), self.weight, self.bias)
+
+        x = torch.randn(2, 3, 8, 8)
+        model = nn.Sequential(Own(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+        gq.prepare(model)
+        eager = copy.deepcopy(model)
+        for full in (True, False):
             torch._dynamo.reset()
-            with self.assertRaisesRegex(Exception, "prepared without example_inputs"):
-                torch.compile(model, backend="eager", fullgraph=full)(x)
+            program = torch.compile(model, backend="aot_eager", fullgraph=full)
+            self.assertTrue(torch.equal(program(x), eager(x)))
+            self.assertEqual(model[0].input_quantizer.params, eager[0].input_quantizer.params)
 
     def test_the_operator_is_well_made(self):
         """PyTorch's own test: its schema, its fake implementation, its gradient."""

@@ -16,6 +16,7 @@ from gfpq import library
 
 if torch is not None:
     from torch import nn
+    from torch.utils.checkpoint import checkpoint
 
     import gfpq.torch as gq
     from gfpq.torch import FakeQuantize, Policy, jobs
@@ -250,6 +251,21 @@ class ModelTest(WithGpuLibrary):
                 self.assertTrue(torch.equal(a, b))
             for (name, tensor, a), (_, _, b) in zip(gq.quantizers(own), gq.quantizers(other)):
                 self.assertEqual(a.params, b.params, (name, tensor))
+
+    def test_what_a_checkpoint_computes_again_waits_for_nothing_either(self):
+        torch.manual_seed(0)
+        own = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
+        gq.prepare(own)
+        other = copy.deepcopy(own)
+        for x in batches(torch.float32, (4, 6)):
+            for model, around in ((other, contextlib.nullcontext()), (own, gpu())):
+                model.zero_grad()
+                with around, no_waits() if model is own else contextlib.nullcontext():
+                    checkpoint(model, x.clone().requires_grad_(), use_reentrant=False).square().sum().backward()
+            for a, b in zip(own.parameters(), other.parameters()):
+                self.assertTrue(torch.equal(a.grad, b.grad))
+        for (_, _, a), (_, _, b) in zip(gq.quantizers(own), gq.quantizers(other)):
+            self.assertEqual(a.params, b.params)
 
     def test_the_ranges_of_a_pass_are_taken_over_together(self):
         model, _ = self.models()

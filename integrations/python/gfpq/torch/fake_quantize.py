@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Callable
 
@@ -120,7 +121,7 @@ class FakeQuantize(nn.Module):
         """Takes one Param a group. Raises ValueError for another number of them or another bit width."""
         if len(params) != self.groups or any(param.bits != self.bits for param in params):
             raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
-        self._set_rows([row_of(param) for param in params])
+        self._replace_rows([row_of(param) for param in params])
 
     @property
     def learns(self) -> bool:
@@ -168,7 +169,7 @@ class FakeQuantize(nn.Module):
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
-        self._set_rows([UNKNOWN] * self.groups)
+        self._replace_rows([UNKNOWN] * self.groups)
 
     @property
     def initialized(self) -> bool:
@@ -223,8 +224,8 @@ class FakeQuantize(nn.Module):
                 return ready.detach(), mask  # a tensor of its own, for a gradient of its own
             mode = int(Mode.INIT)
             self._host_is_older = True
-        elif self._learns_on_gpu(x):
-            mode = jobs.AUTO
+        elif self._trains_on_gpu(x) and (not self.learns or self._learns_alone()):
+            mode = jobs.AUTO if self.learns else int(Mode.APPLY)  # where a checkpoint computes it again
         else:
             mode = Mode.APPLY
             params = self._params_for(self._parts_to_learn(x))
@@ -246,15 +247,15 @@ class FakeQuantize(nn.Module):
         params = self._params_on(weight.device)
         return jobs.Call(weight, params, self.bits, int(Mode.INIT), self.dim, self.clip_gradient)
 
-    def _learns_on_gpu(self, x: Tensor) -> bool:
-        """Calibration, which may wait, looks for infinite numbers; so does what is to learn from those of other ranks.
-        """
-        alone = distributed.world_size(self.process_group) == 1
-        return (
-            self.learns and not self.calibrating and keeps_widest(self.range_choice)
-            and (alone or (passes.is_under_way() and self.joins))
-            and self.range is not None and self.range.device == x.device
-        )  # fmt: skip
+    def _trains_on_gpu(self, x: Tensor) -> bool:
+        """Whether the GPU can follow the range. Calibration, which may wait, looks for infinite numbers."""
+        in_training = self.policy is Policy.TRAINING and self.training and not self.calibrating
+        follows = self.range_choice.learns and keeps_widest(self.range_choice)
+        return in_training and follows and self.range is not None and self.range.device == x.device
+
+    def _learns_alone(self) -> bool:
+        """Whether no other rank is to be asked in this call."""
+        return distributed.world_size(self.process_group) <= 1 or (passes.is_under_way() and self.joins)
 
     def _params_on(self, device: torch.device) -> Tensor:
         """The jobs' parameters. Their memory stays the same, for CUDA graphs have its address."""
@@ -378,9 +379,10 @@ class FakeQuantize(nn.Module):
         """Takes this batch into the ranges."""
         exponents = self._exponents(parts)
         if self.policy is Policy.ALWAYS_INIT:
+            self._current_params()
             self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
-        if distributed.world_size(self.process_group) > 1 and not (passes.is_under_way() and self.joins):
+        if not self._learns_alone():
             found = torch.tensor(exponents, dtype=torch.float64, device=parts[0].device)
             exponents = distributed.largest(found, self.process_group).tolist()
         self._current_params()
@@ -456,14 +458,16 @@ class FakeQuantize(nn.Module):
                 raise BadParametersError(f"{self._label()}: {error}") from None
             self._rows = rows
 
-    def _set_rows(self, rows: list[Row]) -> None:
-        """Writes the rows to the buffer where they changed."""
+    def _replace_rows(self, rows: list[Row]) -> None:
+        """Writes rows whatever the buffer holds."""
         passes.settle(self)
-        self._read = None
-        try:
-            self._current_params()  # learns what the buffer holds now
-        except BadParametersError:
-            self._rows = []
+        self._read, self._rows = None, []
+        with suppress(BadParametersError):
+            self._current_params()
+        self._set_rows(rows)
+
+    def _set_rows(self, rows: list[Row]) -> None:
+        """Writes the rows to the buffer where they changed from what was read of it last."""
         if rows != self._rows and self.range is not None:
             with torch.no_grad():
                 self.range.copy_(torch.tensor(rows, dtype=torch.float64))

@@ -32,7 +32,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import NotSupportedError
 from . import origins
 from .callers import calling_frame, ends_stack, stack_of
-from .context import is_jit_tracing
+from .context import compiling, is_jit_tracing
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, made_of, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
@@ -163,6 +163,11 @@ class QuantizedCalls(Swapped):
 
     @ends_stack
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        if compiling():
+            raise NotSupportedError(
+                "torch.compile can't tell which calls of functions are to be quantized: compile a model that was "
+                "prepared without example_inputs, whose functions stay in float, or what gfpq.torch.export(model) returns"
+            )
         with _running(self):
             return super().forward(*arguments, **keywords)
 

@@ -147,7 +147,8 @@ class QuantizedByCall(QuantizedLayer):
     """
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
-        with _QuantizeCall(self) as call:
+        call = _QuantizeCall(self)
+        with call:
             result = super().forward(*arguments, **keywords)
         call.check()
         return result

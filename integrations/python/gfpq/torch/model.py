@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from ..errors import NotSupportedError, some
 from .context import compiling
 from .fake_quantize import FakeQuantize
-from .functional import QuantizedCalls, watched
+from .functional import watched
 from .layers import WEIGHT_IN_HOOK, QuantizedLayer, Swapped, made_class, not_supported, without
 from .operations import layer_kind
 from .passes import join, one_pass
@@ -66,22 +66,14 @@ class QuantizedModel(Swapped):
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         check(self, self._gfpq)
         if compiling():
-            return self._compiled_call(*arguments, **keywords)
+            result = super().__call__(*arguments, **keywords)
+            join(self)
+            return result
         if self._gfpq.inputs is None:
             with suppress(TypeError):
                 self._gfpq.inputs = spec_of(arguments, keywords)
         with one_pass(self), watched() if self._gfpq.calls else nullcontext():
             return super().__call__(*arguments, **keywords)
-
-    def _compiled_call(self, *arguments: Any, **keywords: Any) -> Any:
-        if self._gfpq.calls and any(isinstance(module, QuantizedCalls) for module in self.modules()):
-            raise NotSupportedError(
-                "torch.compile can't tell which calls of functions are to be quantized: compile a model that was "
-                "prepared without example_inputs, whose functions stay in float, or what gfpq.torch.export(model) returns"
-            )
-        result = super().__call__(*arguments, **keywords)
-        join(self)
-        return result
 
 
 _LEFT_OUT = "_ddp_params_and_buffers_to_ignore"  # of DistributedDataParallel's broadcast before each pass
