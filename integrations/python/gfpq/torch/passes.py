@@ -20,11 +20,11 @@ from .jobs import Call, Result, run
 from .rows import known_rows, params_of, rows_of
 
 if TYPE_CHECKING:
-    from .fake_quantize import FakeQuantize
+    from .range_buffer import RangeBuffer
 
 
 class _Thread(threading.local):
-    learned: list[FakeQuantize] | None = None  # on a GPU, in the pass that is under way
+    learned: list[RangeBuffer] | None = None  # on a GPU, in the pass that is under way
 
 
 _thread = _Thread()
@@ -87,7 +87,7 @@ def is_under_way() -> bool:
     return _thread.learned is not None
 
 
-def note_learned(quantizer: FakeQuantize) -> None:
+def note_learned(quantizer: RangeBuffer) -> None:
     """Tells of a quantizer whose range a job on the GPU may have changed."""
     if _thread.learned is None:
         take_over([quantizer])
@@ -95,7 +95,7 @@ def note_learned(quantizer: FakeQuantize) -> None:
         _thread.learned.append(quantizer)
 
 
-def settle(quantizer: FakeQuantize) -> None:
+def settle(quantizer: RangeBuffer) -> None:
     """Takes over at once what a quantizer has put off."""
     if _thread.learned and quantizer in _thread.learned:
         _thread.learned = [other for other in _thread.learned if other is not quantizer]
@@ -103,7 +103,7 @@ def settle(quantizer: FakeQuantize) -> None:
 
 
 @torch.no_grad()
-def take_over(quantizers: Iterable[FakeQuantize]) -> None:
+def take_over(quantizers: Iterable[RangeBuffer]) -> None:
     """Takes ranges from the jobs' parameters into the buffers. Nothing waits for the GPU."""
     for bits, group in _grouped(quantizers):
         before = torch.cat([q.range for q in group])
