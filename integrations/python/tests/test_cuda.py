@@ -4,6 +4,7 @@ import contextlib
 import copy
 import ctypes
 import io
+import os
 import sys
 import tempfile
 import unittest
@@ -341,7 +342,7 @@ class TrainingTest(WithJobs):
         """The same ranges of the input; of others, for which PyTorch may round otherwise, within a quarter octave."""
         found, expected = deltas(model), deltas(other)
         self.assertEqual(found[0], expected[0])
-        for own, wanted, steps in zip(found, expected, (16, 16, 16, 128)):
+        for own, wanted, steps in zip(found, expected, (16, 16, 16, 128)):  # in an octave
             for a, b in zip(own, wanted):
                 self.assertLessEqual(abs(a - b), steps // 4)
 
@@ -431,9 +432,15 @@ class TrainingTest(WithJobs):
 
     @unittest.skipUnless(torch is not None and COMPILES, "PyTorch 2.7 or later is needed")
     def test_one_graph_of_torch_compile(self):
-        for backend in ("aot_eager", "inductor"):
+        small = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))  # inductor takes its time
+        gq.prepare(small, clip_gradient=True)
+        for backend, model in (("aot_eager", network(clip_gradient=True)), ("inductor", small.cuda())):
             torch._dynamo.reset()
-            model = network(clip_gradient=True)
+            try:
+                torch.compile(torch.sin, backend=backend)(torch.ones(3, device="cuda"))
+            except Exception as error:  # of inductor without a compiler
+                self.skipTest(f"{backend} does not work here: {error}")
+            torch._dynamo.reset()
             eager = copy.deepcopy(model)
             step = trainer(model, torch.compile(model, backend=backend, fullgraph=True))
             eager_step = trainer(eager)
@@ -446,7 +453,7 @@ class TrainingTest(WithJobs):
             program = torch.compile(model.eval(), backend=backend, fullgraph=True)
             with torch.no_grad():
                 torch.testing.assert_close(program(x), model(x), rtol=0.05, atol=0.05)
-            model[0].input_quantizer.range[:, 2] = -1
+            next(q for _, tensor, q in gq.quantizers(model) if tensor == "data").range[:, 2] = -1
             with torch.no_grad():
                 program(x)
             with self.assertRaisesRegex(gfpq.BadParametersError, "damaged"):
@@ -470,7 +477,7 @@ class TrainingTest(WithJobs):
         """On one GPU there is one rank; that it is taken for two makes it reduce."""
         if not (dist.is_available() and dist.is_nccl_available()):
             self.skipTest("this PyTorch has no NCCL")
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, NCCL_SOCKET_IFNAME="lo"):
             dist.init_process_group("nccl", f"file://{folder}/meet", rank=0, world_size=1)
             self.addCleanup(dist.destroy_process_group)
             model, alone = network(), network()
