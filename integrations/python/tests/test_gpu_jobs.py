@@ -156,6 +156,11 @@ class QuantizerTest(WithGpuLibrary):
                 quantizer(torch.tensor([1.0, -infinity]))
                 self.assertTrue(torch.equal(quantizer.range, before))
                 self.assertEqual(quantizer.initialized, not first)
+                with self.assertWarnsRegex(RuntimeWarning, "got 1 batches with infinite numbers"):
+                    gq.check(quantizer)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    gq.check(quantizer)
                 self.assertEqual(quantizer(torch.tensor([9.0, nan])).tolist()[1], 0)
                 self.assertEqual(quantizer.params[0].delta, -77)
 

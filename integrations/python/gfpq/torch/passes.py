@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from . import distributed
 from .jobs import Call, Result, run
-from .rows import known_rows, params_of, rows_of
+from .rows import known_rows, left_out, params_of, rows_of
 
 if TYPE_CHECKING:
     from .range_buffer import RangeBuffer
@@ -108,7 +108,10 @@ def take_over(quantizers: Iterable[RangeBuffer]) -> None:
     for bits, group in _grouped(quantizers):
         before = torch.cat([q.range for q in group])
         params = torch.cat([q.device_params for q in group])
-        _put(group, rows_of(params, before, bits, leaves_out_infinite=True), bits)
+        rows = rows_of(params, before, bits, leaves_out_infinite=True)
+        counts = left_out(params, rows, bits).int().split([len(q.range) for q in group])
+        torch._foreach_add_([q.left_out for q in group], list(counts))
+        _put(group, rows, bits)
 
 
 @torch.no_grad()

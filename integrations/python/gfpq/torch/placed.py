@@ -137,11 +137,13 @@ def check(model: nn.Module) -> None:
 
     Raises BadParametersError where a range is damaged, NaN for instance: what the GPU found so it left out, and the
     steps since are to be repeated from a checkpoint. Reading `params` and `state_dict()` raise the same. Warns of
-    parameters and statistics that hold NaN or infinite numbers.
+    quantizers that met infinite numbers since the last look, and of parameters and statistics that hold NaN or infinite
+    numbers.
     """
     for module in model.modules():
         if isinstance(module, FakeQuantize):
             module.check()
+            module.warn_of_left_out()
     remark = holding_nan(model)
     if remark:
         warnings.warn(remark, RuntimeWarning, stacklevel=2)

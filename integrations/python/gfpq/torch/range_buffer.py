@@ -26,6 +26,7 @@ class RangeBuffer(nn.Module):
     range: Tensor | None
     switched_off = 0  # by how many `only` blocks; neither copied nor pickled
     device_params: Tensor | None = None  # on a GPU: the jobs' parameters, int32 [groups, 16]
+    left_out: Tensor | None = None  # how many batches changed no range there, as they asked for the widest there is
     ready: passes.Ready | None = None  # what it would return for a weight in the pass that is under way
     _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, `device_params` are of
     _host_is_older = False  # without a buffer: `device_params` hold what the last call found
@@ -82,6 +83,7 @@ class RangeBuffer(nn.Module):
         elif not known or self._device_read is None or self._device_read != self._version_of():
             if not known:
                 self.device_params = torch.empty(self.groups, jobs.WORDS, dtype=torch.int32, device=device)
+                self.left_out = torch.zeros(self.groups, dtype=torch.int32, device=device)
             self._refresh_device()
         assert self.device_params is not None
         return self.device_params
@@ -105,6 +107,15 @@ class RangeBuffer(nn.Module):
             raise BadParametersError(f"{self._label()}: the GPU found its parameter to be damaged, and left out what it "
                                      "was to quantize: set_params, or load a checkpoint, and repeat the steps since")
         self._current_params()
+
+    def warn_of_left_out(self) -> None:
+        """Warns of batches with infinite numbers that a GPU met since the last time. Waits for the GPU."""
+        count = 0 if self.left_out is None else max(self.left_out.tolist())
+        if self.left_out is not None and count:
+            self.left_out.zero_()
+            warnings.warn(f"{self._label()} got {count} batches with infinite numbers, or others that ask for the widest "
+                          "range there is: they were quantized so, which makes 0 of most numbers, and changed no range",
+                          RuntimeWarning, stacklevel=3)  # fmt: skip
 
     def _current_params(self) -> list[Param]:
         """The Params on the host. They are read again where the buffer was changed or replaced from outside.
@@ -207,9 +218,8 @@ class RangeBuffer(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         if self.range is None:
             self._current_params()
-        ends_here = {"process_group": None, "_read": None, "switched_off": 0, "device_params": None, "_device_read": None,
-                     "ready": None}  # fmt: skip
-        return {**self.__dict__, **ends_here}
+        none = ("process_group", "_read", "device_params", "_device_read", "left_out", "ready")
+        return {**self.__dict__, "switched_off": 0, **dict.fromkeys(none)}
 
     def _label(self) -> str:
         return f"FakeQuantize of {self.name}" if self.name else "FakeQuantize"

@@ -85,6 +85,12 @@ def rows_of(params: Tensor, before: Tensor, bits: int, *, leaves_out_infinite: b
     return rows.masked_fill(never_set.unsqueeze(1), 0).masked_fill(params[:, 4:5].ne(0), float("nan"))
 
 
+def left_out(params: Tensor, rows: Tensor, bits: int) -> Tensor:
+    """Which groups' batches `rows_of` left out of these rows, as they asked for the widest range."""
+    limit = width_of(bits).delta_limit
+    return params[:, 1].ge(limit) & _deltas_of(rows, bits).lt(limit)
+
+
 def known_rows(exponents: Tensor, bits: int) -> Tensor:
     """The rows of ranges whose largest values are 2^exponent."""
     return torch.stack([exponents, torch.full_like(exponents, bits), torch.ones_like(exponents)], 1)
