@@ -226,6 +226,8 @@ class Library:
 
 
 def _array_of(jobs: Sequence[Job]) -> Any:
+    if len(jobs) == 1:  # faster
+        return ctypes.byref(_JobStruct(*jobs[0]))
     return (_JobStruct * len(jobs))(*(_JobStruct(*job) for job in jobs))
 
 

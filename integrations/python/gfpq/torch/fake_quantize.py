@@ -138,12 +138,12 @@ class FakeQuantize(RangeBuffer):
         """Returns the quantized tensor, with x's shape, type and device."""
         if not self.enabled or self.switched_off:
             return x
-        is_compiling = context.compiling()
-        if not is_compiling and context.tracing(x):
+        compiling = context.compiling()
+        if not compiling and context.tracing(x):
             raise self._no_tracing()
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
-        if is_compiling:
+        if compiling:
             return self._quantize_by_operator(x)
         if x.dtype is torch.bfloat16 and self.bits == 16:
             self._warn_of_bfloat16()
@@ -159,7 +159,7 @@ class FakeQuantize(RangeBuffer):
 
     def _quantize(self, x: Tensor, wants_mask: bool = False) -> tuple[Tensor, Tensor | None]:
         """The quantized tensor, and a mask where it is wanted: 1 where |x| does not exceed the largest value."""
-        if x.numel() and jobs.gpu_takes(x):
+        if jobs.gpu_takes(x) and x.numel():
             return self._quantize_on_gpu(x, wants_mask)
         params = None
         if takes_one_pass(x):
@@ -252,6 +252,8 @@ class FakeQuantize(RangeBuffer):
     def _parts_to_learn(self, x: Tensor) -> list[Tensor]:
         """The numbers of each group, where a range is to be learned from them."""
         x = x.detach()
+        if self.groups == 1 and x.dtype not in HALVES:
+            return [x]
         if self.policy is not Policy.ALWAYS_INIT and not self.learns:
             self._check_axis(x)
             return [x]

@@ -122,18 +122,21 @@ class RangeBuffer(nn.Module):
 
         Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
         """
-        if self.range is None:
+        own = self.range
+        if own is None:
             if self._host_is_older and self.device_params is not None:
                 words = self.device_params[:, :4].cpu().numpy()
                 self._params = [Param.from_bytes(block.tobytes(), self.bits) for block in words]
                 self._rows, self._host_is_older = [row_of(param) for param in self._params], False
             return self._params
-        capturing = context.capturing(self.range)
-        if self._read is None or self._read != self._version_of() or not (jobs.on_gpu(self.range) or capturing):
+        capturing = context.capturing(own)
+        if not (jobs.on_gpu(own) or capturing):
+            self._take_rows(own.tolist())
+        elif self._read is None or self._read != self._version_of():
             if capturing:
                 raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
                                         "CUDA graph, which can't read the range")
-            self._take_rows(self.range.tolist())
+            self._take_rows(own.tolist())
             self._read = self._version_of()
         return self._params
 
@@ -143,9 +146,8 @@ class RangeBuffer(nn.Module):
 
     def _version_of(self) -> tuple[int, int] | None:
         """Tells the buffer and its content apart from others. None where that can't be told."""
-        if self.range is None or self.range.is_inference():
-            return None
-        return id(self.range), self.range._version
+        own = self.range
+        return None if own is None or own.is_inference() else (id(own), own._version)
 
     def _take_rows(self, rows: list[Row]) -> None:
         if rows != self._rows:
