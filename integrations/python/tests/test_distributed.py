@@ -86,7 +86,10 @@ def worker(rank, size, folder):
         compiled = network()
         gq.prepare(compiled)
         program = torch.compile(compiled, backend="aot_eager", fullgraph=True)
-        result["compiled"] = train(DistributedDataParallel(program), shard)
+        parallel = DistributedDataParallel(program)
+        ranges = {name for name, _ in program.named_buffers() if name.endswith(".range")}
+        result["broadcast", False] |= ranges - set(parallel.parameters_to_ignore)
+        result["compiled"] = train(parallel, shard)
     model.eval()
     with torch.no_grad():
         result["evaluation"] = model(batches()[0][shard][: rank + 1])  # ranks may differ: nothing is exchanged

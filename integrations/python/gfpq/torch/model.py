@@ -88,9 +88,10 @@ def enter(model: nn.Module, state: State) -> None:
 
 
 def _ranges(model: nn.Module) -> list[str]:
-    """The names of the buffers with ranges that `join` keeps the same."""
+    """The names of the buffers with ranges that `join` keeps the same, also as torch.compile's wrapper has them."""
     quantizers = [(name, module) for name, module in model.named_modules() if isinstance(module, FakeQuantize)]
-    return [f"{name}.range" if name else "range" for name, module in quantizers if module.may_join]
+    names = [f"{name}.range" if name else "range" for name, module in quantizers if module.may_join]
+    return [*names, *(f"_orig_mod.{name}" for name in names)]
 
 
 def freeze_batchnorm(model: nn.Module) -> list[str]:
