@@ -126,24 +126,28 @@ def check_codes(bits: int, item_size: int, type_name: object) -> None:
 
 def run(
     operation: Operation, type_: int, source: int, destination: int, shape: tuple[int, ...], params: list[Param],
-    mode: Mode | None, axis: int,
+    mode: Mode | None, axis: int, mask: int = 0,
 ) -> None:
     """Runs the job of an array in C order, given by addresses. The Params change where it succeeds."""
-    outer, inner = 1, prod(shape)
-    if len(params) > 1:
-        if not -len(shape) <= axis < len(shape):
-            raise ValueError(f"an array of {len(shape)} axes has no axis {axis}")
-        axis %= len(shape)
-        if shape[axis] % len(params) != 0:
-            raise ValueError(f"axis {axis}, of {shape[axis]}, can't be cut into {len(params)} equal groups")
-        outer, inner = prod(shape[:axis]), shape[axis] // len(params) * prod(shape[axis + 1:])
+    outer, inner = outer_and_inner(shape, len(params), axis)
     if mode is None:
         mode = Mode.APPLY if all(param.initialized for param in params) else Mode.INIT
     if mode == Mode.APPLY and not all(param.initialized for param in params):
         raise NotInitializedError("the Param holds no range yet: encode with Mode.INIT first")
-    blocks = library.cpu().run_job(
-        Job(operation, type_, params[0].bits, mode, outer, inner, source, destination), [bytes(param) for param in params]
-    )
+    job = Job(operation, type_, params[0].bits, mode, outer, len(params), inner, source, destination, mask=mask)
+    blocks = library.cpu().run_job(job, [bytes(param) for param in params])
     if mode != Mode.APPLY:  # else other threads may use them
         for param, block in zip(params, blocks):
             param._load(block)
+
+
+def outer_and_inner(shape: tuple[int, ...], groups: int, axis: int) -> tuple[int, int]:
+    """A job's outer and inner for an array in C order, one axis of which is cut into groups. Raises ValueError."""
+    if groups == 1:
+        return 1, prod(shape)
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"an array of {len(shape)} axes has no axis {axis}")
+    axis %= len(shape)
+    if shape[axis] % groups != 0:
+        raise ValueError(f"axis {axis}, of {shape[axis]}, can't be cut into {groups} equal groups")
+    return prod(shape[:axis]), shape[axis] // groups * prod(shape[axis + 1:])

@@ -77,16 +77,19 @@ class Operation(IntEnum):
 
 
 class Job(NamedTuple):
-    """A job of gfpq_jobs.hpp but for its parameters: numbers or codes at an address, as outer x groups x inner."""
+    """GFPQ_JOB_ST: numbers or codes at an address, as outer x groups x inner; addresses are 0 for null."""
 
     operation: Operation
     type: int
     bits: int
     mode: int
     outer: int
+    groups: int
     inner: int
     source: int
     destination: int
+    params: int = 0
+    mask: int = 0
 
 
 class _InfoStruct(ctypes.Structure):
@@ -148,10 +151,9 @@ class Library:
         self._float_gpu = _function(getattr(handle, "HI_GFPQ_QuantAndDeQuant_GPU_PY", None), gpu)
         self._double_gpu = _function(getattr(handle, _DOUBLE_GPU, None), gpu)
         self._info = _function(getattr(handle, _INFO, None), [ctypes.c_void_p])
-        self._run_jobs = _function(getattr(handle, "GFPQ_RunJobs", None), [ctypes.c_void_p, ctypes.c_uint])
-        self._run_jobs_gpu = _function(
-            getattr(handle, "GFPQ_RunJobs_GPU", None), [ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p]
-        )
+        jobs = [ctypes.c_void_p, ctypes.c_uint]
+        self._run_jobs = _function(getattr(handle, "GFPQ_RunJobs", None), jobs)
+        self._run_jobs_gpu = _function(getattr(handle, "GFPQ_RunJobs_GPU", None), [*jobs, ctypes.c_void_p])
         set_sink = getattr(handle, "GFPQ_SetMessageSink", None)
         if set_sink is not None:  # the vendor's library lacks it: its messages stay on standard output
             set_sink.argtypes, set_sink.restype = [ctypes.c_void_p, ctypes.c_void_p], None
@@ -174,20 +176,30 @@ class Library:
 
     @property
     def has_jobs(self) -> bool:
-        """Whether it has the functions of gfpq_jobs.hpp."""
+        """Whether it has the functions of gfpq_jobs.hpp for host memory."""
         return self._run_jobs is not None
+
+    @property
+    def has_gpu_jobs(self) -> bool:
+        """Whether it has those for device memory. The CPU library has them too, to refuse."""
+        return self._run_jobs_gpu is not None
+
+    def run_jobs(self, jobs: Sequence[Job]) -> None:
+        """GFPQ_RunJobs on host memory."""
+        if self._run_jobs is None:
+            raise self._lacks("jobs (gfpq_jobs.hpp), which codes need")
+        self._check(self._run_jobs, _array_of(jobs), len(jobs))
+
+    def run_jobs_gpu(self, jobs: Sequence[Job], stream: int) -> None:
+        """GFPQ_RunJobs_GPU on device memory, queued on `stream`. What the GPU finds is in the parameters' status."""
+        if self._run_jobs_gpu is None:
+            raise self._lacks("jobs on the GPU")
+        self._check(self._run_jobs_gpu, _array_of(jobs), len(jobs), stream)
 
     def run_job(self, job: Job, blocks: Sequence[bytes]) -> list[bytes]:
         """GFPQ_RunJobs on one job of host memory, with the block of each group. Returns the blocks after it."""
-        if self._run_jobs is None:
-            raise self._lacks("jobs (gfpq_jobs.hpp), which codes need")
         params = bytearray(b"".join(block + _REST_OF_PARAM for block in blocks))
-        address = ctypes.addressof(ctypes.c_char.from_buffer(params)) if blocks else None
-        struct = _JobStruct(
-            job.operation, job.type, job.bits, job.mode, job.outer, len(blocks), job.inner, job.source, job.destination,
-            address, None,
-        )  # fmt: skip
-        self._check(self._run_jobs, ctypes.byref(struct), 1)
+        self.run_jobs([job._replace(params=ctypes.addressof(ctypes.c_char.from_buffer(params)) if blocks else 0)])
         size = BLOCK_LENGTH + len(_REST_OF_PARAM)
         return [bytes(params[i : i + BLOCK_LENGTH]) for i in range(0, len(params), size)]
 
@@ -201,17 +213,22 @@ class Library:
         return Info(version, info.so_version, info.revision, info.build_time.decode(errors="replace"), self.path)
 
     def _check(self, function: Any, *arguments: Any) -> None:
-        _messages.wanted = True
+        _messages.wanted, _messages.text = True, None  # one that came with a success is not the next error's
         try:
             status = function(*arguments)
         finally:
             _messages.wanted = False
         if status != 0:
-            message, _messages.text = _messages.text, None
-            raise error_of(status, message)
+            raise error_of(status, _messages.text)
 
     def _lacks(self, what: str) -> NotSupportedError:
         return NotSupportedError(f"{self.path} has no function for {what}")
+
+
+def _array_of(jobs: Sequence[Job]) -> Any:
+    if len(jobs) == 1:  # faster
+        return ctypes.byref(_JobStruct(*jobs[0]))
+    return (_JobStruct * len(jobs))(*(_JobStruct(*job) for job in jobs))
 
 
 def _function(function: Any, argument_types: list[Any]) -> Any:

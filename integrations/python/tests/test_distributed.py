@@ -6,6 +6,7 @@ import os
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from support import needs_torch, torch
 
@@ -15,6 +16,7 @@ if torch is not None:
     from torch.nn.parallel import DistributedDataParallel
 
     import gfpq.torch as gq
+    from gfpq.torch import context
 
 STEPS, BATCH = 4, 8
 LIMIT = 90  # seconds for one training
@@ -71,10 +73,23 @@ def worker(rank, size, folder):
     empty(torch.full((0 if rank == 0 else 3,), 9.0))
     result["empty"] = empty.range
 
-    model = network()
-    gq.prepare(model)
-    parallel = DistributedDataParallel(model)
-    result["training"] = train(parallel, shard)
+    for exact in (False, True):
+        model = network()
+        gq.prepare(model, exact=exact)
+        parallel = DistributedDataParallel(model)
+        ranges = {name for name, _ in model.named_buffers() if name.endswith(".range")}
+        result["broadcast", exact] = ranges - set(parallel.parameters_to_ignore)
+        with mock.patch.object(dist, "all_reduce", wraps=dist.all_reduce) as reduce:
+            result["exact" if exact else "training"] = train(parallel, shard)
+        result["reductions", exact] = reduce.call_count
+    if context.COMPILES and size == 2:
+        compiled = network()
+        gq.prepare(compiled)
+        program = torch.compile(compiled, backend="aot_eager", fullgraph=True)
+        parallel = DistributedDataParallel(program)
+        ranges = {name for name, _ in program.named_buffers() if name.endswith(".range")}
+        result["broadcast", False] |= ranges - set(parallel.parameters_to_ignore)
+        result["compiled"] = train(parallel, shard)
     model.eval()
     with torch.no_grad():
         result["evaluation"] = model(batches()[0][shard][: rank + 1])  # ranks may differ: nothing is exchanged
@@ -112,12 +127,22 @@ class DistributedTest(unittest.TestCase):
         gq.prepare(model)
         outputs, ranges = train(model, slice(None))
         model.eval()(batches()[0])
+        for rank in ranks:
+            self.assertEqual((rank["reductions", False], rank["reductions", True]), (STEPS, STEPS * len(ranges[0])))
+            self.assertEqual(len(rank["broadcast", False]), 0)
+            self.assertEqual(len(rank["broadcast", True]), len(ranges[0]))
         for step in range(STEPS):
-            joined = torch.cat([rank["training"][0][step] for rank in ranks])
+            for rank in ranks:  # one reduction: the same on all ranks, and of what does not depend on ranges the joined
+                self.assertTrue(torch.equal(rank["training"][1][step][0], ranges[step][0]))
+                for found, expected in zip(rank["training"][1][step], ranks[0]["training"][1][step]):
+                    self.assertTrue(torch.equal(found, expected))
+                for found, expected in zip(rank.get("compiled", rank["training"])[1][step], rank["training"][1][step]):
+                    self.assertTrue(torch.equal(found, expected))
+            joined = torch.cat([rank["exact"][0][step] for rank in ranks])
             # The sums of gradients are rounded in another order.
             torch.testing.assert_close(joined, outputs[step], rtol=1e-9, atol=1e-9)
             for rank in ranks:
-                for found, expected in zip(rank["training"][1][step], ranges[step]):
+                for found, expected in zip(rank["exact"][1][step], ranges[step]):
                     self.assertTrue(torch.equal(found, expected))
         for rank in ranks:
             for name, value in model.state_dict().items():

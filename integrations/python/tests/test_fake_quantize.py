@@ -69,6 +69,22 @@ class ResultTest(unittest.TestCase):
             FakeQuantize()(x).sum().backward()
             self.assertEqual(x.grad.dtype, dtype)
 
+    def test_bfloat16_with_16_bit_is_warned_of_once(self):
+        param, x = gfpq.Param.from_delta(-1407, 16), normal(10).to(torch.bfloat16)
+        values = gfpq.decode(torch.arange(1408, dtype=torch.int16), param)
+        left = [octave.to(torch.bfloat16).float().unique().numel() for octave in values.split(128)]
+        self.assertEqual(left, [117] * 11)
+        with mock.patch.object(FakeQuantize, "_warned_of_bfloat16", False):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                FakeQuantize(8)(x)
+                FakeQuantize(16)(x.half())
+            with self.assertWarnsRegex(UserWarning, "117 are left"):
+                FakeQuantize(16)(x)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                FakeQuantize(16)(x)
+
     def test_empty_and_scalar(self):
         quantizer = FakeQuantize()
         self.assertEqual(quantizer(torch.empty(0, 3)).shape, (0, 3))

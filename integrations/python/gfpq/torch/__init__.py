@@ -16,7 +16,7 @@ from .fake_quantize import FakeQuantize, Policy
 from .fold import fold_batchnorm
 from .load import load_exported
 from .onnx import export_onnx
-from .placed import float_state, only, quantizers, remove
+from .placed import check, float_state, only, quantizers, remove
 from .prepare import Placed, Preparation, prepare
 from .record import record
 from .sensitivity import Sensitivity, sensitivity
@@ -31,6 +31,7 @@ __all__ = [
     "Preparation",
     "Sensitivity",
     "calibrate",
+    "check",
     "compare_layers",
     "evaluate",
     "export",

@@ -11,6 +11,8 @@ from torch.fx.proxy import Proxy
 from torch.jit._trace import is_tracing
 
 # Since PyTorch 2.1: of torch.compile and torch.export.
+# Since PyTorch 2.7. What torch.compile makes of `is_exporting()` in a program is True, before PyTorch 2.15 or so.
+COMPILES = hasattr(torch, "compiler") and hasattr(torch.compiler, "_is_exporting_flag")
 _is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
 
 
@@ -22,6 +24,11 @@ def is_jit_tracing() -> bool:
 def tracing(x: Any) -> bool:
     """Whether a program is made of what runs, which would not have the quantizers in it."""
     return isinstance(x, Proxy) or is_jit_tracing() or bool(_is_compiling())
+
+
+def compiling() -> bool:
+    """Whether torch.compile makes a program, in which the quantizers are an operator; not torch.export."""
+    return COMPILES and bool(_is_compiling()) and not cast(Any, torch).compiler._is_exporting_flag
 
 
 def capturing(x: Tensor) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import torch
 import torch.distributed as dist
+from torch import Tensor
 
 
 def world_size(group: Any = None) -> int:
@@ -16,11 +15,11 @@ def world_size(group: Any = None) -> int:
     return dist.get_world_size(group)
 
 
-def largest(exponents: Sequence[float], device: torch.device, group: Any = None) -> list[float]:
+def largest(exponents: Tensor, group: Any = None) -> Tensor:
     """The largest of each exponent over all ranks of the group, which all have to call this.
 
-    NCCL reduces CUDA tensors only, so the tensor goes where the data lies.
+    NCCL reduces CUDA tensors only, so the tensor is reduced where the data lies.
     """
-    tensor = torch.tensor(exponents, dtype=torch.float64, device=device if dist.get_backend(group) == "nccl" else "cpu")
-    dist.all_reduce(tensor, op=dist.ReduceOp.MAX, group=group)
-    return tensor.tolist()
+    reduced = exponents.clone() if dist.get_backend(group) == "nccl" else exponents.cpu().clone()
+    dist.all_reduce(reduced, op=dist.ReduceOp.MAX, group=group)
+    return reduced.to(exponents.device)

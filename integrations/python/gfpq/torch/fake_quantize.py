@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from enum import Enum
-from typing import Any, Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..errors import BadParametersError, NotInitializedError, NotSupportedError
+from ..errors import NotInitializedError, NotSupportedError
 from ..param import Mode, Param
-from ..widths import DEFAULT_BITS, width_of
-from . import context, distributed
-from .ranges import Range, Widest, range_of
-from .rows import UNKNOWN, Row, convert_blocks, exponent_of, param_of, row_of
+from ..widths import DEFAULT_BITS
+from . import context, distributed, jobs, passes
+from .range_buffer import RangeBuffer
+from .ranges import Range, Widest, keeps_widest, range_of
+from .rows import UNKNOWN, exponent_of, params_of, rows_of
 from .tensors import HALVES, apply_params, float_copy, quantize_, takes_one_pass
 
 _NO_DATA = float("-inf")  # as an exponent: less than any
@@ -28,8 +29,9 @@ class Policy(str, Enum):
     FIXED = "fixed"  # APPLY at every call; set_params gives the range, and calibration leaves it
 
 
-class FakeQuantize(nn.Module):
-    """Quantizes and dequantizes a tensor: float32 or float64, on CPU or CUDA; float16 and bfloat16 as float32.
+class FakeQuantize(RangeBuffer):
+    """Quantizes and dequantizes a tensor: float32 or float64, on CPU or CUDA; float16 and bfloat16 as float32, whose
+    results are rounded to them (of bfloat16 with 16 bit that is warned of once: of 128 values an octave 117 are left).
 
     The ranges are in the buffer `range`, float64 [groups, 3]: w * (e, bits, 1) for a range whose largest value is 2^e,
     zeros where no batch was seen. So a weighted average of states (EMA, SWA) is again a state, and one that was not set
@@ -43,12 +45,24 @@ class FakeQuantize(nn.Module):
 
     Infinities and NaN never enter a range. `nonfinite` counts them, and the first are warned of.
 
-    Under torch.distributed, in training, all ranks of `process_group` take part in every call, and use the range of
-    their joined batch. (ALWAYS_INIT is for weights, which all ranks have alike, and does not ask the others.)
+    With a GPU library that has jobs (gfpq_jobs.hpp) a call on a CUDA tensor is one job, whose parameter is on the GPU,
+    and nothing waits for it: `range` follows there, and the host reads it where it is asked for (`params`,
+    `initialized`, state_dict). Therefore nobody looks at the numbers: NaN becomes 0 without being counted or warned of,
+    and a batch that asks for the widest range that there is (infinite numbers do) is quantized so and changes no range.
+    What the GPU finds to be damaged raises where the host looks next, or in gfpq.torch.check(model). Calibration, the
+    moving ranges, and libraries without jobs have the host look at each batch, as on the CPU.
+
+    Under torch.distributed, in training, a quantizer by itself, with `exact`, or with a moving range has all ranks of
+    `process_group` take part in every call, and uses the range of their joined batch. Those of a prepared model leave it
+    to one reduction at the end of its forward pass: then all ranks have the widest range of all, for the next step; in
+    the pass each rank uses that of the steps before and of its own batch. (ALWAYS_INIT is for weights, which all ranks
+    have alike, and does not ask the others.)
 
     In backward, where a checkpoint computes a module again, ranges stay: they have seen this batch.
 
-    A call in a CUDA graph's capture takes the ranges of the last call before it, and must be in evaluation.
+    torch.compile (PyTorch 2.7 or later) makes one operator of a call; `nonfinite` does not count there. A CUDA graph
+    captures training with the range "widest", and evaluation after one call without. What is set between its replays by
+    set_params, forget and load_state_dict they go on from; what is written to the buffer otherwise they overwrite.
 
     Args:
         bits: a width of gfpq.widths.WIDTHS.
@@ -59,63 +73,51 @@ class FakeQuantize(nn.Module):
         dim: the axis of the groups; negative counts from the last.
         clip_gradient: stop the gradient beyond the largest value.
         process_group: torch.distributed's; None is the default group. Not copied or pickled with the module.
+        exact: see above, of torch.distributed.
 
     Raises NotInitializedError when called in evaluation before any batch in training; ValueError where `groups` does
-    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced, scripted or compiled.
+    not divide the axis; TypeError for tensors of integers; NotSupportedError when traced, scripted or exported, and
+    compiled where a range is learned that only the host can.
     """
 
-    range: Tensor | None
-    switched_off = 0  # by how many `only` blocks; neither copied nor pickled
+    exact = False  # of those that were pickled before there was a choice
+    _warned_of_bfloat16 = False  # of the class: once a process
 
     def __init__(
         self, bits: int = DEFAULT_BITS, policy: Policy = Policy.TRAINING, *, range: str | Range = "widest",
-        groups: int = 1, dim: int = 1, clip_gradient: bool = False, process_group: Any = None,
+        groups: int = 1, dim: int = 1, clip_gradient: bool = False, process_group: Any = None, exact: bool = False,
     ) -> None:
-        super().__init__()
-        width_of(bits)
-        self.bits, self.policy = bits, Policy(policy)
+        super().__init__(bits, groups, Policy(policy) is not Policy.ALWAYS_INIT)
+        self.policy = Policy(policy)
         self.range_choice = range_of(range)
-        self.groups, self.dim = groups, dim
+        self.dim = dim
         self.clip_gradient = clip_gradient
         self.process_group = process_group
+        self.exact = exact
         self.enabled = True
         self.calibrating = False  # `calibrate` sets it: the range follows the batches in evaluation too
         self.nonfinite = 0
-        self.name = ""  # for messages; `prepare` sets it
         self.input_number = 0  # which input of a function with several, such as Concat
-        buffer = None if self.policy is Policy.ALWAYS_INIT else torch.zeros(groups, 3, dtype=torch.float64)
-        self.register_buffer("range", buffer)
-        self._rows = [UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
-        self._params = [Param(bits) for _ in self._rows]
-        self._read: tuple[int, int] | None = None  # on a GPU: which buffer, and which version of it, was seen
-
-    @property
-    def params(self) -> list[Param]:
-        """Copies of the Params, one a group."""
-        return [Param.from_bytes(bytes(param), self.bits) for param in self._current_params()]
-
-    def set_params(self, params: list[Param]) -> None:
-        """Takes one Param a group. Raises ValueError for another number of them or another bit width."""
-        if len(params) != self.groups or any(param.bits != self.bits for param in params):
-            raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
-        self._set_rows([row_of(param) for param in params])
 
     @property
     def learns(self) -> bool:
         """Whether a call now would change the range."""
+        in_training = self.training and self.range_choice.learns
         return self.policy is Policy.TRAINING and (
-            self.calibrating or (self.training and self.range_choice.learns and not context.recomputing())
+            self.calibrating or (in_training and (context.compiling() or not context.recomputing()))
         )
 
     @property
-    def rows(self) -> list[Row]:
-        """What the buffer holds, on the host."""
-        self._current_params()
-        return self._rows
+    def may_join(self) -> bool:
+        """Whether it is one that in distributed training leaves it to the end of a model's pass to join all ranks' ranges.
+        """
+        choice = self.range_choice
+        return not self.exact and self.policy is Policy.TRAINING and choice.learns and keeps_widest(choice)
 
-    @rows.setter
-    def rows(self, rows: list[Row]) -> None:
-        self._set_rows(rows)
+    @property
+    def joins(self) -> bool:
+        """Whether it does so now."""
+        return self.may_join and self.learns and distributed.world_size(self.process_group) > 1
 
     @property
     def how_to_find(self) -> str:
@@ -130,28 +132,24 @@ class FakeQuantize(nn.Module):
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
-        self._set_rows([UNKNOWN] * self.groups)
-
-    @property
-    def initialized(self) -> bool:
-        """Whether a batch was seen, or Params were loaded."""
-        return all(param.initialized for param in self._current_params())
+        self._replace_rows([UNKNOWN] * self.groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the quantized tensor, with x's shape, type and device."""
         if not self.enabled or self.switched_off:
             return x
-        if context.tracing(x):
+        compiling = context.compiling()
+        if not compiling and context.tracing(x):
             raise self._no_tracing()
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
+        if compiling:
+            return self._quantize_by_operator(x)
+        if x.dtype is torch.bfloat16 and self.bits == 16:
+            self._warn_of_bfloat16()
         if x.requires_grad and torch.is_grad_enabled():
             return _StraightThrough.apply(x, self)  # type: ignore[no-untyped-call]
-        return self._quantize(x)
-
-    def train(self, mode: bool = True) -> FakeQuantize:
-        self._read = None  # changes that raise no version (Tensor.data) are seen at the latest now
-        return super().train(mode)
+        return self._quantize(x)[0]
 
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
@@ -159,16 +157,83 @@ class FakeQuantize(nn.Module):
         disabled = ", disabled" if not self.enabled or self.switched_off else ""
         return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
 
-    def _quantize(self, x: Tensor) -> Tensor:
+    def _quantize(self, x: Tensor, wants_mask: bool = False) -> tuple[Tensor, Tensor | None]:
+        """The quantized tensor, and a mask where it is wanted: 1 where |x| does not exceed the largest value."""
+        if jobs.gpu_takes(x) and x.numel():
+            return self._quantize_on_gpu(x, wants_mask)
+        params = None
         if takes_one_pass(x):
-            numbers = x.detach()
-            if x.dtype in HALVES and (self.policy is Policy.ALWAYS_INIT or self.learns):
-                numbers = numbers.float()
-            params = self._params_for([numbers] if self.groups == 1 else list(self._cut(numbers)))
+            params = self._params_for(self._parts_to_learn(x))
             if all(param.initialized for param in params):
-                return apply_params(x, params, self.dim)
-            return self._quantize_copy(x, params)
-        return self._quantize_copy(x, None)
+                return apply_params(x, params, self.dim, wants_mask)
+        return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+
+    def _quantize_on_gpu(self, x: Tensor, wants_mask: bool) -> tuple[Tensor, Tensor | None]:
+        """One job, with its parameters on the GPU. Where a range is to be learned as the GPU can't, the host learns it.
+        """
+        self._check_axis(x)
+        if self.policy is Policy.ALWAYS_INIT:
+            if self.ready is not None and self.ready.is_of(x) and (not wants_mask or self.ready.result[1] is not None):
+                ready, mask = self.ready.result
+                return ready.detach(), mask  # a tensor of its own, for a gradient of its own
+            mode = int(Mode.INIT)
+            self._host_is_older = True
+        elif self._trains_on_gpu(x) and (not self.learns or self._learns_alone()):
+            mode = jobs.AUTO if self.learns else int(Mode.APPLY)  # where a checkpoint computes it again
+        else:
+            mode = Mode.APPLY
+            params = self._params_for(self._parts_to_learn(x))
+            if not all(param.initialized for param in params):
+                return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+        call = jobs.Call(x, self._params_on(x.device), self.bits, mode, self.dim, wants_mask)
+        result = jobs.run([call])[0]
+        if mode == jobs.AUTO:
+            passes.note_learned(self)
+        return result
+
+    def call_for_weight(self, weight: Tensor) -> jobs.Call | None:
+        """The call that quantizes a weight, if that is a job on the GPU."""
+        is_on = self.enabled and not self.switched_off and self.policy is Policy.ALWAYS_INIT
+        if not is_on or not weight.numel() or not jobs.gpu_takes(weight):
+            return None
+        self._check_axis(weight)
+        self._host_is_older = True
+        params = self._params_on(weight.device)
+        return jobs.Call(weight, params, self.bits, int(Mode.INIT), self.dim, self.clip_gradient)
+
+    def _trains_on_gpu(self, x: Tensor) -> bool:
+        """Whether the GPU can follow the range. Calibration, which may wait, looks for infinite numbers."""
+        in_training = self.policy is Policy.TRAINING and self.training and not self.calibrating
+        follows = self.range_choice.learns and keeps_widest(self.range_choice)
+        return in_training and follows and self.range is not None and self.range.device == x.device
+
+    def _learns_alone(self) -> bool:
+        """Whether no other rank is to be asked in this call."""
+        return distributed.world_size(self.process_group) <= 1 or (passes.is_under_way() and self.joins)
+
+    def _quantize_by_operator(self, x: Tensor) -> Tensor:
+        """The same for torch.compile: an operator between the buffer and the buffer."""
+        own, mode = self.range, int(Mode.INIT)
+        if own is None:
+            params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=x.device)
+        else:
+            learns = self.learns
+            if learns and not keeps_widest(self.range_choice):
+                raise NotSupportedError(f"{self._label()} learns its range by {self.range_choice}, which torch.compile "
+                                        "can't: calibrate, then train with range='fixed', or use range='widest'")
+            mode = jobs.AUTO if learns else int(Mode.APPLY)
+            params = params_of(own, self.bits)
+        result, _, after = jobs.fake_quantize(
+            x, params, self.bits, mode, self.dim, self.clip_gradient, self._label()
+        )
+        if own is not None:
+            with torch.no_grad():
+                if mode == jobs.AUTO:
+                    own.copy_(rows_of(after, own, self.bits, leaves_out_infinite=jobs.on_gpu(x)))
+                elif jobs.on_gpu(x):  # what it found to be damaged
+                    own.masked_fill_(after[:, jobs.STATUS].ne(0).unsqueeze(1), float("nan"))
+            self._read = self._device_read = None
+        return result
 
     def _quantize_copy(self, x: Tensor, params: list[Param] | None) -> Tensor:
         """Quantizes a copy in place, by Params that are known, or that the copy tells."""
@@ -184,11 +249,34 @@ class FakeQuantize(nn.Module):
             work = cut.movedim(0, self.dim % x.dim()).reshape(x.shape)
         return work.to(x.dtype)
 
+    def _parts_to_learn(self, x: Tensor) -> list[Tensor]:
+        """The numbers of each group, where a range is to be learned from them."""
+        x = x.detach()
+        if self.groups == 1 and x.dtype not in HALVES:
+            return [x]
+        if self.policy is not Policy.ALWAYS_INIT and not self.learns:
+            self._check_axis(x)
+            return [x]
+        if x.dtype in HALVES:
+            x = x.float()
+        return [x] if self.groups == 1 else list(self._cut(x))
+
+    def _warn_of_bfloat16(self) -> None:
+        if not FakeQuantize._warned_of_bfloat16:
+            FakeQuantize._warned_of_bfloat16 = True
+            warnings.warn(f"{self._label()} rounds the values of 16 bit to bfloat16, which has fewer numbers: of 128 values "
+                          "an octave 117 are left, and those that the chip computes with are others. Train in float32 or "
+                          "float16, or with 8 bit", stacklevel=3)  # fmt: skip
+
+    def _check_axis(self, x: Tensor) -> None:
+        if self.groups > 1 and x.shape[self.dim % x.dim()] % self.groups:
+            raise ValueError(f"{self._label()}: axis {self.dim % x.dim()} of {tuple(x.shape)} can't be cut into "
+                             f"{self.groups} groups")
+
     def _cut(self, x: Tensor) -> Tensor:
         """Brings the groups to the front: [groups, ..., length / groups, ...]."""
+        self._check_axis(x)
         dim = self.dim % x.dim()
-        if x.shape[dim] % self.groups:
-            raise ValueError(f"{self._label()}: axis {dim} of {tuple(x.shape)} can't be cut into {self.groups} groups")
         shape = (*x.shape[:dim], self.groups, x.shape[dim] // self.groups, *x.shape[dim + 1 :])
         return x.reshape(shape).movedim(dim, 0)
 
@@ -214,10 +302,12 @@ class FakeQuantize(nn.Module):
         """Takes this batch into the ranges."""
         exponents = self._exponents(parts)
         if self.policy is Policy.ALWAYS_INIT:
+            self._current_params()
             self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
-        if distributed.world_size(self.process_group) > 1:
-            exponents = distributed.largest(exponents, parts[0].device, self.process_group)
+        if not self._learns_alone():
+            found = torch.tensor(exponents, dtype=torch.float64, device=parts[0].device)
+            exponents = distributed.largest(found, self.process_group).tolist()
         self._current_params()
         rows = []
         for row, exponent in zip(self._rows, exponents):
@@ -253,104 +343,25 @@ class FakeQuantize(nn.Module):
                           RuntimeWarning, stacklevel=2)  # fmt: skip
         self.nonfinite += nonfinite
 
-    def _current_params(self) -> list[Param]:
-        """The Params on the host. They are read again where the buffer was changed or replaced from outside.
-
-        Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
-        """
-        if self.range is None:
-            return self._params
-        capturing = context.capturing(self.range)
-        if self._read is None or self._read != self._version_of() or not (self.range.is_cuda or capturing):
-            if capturing:
-                raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
-                                        "CUDA graph, which can't read the range")
-            self._take_rows(self.range.tolist())
-            self._read = self._version_of()
-        return self._params
-
-    def _version_of(self) -> tuple[int, int] | None:
-        """Tells the buffer and its content apart from others. None where that can't be told."""
-        if self.range is None or self.range.is_inference():
-            return None
-        return id(self.range), self.range._version
-
-    def _take_rows(self, rows: list[Row]) -> None:
-        if rows != self._rows:
-            try:
-                self._params = [param_of(row, self.bits) for row in rows]
-            except BadParametersError as error:
-                raise BadParametersError(f"{self._label()}: {error}") from None
-            self._rows = rows
-
-    def _set_rows(self, rows: list[Row]) -> None:
-        """Writes the rows to the buffer where they changed."""
-        self._current_params()  # learns what the buffer holds now
-        if rows != self._rows and self.range is not None:
-            with torch.no_grad():
-                self.range.copy_(torch.tensor(rows, dtype=torch.float64))
-            self._read = self._version_of()
-        self._take_rows(rows)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> FakeQuantize:
-        before = self.range
-        super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
-        if before is not None and self.range is not None and self.range.dtype != before.dtype:  # half, float
-            self.range = before.to(self.range.device)
-        self._read = None
-        return self
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool, missing: list[str],
-        unexpected: list[str], errors: list[str],
-    ) -> None:
-        key = prefix + "range"
-        convert_blocks(state_dict, prefix)
-        loaded = state_dict.get(key)
-        if loaded is not None and loaded.dim() == 2 and loaded.shape[1] == 3:
-            wrong = {round(row[1] / row[2]) for row in loaded.tolist() if row[2] > 0} - {self.bits}
-            if wrong:
-                errors.append(f"{prefix[:-1]} was saved for {wrong.pop()} bit and is to be loaded for {self.bits} bit")
-                return
-        if self.range is None:
-            state_dict.pop(key, None)
-        elif loaded is None:
-            warnings.warn("the state_dict lacks ranges of data, as that of a float model does: they stay as they are. "
-                          "Find them with gfpq.torch.calibrate or in training.", stacklevel=2)
-            return
-        super()._load_from_state_dict(  # type: ignore[no-untyped-call]
-            state_dict, prefix, local_metadata, strict, missing, unexpected, errors
-        )
-        if self.range is not None and self.range.dtype != torch.float64:  # load_state_dict(assign=True)
-            self.range = self.range.double()
-        self._read = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "process_group": None, "_read": None, "switched_off": 0}
-
     def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it
         raise self._no_tracing()
 
     def _no_tracing(self) -> NotSupportedError:
         return NotSupportedError(
-            f"{self._label()} can't be traced, scripted, compiled or exported by PyTorch: the result would be a float "
-            "network. Take what gfpq.torch.export(model) returns."
+            f"{self._label()} can't be traced, scripted or exported, nor compiled before PyTorch 2.7: the result would be a "
+            "float network. Take what gfpq.torch.export(model) returns."
         )
-
-    def _label(self) -> str:
-        return f"FakeQuantize of {self.name}" if self.name else "FakeQuantize"
 
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, quantizer: FakeQuantize) -> Tensor:
-        result = quantizer._quantize(x)
-        ctx.outside = ~_inside(x, quantizer) if quantizer.clip_gradient else None
+        result, ctx.inside = quantizer._quantize(x, quantizer.clip_gradient)
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient if ctx.outside is None else gradient.masked_fill(ctx.outside, 0), None
+        return gradient if ctx.inside is None else gradient.masked_fill(ctx.inside == 0, 0), None
 
 
 def _inside(x: Tensor, quantizer: FakeQuantize) -> Tensor:

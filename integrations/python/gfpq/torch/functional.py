@@ -32,7 +32,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import NotSupportedError
 from . import origins
 from .callers import calling_frame, ends_stack, stack_of
-from .context import is_jit_tracing
+from .context import compiling, is_jit_tracing
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, made_of, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
@@ -163,6 +163,11 @@ class QuantizedCalls(Swapped):
 
     @ends_stack
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        if compiling():
+            raise NotSupportedError(
+                "torch.compile can't tell which calls of functions are to be quantized: compile a model that was "
+                "prepared without example_inputs, whose functions stay in float, or what gfpq.torch.export(model) returns"
+            )
         with _running(self):
             return super().forward(*arguments, **keywords)
 
@@ -202,7 +207,7 @@ class _Running:
         """Notes that a site's quantizers are going to be used."""
         self.seen.add(site.key)
         own = [self.module.call_quantizers._modules.get(site.quantizer_key(n)) for n in range(len(site.positions))]
-        self.before[site.key] = [(q, q.rows) for q in own if isinstance(q, FakeQuantize) and q.learns]
+        self.before[site.key] = [(q, q.snapshot()) for q in own if isinstance(q, FakeQuantize) and q.learns]
 
     def put_back(self) -> None:
         """Puts ranges back where calls can't be told apart, for more or fewer came from a place than were recorded."""
@@ -211,8 +216,8 @@ class _Running:
             keys = [(*line, number) for number in range(count) if (*line, number) in self.seen]
             if not keys or count in counts:
                 continue
-            for quantizer, rows in (pair for key in keys for pair in self.before[key]):
-                quantizer.rows = rows
+            for quantizer, ranges in (pair for key in keys for pair in self.before[key]):
+                quantizer.put_back(ranges)
             names = ", ".join(site.name for key, site in self.table.sites.items() if key[:3] == line)
             recorded = " or ".join(map(str, sorted(counts)))
             warnings.warn(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
+from .context import compiling
 from .fake_quantize import FakeQuantize
 from .operations import layer_kind
 from .origins import layer_begins
@@ -57,6 +58,8 @@ class QuantizedLayer(Swapped):
         if self.input_quantizer is None:
             return x
         quantized: Tensor = self.input_quantizer(x)
+        if compiling():  # without the functions that this is for
+            return quantized
         name = getattr(self.input_quantizer, "name", "")  # others may have been put there
         layer_begins(name.rpartition(" ")[0], x, quantized)
         return quantized
@@ -144,7 +147,8 @@ class QuantizedByCall(QuantizedLayer):
     """
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
-        with _QuantizeCall(self) as call:
+        call = _QuantizeCall(self)
+        with call:
             result = super().forward(*arguments, **keywords)
         call.check()
         return result

@@ -13,9 +13,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from ..errors import NotSupportedError, some
+from .context import compiling
+from .fake_quantize import FakeQuantize
 from .functional import watched
 from .layers import WEIGHT_IN_HOOK, QuantizedLayer, Swapped, made_class, not_supported, without
 from .operations import layer_kind
+from .passes import join, one_pass
 from .recorded import Record
 from .running import assigned_forward
 
@@ -62,17 +65,33 @@ class QuantizedModel(Swapped):
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         check(self, self._gfpq)
+        if compiling():
+            result = super().__call__(*arguments, **keywords)
+            join(self)
+            return result
         if self._gfpq.inputs is None:
             with suppress(TypeError):
                 self._gfpq.inputs = spec_of(arguments, keywords)
-        with watched() if self._gfpq.calls else nullcontext():
+        with one_pass(self), watched() if self._gfpq.calls else nullcontext():
             return super().__call__(*arguments, **keywords)
 
 
+_LEFT_OUT = "_ddp_params_and_buffers_to_ignore"  # of DistributedDataParallel's broadcast before each pass
+
+
 def enter(model: nn.Module, state: State) -> None:
-    """Makes a model a QuantizedModel."""
+    """Makes a model a QuantizedModel. DistributedDataParallel does not broadcast ranges that one reduction a pass keeps
+    the same on all ranks."""
     model.__class__ = made_class(QuantizedModel, type(model))
     model._gfpq = state  # type: ignore[assignment]
+    setattr(model, _LEFT_OUT, [*getattr(model, _LEFT_OUT, ()), *_ranges(model)])
+
+
+def _ranges(model: nn.Module) -> list[str]:
+    """The names of the buffers with ranges that `join` keeps the same, also as torch.compile's wrapper has them."""
+    quantizers = [(name, module) for name, module in model.named_modules() if isinstance(module, FakeQuantize)]
+    names = [f"{name}.range" if name else "range" for name, module in quantizers if module.may_join]
+    return [*names, *(f"_orig_mod.{name}" for name in names)]
 
 
 def freeze_batchnorm(model: nn.Module) -> list[str]:
@@ -98,6 +117,12 @@ def leave(model: nn.Module) -> None:
                     parameters[name].requires_grad_(True)
             module.__class__ = without(module, QuantizedModel)
             del module._gfpq
+            own = set(_ranges(module))
+            others = [name for name in getattr(module, _LEFT_OUT, ()) if name not in own]
+            if others:
+                setattr(module, _LEFT_OUT, others)
+            elif hasattr(module, _LEFT_OUT):
+                delattr(module, _LEFT_OUT)
 
 
 def check_all(model: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..parameters import DATA, WEIGHT
 from .fake_quantize import FakeQuantize
+from .finite import holding_nan
 from .functional import remove_calls
 from .layers import OWN, QuantizedLayer, class_for, original_class, original_of
 from .model import QuantizedModel, leave
@@ -128,6 +130,23 @@ def check_not_switched(model: nn.Module, what: str, tensors: Collection[str] = (
     """Raises ValueError where quantizers are switched off by `only`."""
     if any(quantizer.switched_off for _, tensor, quantizer in quantizers(model) if tensor in tensors):
         raise ValueError(f"{what} within `only` would be that of a network that is quantized in part: call it outside")
+
+
+def check(model: nn.Module) -> None:
+    """Looks at what the GPU found in training, which does not wait for it.
+
+    Raises BadParametersError where a range is damaged, NaN for instance: what the GPU found so it left out, and the
+    steps since are to be repeated from a checkpoint. Reading `params` and `state_dict()` raise the same. Warns of
+    quantizers that met infinite numbers since the last look, and of parameters and statistics that hold NaN or infinite
+    numbers.
+    """
+    for module in model.modules():
+        if isinstance(module, FakeQuantize):
+            module.check()
+            module.warn_of_left_out()
+    remark = holding_nan(model)
+    if remark:
+        warnings.warn(remark, RuntimeWarning, stacklevel=2)
 
 
 def is_prepared(model: nn.Module) -> bool:

@@ -67,7 +67,7 @@ def prepare(
     model: nn.Module, bits: int = DEFAULT_BITS, *, example_inputs: Any = None,
     layer_bits: Mapping[str, int] | None = None, data: bool = True, weights: bool = True,
     skip: str | Iterable[str] = (), fold: bool = False, split_depthwise: bool = False, train_batchnorm: bool = False,
-    clip_gradient: bool = False, range: str | Range = "widest", process_group: Any = None,
+    clip_gradient: bool = False, range: str | Range = "widest", process_group: Any = None, exact: bool = False,
 ) -> Preparation:
     """Puts quantizers into a float model, in place, and lists them.
 
@@ -95,6 +95,9 @@ def prepare(
             Layers without bias get one: make the optimizer after, since one that was made before does not update these
             (it is warned of where it is found in the process; see `new_parameters` of what is returned).
         range, clip_gradient, process_group: see FakeQuantize.
+        exact: in distributed training each quantizer finds the range of all ranks' joined batch before it uses it, by a
+            reduction of its own. Else one reduction at the end of each forward pass gives all ranks the same ranges
+            for the next step, and in the pass itself each rank's range is that of the steps before and of its own batch.
 
     Raises ValueError for a model that is prepared already, and for names that it has no layer for; NotSupportedError
     for a layer that can't be quantized; what fold_batchnorm raises. The model is then as it was.
@@ -141,8 +144,9 @@ def prepare(
             # Counted from the last axis: a layer also takes data without the axis of the batch.
             dim = -1 - len(layer.kernel_size) if hasattr(layer, "in_channels") else 1
             quantizer = FakeQuantize(
-                width, range=choice, groups=groups, dim=dim, clip_gradient=clip_gradient, process_group=process_group
-            )
+                width, range=choice, groups=groups, dim=dim, clip_gradient=clip_gradient, process_group=process_group,
+                exact=exact,
+            )  # fmt: skip
             placed[name][OWN[0]] = _named(quantizer, name, DATA, layer, device)
             done.append(Placed(name, kind, DATA, width, groups))
         if weights and hasattr(layer, "weight"):
@@ -156,7 +160,9 @@ def prepare(
         if site.name in skip or site.module in placed:  # a layer with a `forward` of its own quantizes its input itself
             return None
         width = layer_bits.get(site.name, bits)
-        quantizer = FakeQuantize(width, range=choice, clip_gradient=clip_gradient, process_group=process_group)
+        quantizer = FakeQuantize(
+            width, range=choice, clip_gradient=clip_gradient, process_group=process_group, exact=exact
+        )
         quantizer.input_number = number
         done.append(Placed(site.name, site.kind, DATA, width, 1))
         return _named(quantizer, site.name, DATA, model.get_submodule(site.module), device)

@@ -76,6 +76,11 @@ class Fixed(Widest):
     learns = False
 
 
+def keeps_widest(choice: Widest) -> bool:
+    """Whether a choice merges as the vendor's UPDATE does, whoever does it."""
+    return type(choice).reach is Widest.reach and type(choice).merge is Widest.merge
+
+
 Range = Union[Widest, MovingMaximum, Percentile, Fixed]
 CHOICES = {"widest": Widest(), "moving maximum": MovingMaximum(), "percentile": Percentile(), "fixed": Fixed()}
 

@@ -70,7 +70,7 @@ def quantize(
     return result.to(tensor.dtype) if tensor.is_floating_point() else result
 
 
-_TYPES = {
+TYPES = {
     torch.float32: library.FLOAT32,
     torch.float64: library.FLOAT64,
     torch.float16: library.FLOAT16,
@@ -81,31 +81,36 @@ _CODES = {1: torch.int8, 2: torch.int16}  # by their bytes
 
 def takes_one_pass(tensor: Tensor) -> bool:
     """Whether `apply_params` takes the tensor: one on the CPU, with a library that has jobs."""
-    is_plain = tensor.device.type == "cpu" and tensor.layout is torch.strided and tensor.dtype in _TYPES
+    is_plain = tensor.device.type == "cpu" and tensor.layout is torch.strided and tensor.dtype in TYPES
     return is_plain and library.cpu().has_jobs
 
 
-def apply_params(tensor: Tensor, params: list[Param], axis: int) -> Tensor:
+def apply_params(
+    tensor: Tensor, params: list[Param], axis: int, wants_mask: bool = False
+) -> tuple[Tensor, Tensor | None]:
     """A new tensor with the values of another's numbers, by Params that hold ranges: one, or one for each group of an
-    axis. The numbers are read once, those of half types too. Of one Param the axes' order in memory is kept."""
+    axis. The numbers are read once, those of half types too. Of one Param the axes' order in memory is kept.
+
+    Returns also, where it is wanted, a mask: uint8, 1 where |x| does not exceed the largest value."""
     source = tensor.detach().resolve_neg()
     result = torch.empty_like(source)
     if len(params) > 1 or result.stride() != source.stride():
         source = source.contiguous()
         result = torch.empty_like(source)
-    codes.run(library.Operation.FAKE_QUANTIZE, _TYPES[source.dtype], source.data_ptr(), result.data_ptr(),
-              tuple(source.shape), params, Mode.APPLY, axis)
-    return result
+    mask = torch.empty_like(result, dtype=torch.uint8) if wants_mask else None
+    codes.run(library.Operation.FAKE_QUANTIZE, TYPES[source.dtype], source.data_ptr(), result.data_ptr(),
+              tuple(source.shape), params, Mode.APPLY, axis, 0 if mask is None else mask.data_ptr())
+    return result, mask
 
 
 def encode(tensor: Tensor, param: codes.Params, mode: Mode | None = None, *, axis: int = 0) -> Tensor:
     """The codes of a CPU tensor's numbers, int8 or int16. Arguments and errors are those of `gfpq.encode`."""
     numbers = _on_cpu(tensor.detach())
-    if numbers.dtype not in _TYPES:
+    if numbers.dtype not in TYPES:
         numbers = float_copy(numbers)
     params = codes.list_of(param)
     result = torch.empty(numbers.shape, dtype=_CODES[codes.code_bytes(params[0].bits)])
-    codes.run(library.Operation.ENCODE, _TYPES[numbers.dtype], numbers.data_ptr(), result.data_ptr(), tuple(numbers.shape),
+    codes.run(library.Operation.ENCODE, TYPES[numbers.dtype], numbers.data_ptr(), result.data_ptr(), tuple(numbers.shape),
               params, mode, axis)
     return result
 
@@ -117,10 +122,10 @@ def decode(tensor: Tensor, param: codes.Params, dtype: torch.dtype | None = None
     is_integer = not source.is_floating_point() and not source.is_complex() and source.dtype is not torch.bool
     codes.check_codes(params[0].bits, source.element_size() if is_integer else 0, source.dtype)
     wanted = torch.float32 if dtype is None else dtype
-    if wanted not in _TYPES:
+    if wanted not in TYPES:
         raise TypeError(f"codes can't be decoded to {wanted}: use float32, float64, float16 or bfloat16")
     result = torch.empty(source.shape, dtype=wanted)
-    codes.run(library.Operation.DECODE, _TYPES[wanted], source.data_ptr(), result.data_ptr(), tuple(source.shape), params,
+    codes.run(library.Operation.DECODE, TYPES[wanted], source.data_ptr(), result.data_ptr(), tuple(source.shape), params,
               Mode.APPLY, axis)
     return result
 
