@@ -6,7 +6,7 @@
 #                                        with the checkout. GFPQ_CUDA_ARCHITECTURE=90 is the GPU's; GFPQ_VENDOR_LIB=FOLDER
 #                                        has HiSilicon's libgfpq_gpu.so.1.1.5, to be tried as well.
 #     gpu_check.sh first  [options]      on the machine with the GPU, about 4 minutes: facts smoke tests python training bench
-#                                        conformance ends exhaustive8
+#                                        jobtimes conformance ends exhaustive8
 #     gpu_check.sh second [options]      about 7 minutes: memcheck racecheck initcheck synccheck ptx nocode graph ncu benchpeer
 #                                        vendor exhaustive16 benchfull
 #     gpu_check.sh [options] STEP ...    these steps
@@ -25,12 +25,12 @@ script=$PWD/scripts/gpu_check.sh
 tree=$PWD/build/gpu
 carry=$tree/carry
 test_programs=(gfpq_gpu_tests gfpq_gpu_job_tests)
-targets=(gfpq_shared gfpq_gpu_shared gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu gfpq_sample_gpu "${test_programs[@]}")
+targets=(gfpq_shared gfpq_gpu_shared gfpq_gpu_exhaustive gfpq_conformance gfpq_bench_gpu gfpq_gpu_job_times gfpq_sample_gpu "${test_programs[@]}")
 
 # The steps, most valuable first, each with its limit in seconds. A step that has `rest` for a limit takes what is left.
 # Checks that end with & run beside those that follow, up to one without it. A GPU serves processes in turns: half a million
 # calls that wait for it, as conformance makes, run alone.
-first=(facts:20 'smoke:30&' 'tests:60&' 'python:60&' training:60 bench:60 conformance:150 ends:40 exhaustive8:rest)
+first=(facts:20 'smoke:30&' 'tests:60&' 'python:60&' training:60 bench:60 jobtimes:30 conformance:150 ends:40 exhaustive8:rest)
 second=('memcheck:60&' 'racecheck:60&' 'initcheck:60&' 'synccheck:60&' 'ptx:75&' 'nocode:20&' graph:40 ncu:60 benchpeer:60
   vendor:90 exhaustive16:100 benchfull:rest)
 
@@ -145,6 +145,7 @@ bench() {
   local status=$?
   measure benchmark short && return "$status"
 }
+jobtimes() { ours "$carry/bin/gfpq_gpu_job_times"; }
 benchpeer() { # HiSilicon's library beside ours; it may take a thousand times as long
   use_vendor || return
   measure benchmark-peer short --peer="$vendor_library" \
