@@ -221,6 +221,17 @@ class QuantizerTest(WithGpuLibrary):
             self.assertEqual(quantizer.params[0].delta, 5)
             self.assertEqual(quantizer.device_params.data_ptr(), address)  # which CUDA graphs have
 
+    def test_what_began_in_inference_mode_trains(self):
+        for policy in (Policy.TRAINING, Policy.ALWAYS_INIT):
+            quantizer, x = FakeQuantize(policy=policy), torch.tensor([9.0])
+            with gpu():
+                with torch.inference_mode():
+                    quantizer(x)
+                    quantizer.eval()(x)
+                quantizer.train()(torch.tensor([100.0]))
+                self.assertEqual(quantizer.params[0].delta, -21)
+                gq.check(quantizer)
+
     def test_copies_go_their_own_way(self):
         for policy in (Policy.TRAINING, Policy.ALWAYS_INIT):
             quantizer = FakeQuantize(policy=policy)
