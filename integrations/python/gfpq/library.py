@@ -187,7 +187,7 @@ class Library:
     def run_jobs(self, jobs: Sequence[Job]) -> None:
         """GFPQ_RunJobs on host memory."""
         if self._run_jobs is None:
-            raise self._lacks("jobs (gfpq_jobs.hpp), which codes need")
+            raise self._lacks("jobs (gfpq_jobs.hpp), which codes and torch.compile need")
         self._check(self._run_jobs, _array_of(jobs), len(jobs))
 
     def run_jobs_gpu(self, jobs: Sequence[Job], stream: int) -> None:

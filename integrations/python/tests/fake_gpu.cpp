@@ -5,7 +5,7 @@ namespace {
 void* stream_of_last_call = nullptr;
 unsigned int jobs_run = 0;
 unsigned int calls_of_jobs = 0;
-}  // namespace
+} // namespace
 
 extern "C" GFPQ_API void* fake_gpu_last_stream() { return stream_of_last_call; }
 extern "C" GFPQ_API unsigned int fake_gpu_jobs_run() { return jobs_run; }

@@ -10,6 +10,7 @@ import gfpq
 
 if torch is not None:
     from torch import nn
+    from torch.utils.checkpoint import checkpoint
 
     import gfpq.torch as gq
     from gfpq.torch import FakeQuantize, Policy
@@ -159,6 +160,30 @@ class CompileTest(unittest.TestCase):
             torch._dynamo.reset()
             with self.assertRaisesRegex(Exception, "prepared without example_inputs"):
                 torch.compile(model, backend="eager", fullgraph=full)(x)
+
+    def test_other_batches_types_and_checkpoints(self):
+        class Checkpointed(nn.Module):
+            def __init__(self, model):
+                super().__init__()
+                self.model = model
+
+            def forward(self, x):
+                return checkpoint(self.model, x, use_reentrant=False)
+
+        model = prepared()
+        eager, program = copy.deepcopy(model), compiled(model)
+        for size in (2, 5, 9):
+            x = torch.randn(size, 3, 8, 8) * size
+            self.assertTrue(torch.equal(program(x), eager(x)))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            self.assertTrue(torch.equal(program(x), eager(x)))
+        program = compiled(Checkpointed(model))
+        for each in (program, Checkpointed(eager)):
+            each(x.clone().requires_grad_()).sum().backward()
+        for own, other in zip(model.parameters(), eager.parameters()):
+            self.assertTrue(own.grad is other.grad is None or torch.equal(own.grad, other.grad))
+        for own, other in zip(ranges(model), ranges(eager)):
+            self.assertTrue(torch.equal(own, other))
 
     def test_a_layer_with_a_forward_of_its_own(self):
         class Own(nn.Conv2d):

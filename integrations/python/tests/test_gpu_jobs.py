@@ -45,11 +45,20 @@ def gpu():
 
 @contextlib.contextmanager
 def no_waits():
-    """Within it nothing may be read from a tensor."""
+    """Within it nothing may be read from a tensor, nor copied from the host, for which PyTorch waits, too."""
     def read(*_):
         raise AssertionError("read from the GPU")
 
+    def write(*_, **__):
+        raise AssertionError("copied to the GPU")
+
+    def where(condition, *values, function=torch.where):  # of a GPU's tensors it copies a number there
+        return function(condition, *values) if all(isinstance(value, torch.Tensor) for value in values) else write()
+
     with contextlib.ExitStack() as stack:
+        for name in ("tensor", "as_tensor", "frombuffer", "from_numpy"):
+            stack.enter_context(mock.patch.object(torch, name, write))
+        stack.enter_context(mock.patch.object(torch, "where", where))
         for name in ("tolist", "item", "cpu", "numpy", "__bool__", "__float__", "__int__"):
             stack.enter_context(mock.patch.object(torch.Tensor, name, read))
         yield
@@ -212,6 +221,17 @@ class QuantizerTest(WithGpuLibrary):
             self.assertEqual(quantizer.params[0].delta, 5)
             self.assertEqual(quantizer.device_params.data_ptr(), address)  # which CUDA graphs have
 
+    def test_what_began_in_inference_mode_trains(self):
+        for policy in (Policy.TRAINING, Policy.ALWAYS_INIT):
+            quantizer, x = FakeQuantize(policy=policy), torch.tensor([9.0])
+            with gpu():
+                with torch.inference_mode():
+                    quantizer(x)
+                    quantizer.eval()(x)
+                quantizer.train()(torch.tensor([100.0]))
+                self.assertEqual(quantizer.params[0].delta, -21)
+                gq.check(quantizer)
+
     def test_copies_go_their_own_way(self):
         for policy in (Policy.TRAINING, Policy.ALWAYS_INIT):
             quantizer = FakeQuantize(policy=policy)
@@ -222,6 +242,10 @@ class QuantizerTest(WithGpuLibrary):
                 other(torch.tensor([100.0]))
                 self.assertEqual(quantizer.params[0].delta, -77)
                 self.assertEqual(quantizer.float().double().params[0].delta, -77)
+
+
+def own_delta(model):
+    return next(quantizer for _, _, quantizer in gq.quantizers(model)).params[0].delta
 
 
 def delta_for(number):
@@ -323,6 +347,27 @@ class ModelTest(WithGpuLibrary):
             result.sum().backward()
             self.assertTrue(torch.equal(own.layer.weight.grad, other.layer.weight.grad))
             self.assertTrue(torch.equal(result, expected))
+
+    def test_in_distributed_training_one_reduction_joins_the_ranges_without_a_wait(self):
+        model, other = self.models()
+        data = batches(torch.float32, (2, 3, 8, 8))
+        self.step(other, data[0])
+        found = []
+
+        def largest(exponents, _group):  # another rank's are 2 octaves wider
+            found.append(exponents.clone())
+            return exponents + 2
+
+        with gpu(), mock.patch.object(gq.distributed, "world_size", return_value=2), \
+                mock.patch.object(gq.distributed, "largest", largest), no_waits():
+            self.step(model, data[0])
+        self.assertEqual([len(exponents) for exponents in found], [3])
+        with gpu():
+            for (_, tensor, own), (_, _, alone) in zip(gq.quantizers(model), gq.quantizers(other)):
+                wider = 2 * {8: 16, 16: 128}[own.bits] if tensor == "data" else 0
+                self.assertEqual([p.delta for p in own.params], [p.delta + wider for p in alone.params])
+            self.step(model, data[0])  # uses them
+            self.assertEqual(own_delta(model), own_delta(other) + 32)
 
     def test_a_pass_that_fails_leaves_what_it_found(self):
         class Failing(nn.Module):

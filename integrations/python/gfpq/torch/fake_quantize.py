@@ -232,7 +232,8 @@ class FakeQuantize(RangeBuffer):
                     own.copy_(rows_of(after, own, self.bits, leaves_out_infinite=jobs.on_gpu(x)))
                 elif jobs.on_gpu(x):  # what it found to be damaged
                     own.masked_fill_(after[:, jobs.STATUS].ne(0).unsqueeze(1), float("nan"))
-            self._read = self._device_read = None
+            if jobs.on_gpu(x):  # a program may raise no version
+                self._read = self._device_read = None
         return result
 
     def _quantize_copy(self, x: Tensor, params: list[Param] | None) -> Tensor:

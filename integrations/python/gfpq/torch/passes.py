@@ -126,7 +126,7 @@ def join(model: nn.Module) -> None:
     for process_group in dict.fromkeys(q.process_group for q in found):
         joined = [q for q in found if q.process_group is process_group]
         together = torch.cat([q.range.to(joined[0].range.device) for q in joined])
-        exponents = torch.where(together[:, 2] > 0, together[:, 0] / together[:, 2], -torch.inf)
+        exponents = (together[:, 0] / together[:, 2]).masked_fill(~(together[:, 2] > 0), -torch.inf)
         parts = distributed.largest(exponents, process_group).split([len(q.range) for q in joined])
         widest = dict(zip(joined, parts))
         for bits, group in _grouped(joined):

@@ -77,14 +77,12 @@ class RangeBuffer(nn.Module):
     def _params_on(self, device: torch.device) -> Tensor:
         """The jobs' parameters. Their memory stays the same, for CUDA graphs have its address."""
         known = self.device_params is not None and self.device_params.device == device
-        if self.range is None:  # INIT does not read them
-            if not known:
+        if not known:
+            with torch.inference_mode(False):  # else they could not change outside of it
                 self.device_params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=device)
-        elif not known or self._device_read is None or self._device_read != self._version_of():
-            if not known:
-                self.device_params = torch.empty(self.groups, jobs.WORDS, dtype=torch.int32, device=device)
                 self.left_out = torch.zeros(self.groups, dtype=torch.int32, device=device)
-            self._refresh_device()
+        if not known or self._device_read is None or self._device_read != self._version_of():
+            self._refresh_device()  # without a buffer there is nothing to take, and INIT does not read them
         assert self.device_params is not None
         return self.device_params
 

@@ -105,7 +105,7 @@ def _deltas_of(rows: Tensor, bits: int) -> Tensor:
     """int64; of rows that are not valid any number."""
     width = width_of(bits)
     position = rows[:, 0] / rows[:, 2] * width.steps - width.largest_code
-    position = torch.where(_are_valid(rows, bits), position, 0.0)
+    position = position.masked_fill(~_are_valid(rows, bits), 0)  # torch.where would wait for a GPU to have the 0
     nearest = position.round()
     deltas = torch.where(position - nearest > _NEARLY, nearest + 1, nearest)
     return deltas.clamp(-width.delta_limit, width.delta_limit).long()
