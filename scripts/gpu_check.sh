@@ -117,7 +117,7 @@ facts() {
 p = torch.cuda.get_device_properties(0); print(p); print("L2 bytes", p.L2_cache_size)'
   bash samples/get_gpu_version.sh "$gpu_library"
 }
-smoke() { run_tests "$carry/bin" smoke 'GpuErrors*:GpuPointers*:*.NoParameter*'; }
+smoke() { run_tests "$carry/bin" smoke 'GpuErrors*:GpuPointers*:*.NoParameter*:GpuJobErrors*:GpuJobs.ManagedMemory*'; }
 tests() { run_tests "$carry/bin" tests; }
 conformance() { conform "$gpu_library" conformance.json --device=gpu; }
 package() { GFPQ_LIBRARY=$carry/lib/libgfpq.so GFPQ_GPU_LIBRARY=$gpu_library "$@"; }

@@ -135,8 +135,8 @@ def train_distributed(device: str, _file: Path | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         dist.init_process_group(backend, init_method=f"file://{folder}/meet", rank=0, world_size=1)
         try:
-            exponents = [1.5, float("-inf"), -3.25]
-            require(distributed.largest(exponents, batches[0][0].device) == exponents, "the ranks' largest exponents")
+            exponents = torch.tensor([1.5, float("-inf"), -3.25], device=batches[0][0].device)
+            require(torch.equal(distributed.largest(exponents), exponents), "the ranks' largest exponents")
             arguments = {"device_ids": [0]} if device == "cuda" else {}
             parallel = nn.parallel.DistributedDataParallel(shared, **arguments)
             optimizers = sgd(alone), sgd(shared)

@@ -200,6 +200,16 @@ class CompileTest(unittest.TestCase):
             self.assertTrue(torch.equal(program(x), eager(x)))
             self.assertEqual(model[0].input_quantizer.params, eager[0].input_quantizer.params)
 
+    def test_the_operator_forgets_the_range_where_the_mode_is_init(self):
+        x, params = torch.randn(2, 3, 4), torch.zeros(3, 16, dtype=torch.int32)
+        small = torch.ops.gfpq.fake_quantize(x / 100, params, 8, 0, 1, False, "")
+        large = torch.ops.gfpq.fake_quantize(x, params, 8, 0, 1, False, "")
+        for before in (params, large[2], small[2]):
+            result, _, after = torch.ops.gfpq.fake_quantize(x / 100, before, 8, 0, 1, False, "")
+            self.assertTrue(torch.equal(result, small[0]))
+            self.assertTrue(torch.equal(after, small[2]))
+        self.assertFalse(torch.equal(small[2], large[2]))
+
     def test_the_operator_is_well_made(self):
         """PyTorch's own test: its schema, its fake implementation, its gradient."""
         params = torch.zeros(3, 16, dtype=torch.int32)

@@ -107,7 +107,7 @@ def _fake_quantize(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `run`, as a function: returns the result, the mask (no numbers where none is wanted) and the parameters after.
     """
-    after = params.clone()
+    after = torch.zeros_like(params) if mode == Mode.INIT else params.clone()
     if not x.numel():  # a job would take it for zeros
         return _fake(x, after, bits, mode, dim, wants_mask, label)[:2] + (after,)
     if mode == Mode.APPLY and not on_gpu(x) and not params.any(1).all():
