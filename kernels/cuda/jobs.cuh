@@ -391,10 +391,11 @@ __global__ void __launch_bounds__(block_threads) begin_jobs(JobBatch<capacity> b
       tables.load();
     GroupParam* const param = unit.param;
     const HeldDelta<Operation> known(job, param->block);
-    const int former_status = param->status;
+    const bool tells = unit.is_first && thread == 0;
+    const int former_status = tells ? param->status : 0;
     __syncthreads(); // for the tables, and for what block_maximum() shares
     const int status = known.is_right ? job_success : job_bad_parameters;
-    if (unit.is_first && thread == 0 && status != former_status) // other calls may share it
+    if (tells && status != former_status) // other calls may share it
       param->status = status;
     if (!known.is_right)
       continue;
