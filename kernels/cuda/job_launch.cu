@@ -31,12 +31,15 @@ cudaError_t launch_operation(JobBatch<max_batch_jobs>& batch, bool can_end_at_on
   return launch_batch<Operation>(single, can_end_at_once, stream);
 }
 
+/// For each job.
+constexpr unsigned max_delta_blocks = 64;
+
 Size blocks_for(const DeltaBatch& batch) {
   Size most = 1;
   for (unsigned i = 0; i < batch.count; ++i)
     most = batch.jobs[i].groups > most ? batch.jobs[i].groups : most;
-  const Size blocks = (most + block_threads - 1) / block_threads;
-  return blocks < max_end_blocks ? blocks : Size(max_end_blocks);
+  const Size of_job = (most + block_threads - 1) / block_threads;
+  return batch.count * (of_job < max_delta_blocks ? of_job : Size(max_delta_blocks));
 }
 
 } // namespace

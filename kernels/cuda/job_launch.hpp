@@ -4,6 +4,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "job_deltas.cuh"
 #include "jobs.cuh"
 
 namespace gfpq {

@@ -4,11 +4,7 @@
 #ifndef GFPQ_KERNELS_CUDA_JOBS_CUH
 #define GFPQ_KERNELS_CUDA_JOBS_CUH
 
-#include "job_units.hpp"
-#include "kernels.cuh"
-// After language.hpp, which is in these.
-#include "../codes.hpp"
-#include "../elements.hpp"
+#include "job_operations.cuh"
 
 namespace gfpq {
 namespace cuda {
@@ -16,205 +12,7 @@ namespace cuda {
 /// `end_jobs` takes the units in turn with no more blocks than these: in most calls they only see that all is done.
 constexpr unsigned max_end_blocks = 2048;
 
-/// A number of the type as it lies in memory.
-template <class Element>
-using RawOf = typename UnsignedOf<sizeof(Element)>::Type;
-
-/// One parameter for each delta in a vector of them.
-struct DeltaJob {
-  GroupParam* params;
-  Size first, groups; ///< in the vector
-  unsigned bits, unused;
-};
-constexpr unsigned max_batch_delta_jobs = 120;
-struct DeltaBatch {
-  DeltaJob jobs[max_batch_delta_jobs];
-  unsigned count;
-};
-static_assert(sizeof(DeltaBatch) <= 4096, "a kernel's parameters");
-
 #ifdef GFPQ_CUDA_KERNELS
-
-template <class Element>
-__device__ GFPQ_ALWAYS_INLINE typename Format<typename ElementType<Element>::Computed>::Bits
-computed_of(RawOf<Element> raw) {
-  if constexpr (ElementType<Element>::is_computed_in_itself)
-    return raw;
-  else
-    return ElementType<Element>::computed(Element{raw});
-}
-
-template <class Element>
-__device__ GFPQ_ALWAYS_INLINE RawOf<Element>
-raw_of(typename Format<typename ElementType<Element>::Computed>::Bits computed) {
-  if constexpr (ElementType<Element>::is_computed_in_itself)
-    return computed;
-  else
-    return ElementType<Element>::rounded(computed).bits;
-}
-
-template <class Element>
-constexpr RawOf<Element> infinity_of() {
-  if constexpr (ElementType<Element>::is_computed_in_itself)
-    return Format<Element>::infinity;
-  else
-    return ElementType<Element>::infinity;
-}
-
-/// Whether a value can be rounded to the type by its fraction alone, before it is looked up: in bfloat16 there is as
-/// much exponent as in a float, and no fraction of a value is rounded up to the next octave.
-template <class Element, class Width>
-constexpr bool is_rounded_by_fraction = false;
-template <class Width>
-constexpr bool is_rounded_by_fraction<BFloat16, Width> = [] {
-  for (const unsigned fraction : carry_tables<float, Width>.value)
-    if (unsigned(ElementType<BFloat16>::rounded(fraction).bits) << 16 >= Range<float>::octave)
-      return false;
-  return true;
-}();
-
-struct Unchanged {
-  template <class Bits>
-  __device__ Bits operator()(Bits bits) const {
-    return bits;
-  }
-};
-
-template <class Table, class Change = Unchanged>
-__device__ void copy_table(const Table& from, Table& to, Change change = {}) {
-  constexpr unsigned size = sizeof(Table) / sizeof(*from);
-  GFPQ_UNROLL
-  for (unsigned first = 0; first < size; first += block_threads)
-    if (const unsigned i = first + GfpqThreadIndex::thread(); i < size)
-      to[i] = change(from[i]);
-}
-
-// The operations. Each has the numbers that it reads and writes, the tables that the threads of a block share, the
-// operation itself, and `look`, whose largest result the first kernel finds. What is beyond `largest_seen` counts for
-// nothing.
-
-/// What the operations on numbers have in common.
-template <class Element, class Width_>
-class NumberOperation {
-public:
-  using Width = Width_;
-  using Float = typename ElementType<Element>::Computed;
-  using Bits = typename Format<Float>::Bits;
-  using In = RawOf<Element>;
-  static constexpr bool is_decode = false, ends_at_once = false;
-
-  __device__ explicit NumberOperation(int delta)
-      : delta_(delta), range_(range_of(device_ladder<Float, Width>, delta)) {}
-
-  // Magnitudes, which order as the numbers do. Beyond infinity is NaN.
-  using Seen = typename UnsignedOf<sizeof(In) == 8 ? 8 : 4>::Type;
-  static constexpr Seen largest_seen = infinity_of<Element>();
-  __device__ GFPQ_ALWAYS_INLINE static Seen look(In number) { return number & ((Seen(1) << (8 * sizeof(In) - 1)) - 1); }
-  __device__ GFPQ_ALWAYS_INLINE static Bits magnitude_of(Seen seen) {
-    return computed_of<Element>(static_cast<In>(seen));
-  }
-  __device__ GFPQ_ALWAYS_INLINE bool is_within(In number) const {
-    return (computed_of<Element>(number) & ~Format<Float>::sign) <= range_.highest;
-  }
-
-protected:
-  using P = typename CarryTables<Float, Width>::P;
-  int delta_;
-  Range<Float> range_;
-};
-
-template <class Element, class Width>
-class FakeQuantizeOperation : public NumberOperation<Element, Width> {
-  using Base = NumberOperation<Element, Width>;
-  using typename Base::P;
-
-public:
-  using typename Base::Bits, typename Base::Float;
-  using Out = typename Base::In;
-  static constexpr bool is_rounded = is_rounded_by_fraction<Element, Width>;
-
-  struct Tables {
-    Bits carry[P::count];
-    Bits value[Width::steps];
-
-    __device__ void load() {
-      copy_table(device_tables<Float, Width>.carry, carry);
-      if constexpr (is_rounded)
-        copy_table(device_tables<Float, Width>.value, value,
-                   [](Bits fraction) { return computed_of<Element>(raw_of<Element>(fraction)); });
-      else
-        copy_table(device_tables<Float, Width>.value, value);
-    }
-  };
-
-  __device__ FakeQuantizeOperation(int delta, const Tables& tables)
-      : Base(delta), quantizer_(this->range_, tables.carry, tables.value) {}
-
-  __device__ GFPQ_ALWAYS_INLINE Out operator()(typename Base::In number) const {
-    const Bits value = quantizer_(computed_of<Element>(number));
-    if constexpr (is_rounded)
-      return static_cast<Out>(value >> (8 * (sizeof(Bits) - sizeof(Out))));
-    else
-      return raw_of<Element>(value);
-  }
-
-private:
-  FakeQuantizer<Float, Width> quantizer_;
-};
-
-template <class Element, class Width>
-class EncodeOperation : public NumberOperation<Element, Width> {
-  using Base = NumberOperation<Element, Width>;
-  using typename Base::P;
-
-public:
-  using typename Base::Bits, typename Base::Float;
-  using Out = typename Codes<Width>::Code;
-
-  struct Tables {
-    Bits carry[P::count];
-
-    __device__ void load() { copy_table(device_tables<Float, Width>.carry, carry); }
-  };
-
-  __device__ EncodeOperation(int delta, const Tables& tables) : Base(delta), carry_(tables.carry) {}
-
-  __device__ GFPQ_ALWAYS_INLINE Out operator()(typename Base::In number) const {
-    return Encoder<Float, Width>::code_of(computed_of<Element>(number), this->range_, this->delta_, carry_);
-  }
-
-private:
-  const Bits* carry_;
-};
-
-template <class Element, class Width_>
-class DecodeOperation {
-public:
-  using Width = Width_;
-  using Float = typename ElementType<Element>::Computed;
-  using Bits = typename Format<Float>::Bits;
-  using In = typename Codes<Width>::Code;
-  using Out = RawOf<Element>;
-  static constexpr bool is_decode = true;
-  static constexpr bool ends_at_once = Codes<Width>::sign - 1 == Width::max_code; ///< all codes exist
-
-  struct Tables {
-    __device__ void load() {}
-  };
-
-  __device__ DecodeOperation(int delta, const Tables&) : delta_(delta) {}
-
-  using Seen = unsigned;
-  static constexpr Seen largest_seen = ~0u;
-  __device__ GFPQ_ALWAYS_INLINE static Seen look(In code) { return code & (Codes<Width>::sign - 1u); }
-  __device__ static bool is_within(In) { return true; }
-  __device__ GFPQ_ALWAYS_INLINE Out operator()(In code) const {
-    return raw_of<Element>(decode<Float, Width>(device_ladder<Float, Width>, code, delta_));
-  }
-
-private:
-  int delta_;
-};
 
 /// What a kernel does with the numbers of a unit.
 struct Plan {
@@ -391,10 +189,11 @@ __global__ void __launch_bounds__(block_threads) begin_jobs(JobBatch<capacity> b
       tables.load();
     GroupParam* const param = unit.param;
     const HeldDelta<Operation> known(job, param->block);
-    const int former_status = param->status;
+    const bool tells = unit.is_first && thread == 0;
+    const int former_status = tells ? param->status : 0;
     __syncthreads(); // for the tables, and for what block_maximum() shares
     const int status = known.is_right ? job_success : job_bad_parameters;
-    if (unit.is_first && thread == 0 && status != former_status) // other calls may share it
+    if (tells && status != former_status) // other calls may share it
       param->status = status;
     if (!known.is_right)
       continue;
@@ -478,51 +277,6 @@ __global__ void __launch_bounds__(block_threads) end_jobs(JobBatch<capacity> bat
     else
       param->block = BlockWords::of(plan.delta);
   }
-}
-
-/// Calls `function` with each parameter, its place in the vector and the largest delta of its width.
-template <class Function>
-__device__ GFPQ_ALWAYS_INLINE void for_each_param(const DeltaBatch& batch, Function function) {
-  for (unsigned at = 0; at < batch.count; ++at) {
-    const DeltaJob& job = batch.jobs[at];
-    const Size step = Size(GfpqThreadIndex::blocks()) * block_threads;
-    for (Size i = Size(GfpqThreadIndex::block()) * block_threads + GfpqThreadIndex::thread(); i < job.groups;
-         i += step) {
-#define GFPQ_CALL_FOR_WIDTH(bits_, ...)                                                                                \
-  if (job.bits == bits_)                                                                                               \
-    function(job.params[i], job.first + i, Width##bits_::delta_limit);
-      GFPQ_FOR_EACH_WIDTH(GFPQ_CALL_FOR_WIDTH)
-#undef GFPQ_CALL_FOR_WIDTH
-    }
-  }
-}
-
-/// A template as all kernels are, so that each file has its own.
-template <class = void>
-__global__ void __launch_bounds__(block_threads) get_deltas(DeltaBatch batch, int* deltas) {
-  for_each_param(batch, [deltas](GroupParam& param, Size place, int limit) {
-    const BlockWords block = param.block;
-    const int delta = block.delta();
-    const bool is_right = block.is_valid() && delta >= -limit && delta <= limit;
-    if (!is_right && !block.was_never_set())
-      param.status = job_bad_parameters;
-    deltas[place] = is_right ? delta : block.was_never_set() ? job_never_set : job_damaged;
-  });
-}
-
-template <class = void>
-__global__ void __launch_bounds__(block_threads) set_deltas(DeltaBatch batch, const int* deltas) {
-  for_each_param(batch, [deltas](GroupParam& param, Size place, int limit) {
-    const int delta = deltas[place];
-    if (delta != job_never_set && (delta < -limit || delta > limit)) {
-      param.status = job_bad_parameters;
-      return;
-    }
-    GroupParam made = {};
-    if (delta != job_never_set)
-      made.block = BlockWords::of(delta);
-    param = made;
-  });
 }
 
 #endif // GFPQ_CUDA_KERNELS

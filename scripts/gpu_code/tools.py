@@ -16,7 +16,8 @@ GUIDE = ["sm_30", "sm_35", "sm_37", "sm_50", "sm_52", "sm_60", "sm_61"]
 WHEELS = ["nvidia-cuda-nvcc-cu11", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvrtc-cu11", "nvidia-cuda-nvrtc-cu12",
           "nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm"]
 # The table tells of the first two kernels. Those of jobs, of each operation some, must compile everywhere too.
-SOURCE = """#include "kernels/cuda/jobs.cuh"
+SOURCE = """#include "kernels/cuda/job_deltas.cuh"
+#include "kernels/cuda/jobs.cuh"
 namespace gfpq {
 namespace cuda {
 #define GFPQ_INSTANTIATE(Float, Width) \\

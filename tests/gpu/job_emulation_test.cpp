@@ -3,6 +3,7 @@
 // After emulation.hpp, which defines CUDA's words.
 #include "gpu_job_plan.hpp"
 #include "job_case.hpp"
+#include "kernels/cuda/job_deltas.cuh"
 #include "kernels/cuda/jobs.cuh"
 
 namespace gfpq {
@@ -201,7 +202,7 @@ TEST_F(JobsEmulated, DeltasGoToAVectorAndBack) {
   for (std::size_t i = 0; i < 600; i += 4)
     deltas[i] = int(i) - 500; // from a number beyond 511 on the other side too
   deltas[0] = -512;
-  emulate(3, cuda::block_threads, cuda::set_deltas<>, batch, static_cast<const int*>(deltas.data()));
+  emulate(6, cuda::block_threads, cuda::set_deltas<>, batch, static_cast<const int*>(deltas.data()));
   for (std::size_t i = 0; i < deltas.size(); ++i) {
     GFPQ_GROUP_PARAM_ST param{};
     if (deltas[i] == GFPQ_NEVER_SET) {
