@@ -12,13 +12,24 @@ cudaError_t launch(void (*kernel)(Batch, Others...), Size blocks, cudaStream_t s
                           dim3(block_threads), pointers, 0, stream);
 }
 
+/// Whether the second kernel has all to do: in place, and with INIT, the first only looks.
+template <unsigned capacity>
+bool is_left_to_the_end(const JobBatch<capacity>& batch) {
+  for (unsigned i = 0; i < batch.count; ++i)
+    if (batch.jobs[i].mode == job_init || batch.jobs[i].source == batch.jobs[i].destination)
+      return true;
+  return false;
+}
+
 template <class Operation, unsigned capacity>
 cudaError_t launch_batch(JobBatch<capacity>& batch, bool can_end_at_once, cudaStream_t stream) {
   const unsigned units = batch.units();
   cudaError_t error = launch(begin_jobs<Operation, capacity>, units, stream, batch);
   if constexpr (!Operation::ends_at_once)
-    if (error == cudaSuccess && !can_end_at_once)
-      error = launch(end_jobs<Operation, capacity>, units < max_end_blocks ? units : max_end_blocks, stream, batch);
+    if (error == cudaSuccess && !can_end_at_once) {
+      const unsigned most = Operation::is_decode || is_left_to_the_end(batch) ? max_end_blocks : few_end_blocks;
+      error = launch(end_jobs<Operation, capacity>, units < most ? units : most, stream, batch);
+    }
   return error;
 }
 

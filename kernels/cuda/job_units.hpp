@@ -70,7 +70,8 @@ struct JobBatch {
 };
 static_assert(sizeof(JobBatch<max_batch_jobs>) <= 4096, "a kernel's parameters");
 
-constexpr unsigned unit_packets = block_threads * thread_vectors;
+constexpr unsigned unit_vectors = 4; ///< loads that a thread has under way
+constexpr unsigned unit_packets = block_threads * unit_vectors;
 /// Numbers in a packet: 16 bytes of the element type, which is no smaller than a code.
 constexpr unsigned packet_lanes(unsigned element_size) { return 16 / element_size; }
 constexpr unsigned unit_size(unsigned element_size) { return unit_packets * packet_lanes(element_size); }

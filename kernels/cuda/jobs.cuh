@@ -9,8 +9,9 @@
 namespace gfpq {
 namespace cuda {
 
-/// `end_jobs` takes the units in turn with no more blocks than these: in most calls they only see that all is done.
-constexpr unsigned max_end_blocks = 2048;
+/// `end_jobs` takes the units in turn with no more blocks than these: where all is left to it, and where in most calls
+/// they only see that all is done.
+constexpr unsigned max_end_blocks = 2048, few_end_blocks = 264;
 
 #ifdef GFPQ_CUDA_KERNELS
 
@@ -50,7 +51,7 @@ public:
   __device__ GFPQ_ALWAYS_INLINE void load(const Unit<In, Out>& unit) {
     const auto* const from = reinterpret_cast<const Packet<In, lanes>*>(unit.source);
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i) {
+    for (unsigned i = 0; i < unit_vectors; ++i) {
       packets_[i].clear();
       const unsigned number = GfpqThreadIndex::thread() + i * block_threads;
       if (number < unit.packets)
@@ -67,7 +68,7 @@ public:
   __device__ GFPQ_ALWAYS_INLINE void store(const Operation& operation, const Unit<In, Out>& unit) const {
     auto* const to = reinterpret_cast<Packet<Out, lanes>*>(unit.destination);
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i) {
+    for (unsigned i = 0; i < unit_vectors; ++i) {
       const unsigned number = GfpqThreadIndex::thread() + i * block_threads;
       if (number < unit.packets) {
         Packet<Out, lanes> result;
@@ -83,7 +84,7 @@ public:
   __device__ GFPQ_ALWAYS_INLINE void store_mask(const Operation& operation, const Unit<In, Out>& unit) const {
     auto* const to = reinterpret_cast<Packet<unsigned char, lanes>*>(unit.mask);
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i) {
+    for (unsigned i = 0; i < unit_vectors; ++i) {
       const unsigned number = GfpqThreadIndex::thread() + i * block_threads;
       if (number < unit.packets) {
         Packet<unsigned char, lanes> result;
@@ -101,7 +102,7 @@ private:
   __device__ GFPQ_ALWAYS_INLINE Seen largest_below(Seen limit) const {
     Seen largest = 0;
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i)
+    for (unsigned i = 0; i < unit_vectors; ++i)
       GFPQ_UNROLL
     for (unsigned j = 0; j < lanes; ++j) {
       const Seen seen = Operation::look(packets_[i].get(j));
@@ -110,7 +111,7 @@ private:
     return largest;
   }
 
-  Packet<In, lanes> packets_[thread_vectors];
+  Packet<In, lanes> packets_[unit_vectors];
 };
 
 /// Does what is planned with a unit's singles.

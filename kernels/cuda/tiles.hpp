@@ -10,8 +10,11 @@ namespace cuda {
 using Size = unsigned long long;
 
 constexpr unsigned block_threads = 256;
-/// Loads that a thread has under way: 64 bytes, so that half of an SM's threads keep 64 KiB in flight.
+/// Loads that a thread has under way where it goes on to the next tile: 64 bytes, so that half of an SM's threads keep
+/// 64 KiB in flight.
 constexpr unsigned thread_vectors = 4;
+/// Of a kernel that has a block for each tile: with small ones no multiprocessor is long without work at the end.
+constexpr unsigned small_tile_vectors = 1;
 
 /// 16 bytes, the widest that all architectures load and store at once.
 template <class Bits>
@@ -27,12 +30,12 @@ struct alignas(16) Vector {
 
 /// A tensor in tiles, one for a block to work on at a time. They are cut at 16-byte borders whatever the tensor's own
 /// alignment; so the first and the last tile may be in the tensor only in part.
-template <class Float>
+template <class Float, unsigned vectors_of_thread = thread_vectors>
 class Tiles {
   using Bits = typename Format<Float>::Bits;
 
 public:
-  static constexpr unsigned tile_vectors = block_threads * thread_vectors;
+  static constexpr unsigned tile_vectors = block_threads * vectors_of_thread;
   static constexpr unsigned tile_size = tile_vectors * Vector<Bits>::size;
 
   GFPQ_HOST_DEVICE Tiles(Float* data, Size count)
@@ -68,21 +71,21 @@ private:
 };
 
 /// The part of a whole tile that a thread holds in registers.
-template <class Float>
+template <class Float, unsigned vectors_of_thread = thread_vectors>
 class Held {
   using Bits = typename Format<Float>::Bits;
 
 public:
   GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void load(const Vector<Bits>* from) {
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i)
+    for (unsigned i = 0; i < vectors_of_thread; ++i)
       vectors_[i] = from[i * block_threads];
   }
 
   template <class Rule>
   GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void fake_quantize_and_store(const Rule& rule, Vector<Bits>* to) {
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i) {
+    for (unsigned i = 0; i < vectors_of_thread; ++i) {
       GFPQ_UNROLL
       for (unsigned j = 0; j < Vector<Bits>::size; ++j)
         vectors_[i].lane[j] = rule(vectors_[i].lane[j]);
@@ -103,7 +106,7 @@ public:
   }
 
 private:
-  Vector<Bits> vectors_[thread_vectors];
+  Vector<Bits> vectors_[vectors_of_thread];
 };
 
 } // namespace cuda
