@@ -38,17 +38,19 @@ public:
 
   GFPQ_HOST_DEVICE static constexpr typename C::Code code_of(Bits number, const Range<Float>& range, int delta,
                                                              const Bits* carry) {
-    // As range.hpp has it: what becomes zero, and that the ends of the range are nearest to its first and last value.
     const Bits magnitude = number & ~F::sign;
     const bool is_negative = magnitude != number;
-    const Bits lowest = is_negative ? range.lowest_negative : range.lowest_positive;
-    const Bits doubled = magnitude + Range<Float>::doubled_less_one;
-    const bool is_zero = typename Range<Float>::Signed(doubled) < typename Range<Float>::Signed(lowest);
-
-    const Bits at_most = magnitude < range.highest ? magnitude : range.highest;
-    const Bits clamped = at_most > lowest ? at_most : lowest;
-    const Bits binned = NearestByPiece<Float, Width>::binned(clamped, carry);
-    const int k = int(binned >> Tables::P::bin_shift) - (delta + F::bias * Width::steps);
+    const Bits doubled = magnitude + Range<Float>::doubled_less_one; // see range.hpp
+    const Bits zero_below = is_negative ? range.lowest_negative : range.lowest_positive;
+    const bool is_zero = typename F::Signed(doubled) < typename F::Signed(zero_below);
+#ifndef __CUDA_ARCH__ // a GPU's threads do not part ways for a number
+    if (is_zero)
+      return C::zero;
+#endif
+    const Bits binned = NearestByPiece<Float, Width>::binned(magnitude, carry);
+    const int nearest = int(binned >> Tables::P::bin_shift) - (delta + F::bias * Width::steps);
+    const int lowest = is_negative;
+    const int k = nearest < lowest ? lowest : nearest > Width::max_code ? Width::max_code : nearest;
     return static_cast<typename C::Code>(is_zero ? C::zero : is_negative ? C::sign | k : k);
   }
 
