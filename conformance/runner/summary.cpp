@@ -193,8 +193,9 @@ void print_summary(std::ostream& out, const RunFacts& facts, const std::vector<R
     std::vector<std::string> cases;
     for (const auto& [name, what] : facts.left_out)
       cases.push_back(name);
-    out << "\nA call takes " << std::lround(facts.survey.pace.of_few * 1e6) << " us on " << Pace::few_numbers
-        << " numbers, " << std::lround(facts.survey.pace.of_more * 1e6) << " us on " << Pace::more_numbers
+    out << "\nA call " << (facts.device == Device::gpu ? "with its copies to the GPU and back " : "") << "takes "
+        << std::lround(facts.survey.pace.of_few * 1e6) << " us on " << Pace::few_numbers << " numbers, "
+        << std::lround(facts.survey.pace.of_more * 1e6) << " us on " << Pace::more_numbers
         << ": fewer calls than usual, or than with --thorough, in\n";
     print_lines(out, join(cases, ", "), 1, "  ");
   }

@@ -23,10 +23,6 @@ struct Workspace {
 /// How many there are, for all types, devices and contexts: so many calls can look for a delta at the same time.
 constexpr unsigned workspaces = 64;
 
-/// Those of `fake_quantize`, a block for each.
-template <class Float>
-using SmallTiles = Tiles<Float, small_tile_vectors>;
-
 /// `fit` takes the tiles in turn with no more blocks than these, about as many as run at a time on a GPU of 132
 /// multiprocessors: the end of a block costs as much as some tiles.
 constexpr unsigned max_fit_blocks = 1024;
@@ -39,8 +35,8 @@ __device__ const CarryTables<Float, Width> device_tables{};
 template <class Float, class Width>
 __device__ const Ladder<Float, Width> device_ladder{};
 
-/// Quantizes a tensor in place, with as many blocks as it has small tiles. The range is the one given, or, where
-/// `fitted` is not null, the one there.
+/// Quantizes a tensor in place, with as many blocks as it has tiles. The range is the one given, or, where `fitted` is
+/// not null, the one there.
 template <class Float, class Width>
 __global__ void __launch_bounds__(block_threads)
     fake_quantize(Float* data, Size count, Range<Float> range, const Range<Float>* fitted) {
@@ -50,13 +46,13 @@ __global__ void __launch_bounds__(block_threads)
   __shared__ Bits value[Width::steps];
 
   const unsigned thread = GfpqThreadIndex::thread();
-  const SmallTiles<Float> tiles(data, count);
+  const Tiles<Float> tiles(data, count);
   // From the end: whoever wrote the tensor last, and `fit`, left its end in the cache.
   const Size tile = GfpqThreadIndex::blocks() - 1 - GfpqThreadIndex::block();
   const bool is_whole = tiles.is_whole(tile);
 
   // The tensor is on its way while the tables are copied.
-  Held<Float, small_tile_vectors> held;
+  Held<Float> held;
   if (is_whole)
     held.load(tiles.vectors(tile, thread));
   for (unsigned i = thread; i < unsigned(P::count); i += block_threads)

@@ -30,8 +30,7 @@ cudaError_t find_workspace(unsigned number, Workspace<Float>*& workspace) {
 
 template <class Float, class Width>
 cudaError_t launch_fake_quantize(Float* data, Size count, const Range<Float>& range, cudaStream_t stream) {
-  return launch(fake_quantize<Float, Width>, SmallTiles<Float>(data, count).count(), stream, data, count, range,
-                nullptr);
+  return launch(fake_quantize<Float, Width>, Tiles<Float>(data, count).count(), stream, data, count, range, nullptr);
 }
 
 template <class Float, class Width>
@@ -45,8 +44,7 @@ cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_del
                                    count, lowest_delta, found);
   if (error != cudaSuccess)
     return error;
-  return launch(fake_quantize<Float, Width>, SmallTiles<Float>(data, count).count(), stream, data, count,
-                Range<Float>{}, &found->range);
+  return launch(fake_quantize<Float, Width>, tiles, stream, data, count, Range<Float>{}, &found->range);
 }
 
 template <class Float>

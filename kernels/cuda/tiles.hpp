@@ -10,11 +10,8 @@ namespace cuda {
 using Size = unsigned long long;
 
 constexpr unsigned block_threads = 256;
-/// Loads that a thread has under way where it goes on to the next tile: 64 bytes, so that half of an SM's threads keep
-/// 64 KiB in flight.
+/// Loads that a thread has under way: 64 bytes, so that half of an SM's threads keep 64 KiB in flight.
 constexpr unsigned thread_vectors = 4;
-/// Of a kernel that has a block for each tile: with small ones no multiprocessor is long without work at the end.
-constexpr unsigned small_tile_vectors = 1;
 
 /// 16 bytes, the widest that all architectures load and store at once.
 template <class Bits>
@@ -30,12 +27,12 @@ struct alignas(16) Vector {
 
 /// A tensor in tiles, one for a block to work on at a time. They are cut at 16-byte borders whatever the tensor's own
 /// alignment; so the first and the last tile may be in the tensor only in part.
-template <class Float, unsigned vectors_of_thread = thread_vectors>
+template <class Float>
 class Tiles {
   using Bits = typename Format<Float>::Bits;
 
 public:
-  static constexpr unsigned tile_vectors = block_threads * vectors_of_thread;
+  static constexpr unsigned tile_vectors = block_threads * thread_vectors;
   static constexpr unsigned tile_size = tile_vectors * Vector<Bits>::size;
 
   GFPQ_HOST_DEVICE Tiles(Float* data, Size count)
@@ -71,21 +68,21 @@ private:
 };
 
 /// The part of a whole tile that a thread holds in registers.
-template <class Float, unsigned vectors_of_thread = thread_vectors>
+template <class Float>
 class Held {
   using Bits = typename Format<Float>::Bits;
 
 public:
   GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void load(const Vector<Bits>* from) {
     GFPQ_UNROLL
-    for (unsigned i = 0; i < vectors_of_thread; ++i)
+    for (unsigned i = 0; i < thread_vectors; ++i)
       vectors_[i] = from[i * block_threads];
   }
 
   template <class Rule>
   GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void fake_quantize_and_store(const Rule& rule, Vector<Bits>* to) {
     GFPQ_UNROLL
-    for (unsigned i = 0; i < vectors_of_thread; ++i) {
+    for (unsigned i = 0; i < thread_vectors; ++i) {
       GFPQ_UNROLL
       for (unsigned j = 0; j < Vector<Bits>::size; ++j)
         vectors_[i].lane[j] = rule(vectors_[i].lane[j]);
@@ -106,7 +103,7 @@ public:
   }
 
 private:
-  Vector<Bits> vectors_[vectors_of_thread];
+  Vector<Bits> vectors_[thread_vectors];
 };
 
 } // namespace cuda

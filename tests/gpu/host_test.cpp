@@ -43,15 +43,15 @@ TYPED_TEST(GpuOnHost, RandomNumbersFollowTheRule) {
     expect_rule<Float, Width>(random_numbers<Float, Width>(delta, 100000, 5), delta);
 }
 
-/// Runs `fake_quantize` as the GPU does, thread by thread, with tiles of either kind.
-template <class Float, class Width, unsigned vectors>
+/// Runs `fake_quantize` as the GPU does, thread by thread.
+template <class Float, class Width>
 void run_tiles(Float* data, std::size_t count, int delta) {
   const auto quantizer = quantizer_for<Float, Width>(delta);
-  const cuda::Tiles<Float, vectors> tiles(data, count);
+  const cuda::Tiles<Float> tiles(data, count);
   for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
     for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
       if (tiles.is_whole(tile)) {
-        cuda::Held<Float, vectors> held;
+        cuda::Held<Float> held;
         held.load(tiles.vectors(tile, thread));
         held.fake_quantize_and_store(quantizer, tiles.vectors(tile, thread));
       } else {
@@ -104,14 +104,10 @@ TYPED_TEST(GpuOnHost, TilesCoverTheTensor) {
         largest = std::max(largest, cuda::magnitude_or_zero<Float>(number));
       ASSERT_EQ(largest_by_tiles(reinterpret_cast<Float*>(data), count), largest) << count << " at " << offset;
 
-      for (const auto run :
-           {run_tiles<Float, Width, cuda::small_tile_vectors>, run_tiles<Float, Width, cuda::thread_vectors>}) {
-        std::copy(numbers.begin(), numbers.end(), data);
-        run(reinterpret_cast<Float*>(data), count, 3);
-        for (std::size_t i = 0; i < count; ++i)
-          ASSERT_EQ(data[i], (ladder<Float, Width>.fake_quantize(numbers[i], 3)))
-              << i << " of " << count << " at " << offset;
-      }
+      run_tiles<Float, Width>(reinterpret_cast<Float*>(data), count, 3);
+      for (std::size_t i = 0; i < count; ++i)
+        ASSERT_EQ(data[i], (ladder<Float, Width>.fake_quantize(numbers[i], 3)))
+            << i << " of " << count << " at " << offset;
       for (std::size_t i = 0; i < memory.size() * 16 / sizeof(Bits); ++i)
         ASSERT_TRUE((bits + i >= data && bits + i < data + count) || bits[i] == canary)
             << "changed outside of " << count << " at " << offset;

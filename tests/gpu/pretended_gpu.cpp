@@ -6,8 +6,9 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <vector>
 
-#include "gfpq.hpp"
+#include "gfpq_jobs.hpp"
 
 namespace {
 
@@ -113,4 +114,30 @@ GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU(double* data, unsigned int count, unsig
 extern "C" GFPQ_API int HI_GFPQ_QuantAndDeQuant_GPU_PY(float* data, unsigned int count, unsigned int bit_width,
                                                        GFPQ_PARAM_ST* param, void*, void*) {
   return quantize(data, count, bit_width, param);
+}
+
+extern "C" GFPQ_API int GFPQ_RunJobs_GPU(const GFPQ_JOB_ST* jobs, unsigned int count, void*) {
+  std::vector<GFPQ_JOB_ST> found(jobs, jobs + count);
+  bool all_are_there = true;
+  const auto find = [&](auto*& address) {
+    if (address == nullptr)
+      return;
+    char* const there = for_gpu(address, 1);
+    all_are_there = all_are_there && there != nullptr;
+    address = reinterpret_cast<std::remove_reference_t<decltype(address)>>(there);
+  };
+  for (GFPQ_JOB_ST& job : found) {
+    find(job.source);
+    find(job.destination);
+    find(job.params);
+    find(job.mask);
+  }
+  if (!all_are_there)
+    return GFPQ_ERR_BAD_PARAMETERS;
+  const int status = GFPQ_RunJobs(found.data(), count);
+  for (const GFPQ_JOB_ST& job : found)
+    for (std::size_t group = 0; group < job.groups; ++group)
+      if (job.params[group].status != GFPQ_SUCCESS)
+        return GFPQ_SUCCESS; // which the parameter tells, and not the call
+  return status;
 }
