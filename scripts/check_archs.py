@@ -29,7 +29,8 @@ HEADINGS = ["architecture", "code", "compiler", "registers", "spill bytes", "sha
 MARKDOWN_HEAD = """# The GPU kernels, architecture by architecture
 
 Made by `scripts/check_archs.py --with-wheels --markdown kernels/cuda/ARCHITECTURES.md`: what each compiler makes of the
-kernels, from fewest to most among them. PTX does not tell registers. No GPU took part.
+kernels, from fewest to most among them. PTX does not tell registers. No GPU took part: what has run on one, with date and
+revision, is in [tests/gpu/results](../../tests/gpu/results/README.md).
 
 """
 

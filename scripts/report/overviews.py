@@ -188,6 +188,10 @@ def thread_order(row):
     return int(row.threads) if row.threads.isdecimal() else 1 << 30
 
 
+def mode_text(mode):
+    return MODES.get(mode, mode)
+
+
 def thread_text(row):
     if row.results.is_gpu:
         return "GPU"

@@ -5,6 +5,8 @@ import pathlib
 
 import jinja2
 
+from report.overviews import mode_text
+
 
 def markdown(value):
     """Text that is safe inside a cell of a Markdown table."""
@@ -33,5 +35,5 @@ def render(template, **values):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(md=markdown, day=day)
+    environment.filters.update(md=markdown, day=day, mode_text=mode_text)
     return environment.get_template(template).render(**values)

@@ -67,11 +67,11 @@ class PagesTest(unittest.TestCase):
     def test_figures_are_those_of_the_report(self):
         report = read("bench/results/report.md")
         for page in ("README.md", "README.zh-CN.md"):
-            rows = re.findall(r"^\| AVX.*\|$", read(page), re.MULTILINE)
-            self.assertEqual(len(rows), 4)
+            rows = re.findall(r"^\| (?:AVX|NVIDIA).*\|$", read(page), re.MULTILINE)
+            self.assertEqual(len(rows), 6)
             for row in rows:
                 _, _, milliseconds, share, ratio = (cell.strip() for cell in row.strip("|").split("|"))
-                wanted = re.compile(rf"\| APPLY \| {'8' if ' 8 ' in row else '16'} bit \| 1 \| {re.escape(milliseconds)} \(.*"
+                wanted = re.compile(rf"\| APPLY \| {'8' if ' 8 ' in row else '16'} bit \| (?:1|GPU) \| {re.escape(milliseconds)} \(.*"
                                     rf"\| {re.escape(share)} \([^|]*\| {re.escape(ratio)}( \(|$| \|)")
                 self.assertRegex(report, wanted)
 
