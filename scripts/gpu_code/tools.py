@@ -111,7 +111,8 @@ class Compilers:
         def compile_for(architecture):
             ptx = self.folder / f"clang-{architecture}.ptx"
             run([clang, "-x", "cuda", "-std=c++17", "-O3", "-I.", f"--cuda-gpu-arch={architecture}",
-                 "--cuda-device-only", "-nocudainc", "-nocudalib", "-nostdinc", "-nostdinc++", "-Wno-unknown-cuda-version", "-S", "-o", ptx,
+                 "--cuda-device-only", "-nocudainc", "-nocudalib", "-nostdinc", "-nostdinc++",
+                 "-Wno-unknown-cuda-version", "-S", "-o", ptx,
                  self.source])
             rows = rows_of(architecture, compiler, "PTX", read_ptx(ptx.read_text()))
             for ptxas in self.tools["ptxas"]:

@@ -3,8 +3,8 @@
 from report import bars, picture, units
 from report.bars import Bar, Group
 from report.picture import Missing, Picture
+from report.units import MODES
 
-MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE", "job": "UPDATE by a job"}
 SHOWN_MODES = ("apply", "init")
 THREADS = {"one": "1 thread", "all": "all threads"}
 RATE = "GB/s read and written (10⁹ bytes/s)"
@@ -186,10 +186,6 @@ def peers(everything):
 
 def thread_order(row):
     return int(row.threads) if row.threads.isdecimal() else 1 << 30
-
-
-def mode_text(mode):
-    return MODES.get(mode, mode)
 
 
 def thread_text(row):

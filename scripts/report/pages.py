@@ -5,7 +5,7 @@ import pathlib
 
 import jinja2
 
-from report.overviews import mode_text
+from report.units import mode_text
 
 
 def markdown(value):

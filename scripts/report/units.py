@@ -34,3 +34,10 @@ def factor(value):
     if value is None:
         return "–"
     return plain_number(value.value) if value.is_certain else f"at least {plain_number(value.value)}"
+
+
+MODES = {"apply": "APPLY", "init": "INIT", "update": "UPDATE", "job": "UPDATE by a job"}
+
+
+def mode_text(mode):
+    return MODES.get(mode, mode)

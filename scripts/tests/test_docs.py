@@ -71,7 +71,8 @@ class PagesTest(unittest.TestCase):
             self.assertEqual(len(rows), 6)
             for row in rows:
                 _, _, milliseconds, share, ratio = (cell.strip() for cell in row.strip("|").split("|"))
-                wanted = re.compile(rf"\| APPLY \| {'8' if ' 8 ' in row else '16'} bit \| (?:1|GPU) \| {re.escape(milliseconds)} \(.*"
+                bits = "8" if " 8 " in row else "16"
+                wanted = re.compile(rf"\| APPLY \| {bits} bit \| (?:1|GPU) \| {re.escape(milliseconds)} \(.*"
                                     rf"\| {re.escape(share)} \([^|]*\| {re.escape(ratio)}( \(|$| \|)")
                 self.assertRegex(report, wanted)
 

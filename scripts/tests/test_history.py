@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 import fixtures  # first: it makes scripts/ importable
-from report import benchmark, history, overviews, picture
+from report import benchmark, history, picture, units
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 NAME = fixtures.quantize_name(bits=16)
@@ -91,7 +91,7 @@ class History(unittest.TestCase):
             self.assertIn(f" {results.short_file}", tables)
             for row in picture.main_rows(results):
                 threads = "GPU" if results.is_gpu else row.threads
-                cells = f"| {overviews.mode_text(row.mode)} | {row.bits} bit | {threads} | {row.time.median / 1e6:#.3g} ("
+                cells = f"| {units.mode_text(row.mode)} | {row.bits} bit | {threads} | {row.time.median / 1e6:#.3g} ("
                 self.assertIn(cells, tables)
 
     def test_the_committed_page_is_made_of_the_committed_results(self):
