@@ -4,7 +4,7 @@
 #ifndef GFPQ_KERNELS_ELEMENTS_HPP
 #define GFPQ_KERNELS_ELEMENTS_HPP
 
-#ifndef __CUDACC_RTC__
+#ifndef __CUDA_ARCH__ // a GPU has its own way, and may have no standard header
 #include <cstring>
 #endif
 
