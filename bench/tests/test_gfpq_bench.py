@@ -28,7 +28,7 @@ PASSES = {"apply": 2, "init": 3, "update": 3, "scale": 2, "copy": 2, "max": 1, "
 ANY_CONTEXT = {"schema": str, "quoted": bool, "device": str, "title": str, "date": str}
 MEASURED_CONTEXT = {
     "suite": str, "project_version": str, "project_revision": str, "compiler": str, "compiler_flags": str,
-    "cpu_model": str, "architecture": str, "physical_cores": (int, type(None)), "logical_cpus": int, "threads_all": int,
+    "cpu_model": str, "architecture": str, "physical_cores": (int, type(None)), "logical_cpus": int,
     "cache_l1d_bytes": (int, type(None)), "cache_l2_bytes": (int, type(None)), "cache_l3_bytes": (int, type(None)),
     "numa_nodes": (int, type(None)), "frequency_governor": str, "huge_pages": str, "os": str, "kernel": str,
     "memory_bytes": int, "library": dict, "peer": (dict, type(None)), "num_cpus": int,
@@ -119,6 +119,7 @@ class SchemaTest(unittest.TestCase):
             self.check_types(context, {"source": str})
         else:
             self.check_types(context, MEASURED_CONTEXT)
+            self.check_types(context, {"threads_all": int} if context["device"] == "cpu" else {"gpu": dict})
             for library in filter(None, (context["library"], context["peer"])):
                 self.check_types(library, LIBRARY)
                 self.assertNotIn("/", library["file"])
