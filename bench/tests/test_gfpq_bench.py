@@ -141,7 +141,7 @@ class SchemaTest(unittest.TestCase):
         raw = [row for row in result["benchmarks"] if row["run_type"] == "iteration"]
         seen = [self.parse(row["run_name"]) for row in raw]
         for key in ("type", "bits", "mode", "data", "cache", "op"):
-            wanted = set(dict(SEGMENTS)[key].replace("\\", "").split("|")) - {"unstated"}
+            wanted = set(dict(SEGMENTS)[key].replace("\\", "").split("|")) - {"unstated", "job"}  # not measured; of GPUs
             self.assertEqual({segments[key] for _, segments in seen if key in segments}, wanted)
         self.check_types(result["context"], NEW_CONTEXT)
         environment = result["context"]["environment"]
