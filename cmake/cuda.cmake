@@ -1,7 +1,7 @@
 # Enables CUDA where nvcc is found: GFPQ_HAS_CUDA says so. By default for every architecture that this nvcc can compile,
 # machine code for each and PTX of the newest, which later ones can run; CMAKE_CUDA_ARCHITECTURES overrides that, or
 # CUDAARCHS in the environment. GFPQ_CUDA_ARCHITECTURES are then the numbers, for those who tell what is built.
-option(GFPQ_FEW_GPU_ARCHITECTURES "Build the GPU library for the oldest and newest architecture and for 90: for developers" OFF)
+option(GFPQ_FEW_GPU_ARCHITECTURES "Build the GPU library for the oldest and the newest architecture: for developers" OFF)
 set(GFPQ_HAS_CUDA OFF)
 if(NOT CMAKE_CUDA_COMPILER)
   if(DEFINED ENV{CUDACXX})
@@ -52,7 +52,7 @@ if(wanted_architectures MATCHES "^(all|all-major)$")
   if(wanted_architectures STREQUAL "all-major")
     list(FILTER built_architectures INCLUDE REGEX "^([0-9]+0|${oldest})$")
   elseif(GFPQ_FEW_GPU_ARCHITECTURES)
-    list(FILTER built_architectures INCLUDE REGEX "^(${oldest}|90|${newest})$")
+    list(FILTER built_architectures INCLUDE REGEX "^(${oldest}|${newest})$")
   endif()
   list(TRANSFORM built_architectures APPEND "-real" OUTPUT_VARIABLE wanted_architectures)
   list(APPEND wanted_architectures ${newest}-virtual)

@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--ptxas", action="append", default=[], help="an older ptxas for Clang's PTX; may be repeated")
     parser.add_argument("--nvrtc", action="append", default=[], help="a libnvrtc.so; may be repeated")
     parser.add_argument("--with-wheels", action="store_true", help="fetch older compilers from PyPI")
+    parser.add_argument("--ends", action="store_true", help="of each compiler the oldest and the newest architecture alone")
     parser.add_argument("--json", type=pathlib.Path, help="write all kernels' facts to this file")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table to this file")
     parser.add_argument("--check", type=pathlib.Path, help="compare with such a table, where the compilers are the same")
@@ -82,7 +83,7 @@ def main():
         folder = pathlib.Path(name)
         if arguments.with_wheels:
             tools.update(fetch_wheels(folder))
-        compilers = Compilers(tools, folder)
+        compilers = Compilers(tools, folder, arguments.ends)
         for tool, check in (("nvcc", compilers.by_nvcc), ("clang", compilers.by_clang), ("nvrtc", compilers.by_nvrtc)):
             if not tools[tool]:
                 if tool != "nvrtc":

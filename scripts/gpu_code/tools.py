@@ -63,8 +63,9 @@ def listed_architectures(nvcc):
 class Compilers:
     """Compiles the kernels with each of `tools`, in `folder`; the rows of the table are what came out."""
 
-    def __init__(self, tools, folder):
+    def __init__(self, tools, folder, only_ends=False):
         self.tools = tools
+        self.only_ends = only_ends  # the oldest and the newest architecture alone
         self.folder = folder
         self.source = folder / "kernels.cu"
         self.source.write_text(SOURCE)
@@ -79,6 +80,9 @@ class Compilers:
                     continue
         return read_ptx(ptx.read_text())
 
+    def chosen(self, architectures):
+        return [architectures[0], architectures[-1]] if self.only_ends else architectures
+
     @staticmethod
     def for_each(function, items):
         """The rows of all items, made side by side."""
@@ -88,7 +92,7 @@ class Compilers:
     def by_nvcc(self):
         nvcc = self.tools["nvcc"]
         compiler = f"nvcc {version_of(nvcc)}"
-        architectures = listed_architectures(nvcc)
+        architectures = self.chosen(listed_architectures(nvcc))
 
         def compile_for(architecture):
             cubin, ptx = self.folder / f"{architecture}.cubin", self.folder / f"{architecture}.ptx"
@@ -127,7 +131,7 @@ class Compilers:
                                 read_ptxas(output), self.widths(cubin, ptx))
             return rows
 
-        return self.for_each(compile_for, GUIDE)
+        return self.for_each(compile_for, self.chosen(GUIDE))
 
     def by_nvrtc(self):
         return self.for_each(self.by_one_nvrtc, self.tools["nvrtc"])
