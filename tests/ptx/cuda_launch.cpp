@@ -1,4 +1,5 @@
 // CUDA's runtime: kernels and variables, as nvcc's code on the host registers and launches them.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -55,14 +56,18 @@ struct Configuration {
 };
 thread_local Configuration configuration;
 
+/// To standard error at the program's end, where GFPQ_PTX_REPORT is set.
 struct Report {
   ~Report() {
-    if (std::getenv("GFPQ_PTX_REPORT") != nullptr)
-      std::fprintf(stderr,
-                   "GPU: %lu launches, %lu waits, %lu copies; %lu blocks, %lu barriers, %lu global loads, %lu stores, "
-                   "%lu atomics\n",
-                   counters.launches, counters.waits, counters.copies, counters.blocks, counters.barriers,
-                   counters.loads, counters.stores, counters.atomics);
+    if (std::getenv("GFPQ_PTX_REPORT") == nullptr)
+      return;
+    const auto kernels = Kernel::all();
+    const auto ran =
+        std::count_if(kernels.begin(), kernels.end(), [](const Kernel* kernel) { return kernel->runs != 0; });
+    std::fprintf(stderr, "GPU: %lu launches, %lu waits, %lu copies; %ld of %zu kernels ran\n", counters.launches,
+                 counters.waits, counters.copies, static_cast<long>(ran), kernels.size());
+    std::fprintf(stderr, "GPU: %lu blocks, %lu barriers, %lu global loads, %lu stores, %lu atomics\n", counters.blocks,
+                 counters.barriers, counters.loads, counters.stores, counters.atomics);
   }
 } report;
 

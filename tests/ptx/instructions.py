@@ -17,7 +17,7 @@ SPECIAL_REGISTERS = {"%tid.x": "thread.index", "%ntid.x": "thread.threads", "%ct
 
 
 class Names:
-    """What a kernel's operands can name: registers by their types, and variables by C++ expressions of their address."""
+    """What operands can name: registers with their types, and variables by C++ expressions of their addresses."""
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self.addresses = addresses
@@ -65,7 +65,7 @@ def register(operand: str) -> str:
 
 @dataclass
 class Operand:
-    """In an expression of the table: {1} is read as the instruction's type, {1:u32} as that, {1:twice} twice as wide."""
+    """In an expression of a table {1} is read as the instruction's type, {1:u32} as that, {1:twice} twice as wide."""
 
     names: Names
     text: str
@@ -169,12 +169,14 @@ def move(instruction: Instruction) -> str:
     names, kind, (to, source) = instruction.names, instruction.kind, instruction.operands
     width = int(kind[1:]) // len(members(to if to.startswith("{") else source)) if kind != "pred" else 0
     if source.startswith("{"):
-        parts = (f"({TYPES[kind]}){names.read(part, f'u{width}')} << {i * width}" for i, part in enumerate(members(source)))
+        parts = (f"({TYPES[kind]}){names.read(part, f'u{width}')} << {i * width}"
+                 for i, part in enumerate(members(source)))
         return names.write(to, kind, " | ".join(parts))
     if to.startswith("{"):
         value = names.read(source, f"u{kind[1:]}")
-        return "{ const auto parts = " + value + "; " + " ".join(
-            names.write(part, f"u{width}", f"parts >> {i * width}") for i, part in enumerate(members(to)) if part != "_") + " }"
+        writes = (names.write(part, f"u{width}", f"parts >> {i * width}")
+                  for i, part in enumerate(members(to)) if part != "_")
+        return f"{{ const auto parts = {value}; {' '.join(writes)} }}"
     return expression(EXPRESSIONS["mov"], instruction)
 
 
@@ -262,7 +264,8 @@ HANDLERS: dict[str, Callable[[Instruction], str]] = {
     "mov": move, "cvt": convert, "ld": load, "st": store, "atom": atomic, "bra": branch, "bra.uni": branch,
     "bar.sync": barrier, "barrier.sync": barrier, "ret": lambda _: "return;",
 }
-FENCES = ("membar.gl", "membar.cta", "membar.sys", "fence.acq_rel.gpu", "fence.sc.gpu", "fence.acq_rel.sys", "fence.sc.sys")
+FENCES = ("membar.gl", "membar.cta", "membar.sys", "fence.acq_rel.gpu", "fence.sc.gpu", "fence.acq_rel.sys",
+          "fence.sc.sys")
 HANDLERS.update({name: lambda _: "thread.fence();" for name in FENCES})
 
 

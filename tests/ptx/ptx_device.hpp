@@ -15,7 +15,7 @@
 namespace gfpq {
 namespace ptx {
 
-/// Prints what is wrong, and where, and aborts.
+/// Prints what is wrong, and where, and ends the program.
 [[noreturn]] void fault(const std::string& what);
 
 template <class T, int count>
@@ -32,11 +32,13 @@ struct Kernel {
   Kernel(const char* name, void (*function)(Thread&), unsigned most_threads, unsigned shared_bytes,
          std::vector<Parameter> parameters);
   static const Kernel* find(const std::string& name);
+  static std::vector<const Kernel*> all();
 
   std::string name;
   void (*function)(Thread&);
   unsigned most_threads, shared_bytes;
   std::vector<Parameter> parameters;
+  mutable std::uint64_t runs = 0;
 };
 
 /// A variable of the device.

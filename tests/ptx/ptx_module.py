@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass, field
 
 ARRAY = r"\.align (\d+) \.b8 ([\w$]+)\[(\d+)\]"
-MODULE_VARIABLE = re.compile(rf"^\s*(?:\.visible |\.weak )?\.(global|const) {ARRAY}(?: = \{{([^}}]*)\}})?;", re.M)
+MODULE_VARIABLE = re.compile(rf"^\s*(?:\.visible |\.weak )?\.(global|const) {ARRAY}(?: = \{{([^}}]*)\}})?;",
+                             re.MULTILINE)
 SHARED_VARIABLE = re.compile(rf"\.shared {ARRAY};")
 LOCAL_VARIABLE = re.compile(rf"\.local {ARRAY};")
-KERNEL = re.compile(r"^(?:\.visible |\.weak )?\.entry ([\w$]+)\s*\(([^)]*)\)([^{;]*)\{\n(.*?)^\}", re.M | re.S)
-PARAMETER = re.compile(r"\.param (?:\.align (\d+) )?\.(\w+) (?:\.ptr (?:\.\w+ )?(?:\.align \d+ )?)?([\w$]+)(?:\[(\d+)\])?")
-# A label, a brace that opens or closes a scope, or all up to a semicolon; vector operands have braces within a statement.
-STATEMENT = re.compile(r"\s*(?:(\$?\w+):|(\{(?=\s*\.reg))|(\})|([^;]*);)", re.S)
+KERNEL = re.compile(r"^(?:\.visible |\.weak )?\.entry ([\w$]+)\s*\(([^)]*)\)([^{;]*)\{\n(.*?)^\}",
+                    re.MULTILINE | re.DOTALL)
+POINTER = r"(?:\.ptr (?:\.\w+ )?(?:\.align \d+ )?)?"
+PARAMETER = re.compile(rf"\.param (?:\.align (\d+) )?\.(\w+) {POINTER}([\w$]+)(?:\[(\d+)\])?")
+# A label, a brace that opens or closes a scope, or all up to a semicolon; operands that are vectors have braces too.
+STATEMENT = re.compile(r"\s*(?:(\$?\w+):|(\{(?=\s*\.reg))|(\})|([^;]*);)", re.DOTALL)
 MODULE_DIRECTIVES = (".version", ".target", ".address_size")
 
 
@@ -106,14 +109,14 @@ def refuse_other_declarations(text: str) -> None:
 
 
 def read_module(text: str) -> Module:
-    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
     outside = KERNEL.sub("", text)
     shared_by_many = read_arrays(SHARED_VARIABLE, outside)
     variables = [Variable(name, int(alignment), int(size), initial or "")
                  for _, alignment, name, size, initial in MODULE_VARIABLE.findall(outside)]
     kernels = []
     for name, parameters, attributes, body in KERNEL.findall(text):
-        limit = re.search(r"\.maxntid (\d+)(?:, 1, 1)?\s*$", attributes, re.M)
+        limit = re.search(r"\.maxntid (\d+)(?:, 1, 1)?\s*$", attributes, re.MULTILINE)
         kernel = Kernel(name, read_parameters(parameters), int(limit.group(1)) if limit else 1024, body)
         kernel.shared = [v for v in shared_by_many if v.name in body] + read_arrays(SHARED_VARIABLE, body)
         kernel.local = read_arrays(LOCAL_VARIABLE, body)

@@ -54,6 +54,13 @@ const Kernel* Kernel::find(const std::string& name) {
   return found == kernels().end() ? nullptr : found->second;
 }
 
+std::vector<const Kernel*> Kernel::all() {
+  std::vector<const Kernel*> result;
+  for (const auto& [name, kernel] : kernels())
+    result.push_back(kernel);
+  return result;
+}
+
 Variable::Variable(const char* name, unsigned alignment, unsigned size, const unsigned char* initial)
     : address_(DeviceMemory::instance().allocate(size, alignment)) {
   std::memcpy(DeviceMemory::instance().at(address_), initial, size);

@@ -1,4 +1,4 @@
-"""Writes PTX without the last barrier of each kernel, for a test that this is found. Usage: remove_barrier.py FROM TO"""
+"""Writes PTX without the last barrier of each kernel: a test that this is found. Usage: remove_barrier.py FROM TO"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-LAST_BARRIER = re.compile(r"^\s*bar\.sync[^;]*;\n(?!.*bar\.sync)", re.M | re.S)
+LAST_BARRIER = re.compile(r"^\s*bar\.sync[^;]*;\n(?!.*bar\.sync)", re.MULTILINE | re.DOTALL)
 
 
 def main() -> int:

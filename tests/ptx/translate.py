@@ -16,7 +16,7 @@ STORAGE = {"pred": "pred", "b16": "u16", "b32": "u32", "b64": "u64", "f32": "f32
 
 def read_instruction(text: str, names: Names) -> tuple[str, Instruction]:
     """The condition in C++, and the instruction without it."""
-    match = re.match(r"(?:@(!?)(%\w+)\s+)?([\w.:]+)\s*(.*)$", text, re.S)
+    match = re.match(r"(?:@(!?)(%\w+)\s+)?([\w.:]+)\s*(.*)$", text, re.DOTALL)
     if not match:
         raise PtxError(f"unknown instruction: {text}")
     inverted, predicate, opcode, rest = match.groups()
@@ -30,7 +30,7 @@ def declare_registers(text: str, names: Names) -> str:
         raise PtxError(f"unknown declaration: {text}")
     kind, name, count = match.groups()
     declared = [f"{name}{i}" for i in range(int(count))] if count else [name]
-    names.registers.update({register_name: STORAGE[kind] for register_name in declared})
+    names.registers.update(dict.fromkeys(declared, STORAGE[kind]))
     return f"{TYPES[STORAGE[kind]]} {', '.join(register(item) + ' = 0' for item in declared)};"
 
 

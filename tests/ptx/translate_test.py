@@ -11,7 +11,8 @@ HEADER = ".version 9.0\n.target sm_90\n.address_size 64\n"
 
 
 def kernel(body: str, declarations: str = "", attributes: str = "") -> str:
-    return (f"{HEADER}{declarations}\n.visible .entry k(\n\t.param .u32 k_0,\n\t.param .u64 k_1\n)\n{attributes}\n{{\n"
+    return (f"{HEADER}{declarations}\n"
+            f".visible .entry k(\n\t.param .u32 k_0,\n\t.param .u64 k_1\n)\n{attributes}\n{{\n"
             f"\t.reg .pred %p<3>;\n\t.reg .b16 %rs<4>;\n\t.reg .b32 %r<9>;\n\t.reg .b64 %rd<9>;\n{body}\n\tret;\n}}\n")
 
 
@@ -24,7 +25,8 @@ class Translator(unittest.TestCase):
         for unknown in ("vote.sync.any.pred %p1, %p2, -1", "add.sat.s32 %r1, %r2, %r3", "cvt.sat.u8.s32 %rs1, %r1",
                         "add.f32 %r1, %r2, %r3", "bar.sync 1", "atom.shared.add.u32 %r1, [%rd1], 1",
                         "cvta.shared.u64 %rd1, %rd2", "ld.global.L1::no_allocate.u32 %r1, [%rd1]"):
-            with self.subTest(unknown), self.assertRaisesRegex(PtxError, "k: unknown instruction: " + unknown.split()[0]):
+            named = "k: unknown instruction: " + unknown.split()[0]
+            with self.subTest(unknown), self.assertRaisesRegex(PtxError, named):
                 translated(unknown + ";")
 
     def test_unknown_operands_and_declarations_are_named(self) -> None:
@@ -57,8 +59,8 @@ class Translator(unittest.TestCase):
 
     def test_scopes_have_their_own_registers(self) -> None:
         text = translated("{ .reg .f32 f; cvt.f32.f16 f, %rs1; mov.b32 %r1, f; }")
-        self.assertIn("{\nfloat f = 0;\nf = (float)(from_half((uint16_t)rs1));\nr1 = (uint32_t)(bits_as<uint32_t>(f));\n}",
-                      text)
+        self.assertIn("{\nfloat f = 0;\nf = (float)(from_half((uint16_t)rs1));\n"
+                      "r1 = (uint32_t)(bits_as<uint32_t>(f));\n}", text)
 
 
 if __name__ == "__main__":
