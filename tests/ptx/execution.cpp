@@ -126,11 +126,9 @@ void Thread::barrier(int line) {
 void Thread::fence() { let_others_run(); }
 void Thread::let_others_run() { leave(*this, State::ready); }
 
-void Thread::check_within(const char* memory, std::uint64_t offset, std::size_t size, std::size_t bytes) {
-  if (offset % size != 0)
-    fault_at((std::string("misaligned access of ") + memory).c_str(), offset);
-  if (offset > bytes || size > bytes - offset)
-    fault_at((std::string("access outside of ") + memory).c_str(), offset);
+void Thread::fault_within(const char* memory, std::uint64_t offset, std::size_t size) {
+  const std::string kind = offset % size != 0 ? "misaligned access of " : "access outside of ";
+  fault_at((kind + memory).c_str(), offset);
 }
 
 unsigned char* Thread::global_of_host(std::uint64_t address, std::size_t size) {

@@ -173,7 +173,11 @@ private:
   }
 
   void let_others_run();
-  void check_within(const char* memory, std::uint64_t offset, std::size_t size, std::size_t bytes);
+  void check_within(const char* memory, std::uint64_t offset, std::size_t size, std::size_t bytes) {
+    if (offset % size != 0 || offset > bytes || size > bytes - offset)
+      fault_within(memory, offset, size);
+  }
+  [[noreturn]] void fault_within(const char* memory, std::uint64_t offset, std::size_t size);
   void require(const char* fault_name, std::uint64_t address) {
     if (fault_name != nullptr)
       fault_at(fault_name, address);

@@ -12,7 +12,7 @@ SHARED_VARIABLE = re.compile(rf"\.shared {ARRAY};")
 LOCAL_VARIABLE = re.compile(rf"\.local {ARRAY};")
 KERNEL = re.compile(r"^(?:\.visible |\.weak )?\.entry ([\w$]+)\s*\(([^)]*)\)([^{;]*)\{\n(.*?)^\}",
                     re.MULTILINE | re.DOTALL)
-POINTER = r"(?:\.ptr (?:\.\w+ )?(?:\.align \d+ )?)?"
+POINTER = r"(?:\.ptr (?:\.(?:global|shared|local|const) )?(?:\.align \d+ )?)?"
 PARAMETER = re.compile(rf"\.param (?:\.align (\d+) )?\.(\w+) {POINTER}([\w$]+)(?:\[(\d+)\])?")
 # A label, a brace that opens or closes a scope, or all up to a semicolon; operands that are vectors have braces too.
 STATEMENT = re.compile(r"\s*(?:(\$?\w+):|(\{(?=\s*\.reg))|(\})|([^;]*);)", re.DOTALL)

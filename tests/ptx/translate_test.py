@@ -39,6 +39,11 @@ class Translator(unittest.TestCase):
         parameters = read_module(kernel("")).kernels[0].parameters
         self.assertEqual([(p.offset, p.size) for p in parameters], [(0, 4), (8, 8)])
 
+    def test_parameters_may_say_what_they_point_to(self) -> None:
+        for pointer in ("", ".ptr .align 1 ", ".ptr .global .align 16 "):
+            text = kernel("").replace(".param .u64 k_1", f".param .u64 {pointer}k_1")
+            self.assertEqual(read_module(text).kernels[0].parameters[1].name, "k_1")
+
     def test_a_limit_of_threads_is_kept(self) -> None:
         self.assertEqual(read_module(kernel("", attributes=".maxntid 256, 1, 1")).kernels[0].most_threads, 256)
         self.assertEqual(read_module(kernel("")).kernels[0].most_threads, 1024)
