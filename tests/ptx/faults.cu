@@ -38,6 +38,16 @@ __global__ void copy_vectors(const int* from, int* to) {
     to[at] = from[at + 1]; // the last thread
 }
 
+/// An array with an index that is not known before lies in local memory. All of `from` is 1.
+template <Fault fault>
+__global__ void look_up_in_local(const int* from, int* to) {
+  const unsigned at = blockIdx.x * blockDim.x + threadIdx.x;
+  int multiples[8];
+  for (int i = 0; i < 8; ++i)
+    multiples[i] = from[at] * i;
+  to[at] = multiples[fault == Fault::beyond_local ? from[at] * 100 : (from[at] + threadIdx.x) % 8];
+}
+
 /// Each block adds to what the one before left.
 __global__ void chain_blocks(const int* from, int* to) {
   const unsigned at = blockIdx.x * blockDim.x + threadIdx.x;
@@ -65,6 +75,8 @@ cudaError_t launch_with_fault(Fault fault, const int* from, int* to, unsigned bl
     GFPQ_CASE(sum_in_shared, beyond_shared)
     GFPQ_CASE(sum_in_shared, divergent_barrier)
     GFPQ_CASE(sum_in_shared, other_barrier)
+    GFPQ_CASE(look_up_in_local, no_fault_local)
+    GFPQ_CASE(look_up_in_local, beyond_local)
     GFPQ_CASE(copy_vectors, misaligned_vector)
     GFPQ_CASE(copy_vectors, beyond_allocation)
 #undef GFPQ_CASE

@@ -13,6 +13,8 @@ enum class Fault {
   two_writers,
   uninitialized_shared,
   beyond_shared,
+  no_fault_local, ///< uses local memory, as it should
+  beyond_local,
   beyond_allocation,
   misaligned_vector,
   divergent_barrier, ///< some threads end before it
@@ -22,7 +24,7 @@ enum class Fault {
 
 constexpr unsigned fault_threads = 64;
 
-/// The sum of 64 numbers, at each place of `to`; four blocks may run on parts of 64.
+/// For `none` and most faults: the sum of each block's 64 numbers, at each of its 64 places of `to`.
 cudaError_t launch_with_fault(Fault fault, const int* from, int* to, unsigned blocks, cudaStream_t stream);
 
 } // namespace gfpq

@@ -39,6 +39,10 @@ Numbers run(Fault fault, unsigned blocks = 4) {
 
 TEST(PtxFaults, WithoutAFaultNothingIsReported) {
   EXPECT_EQ(run(Fault::none), Numbers(4 * fault_threads, fault_threads));
+  Numbers multiples(4 * fault_threads);
+  for (unsigned i = 0; i < multiples.size(); ++i)
+    multiples[i] = static_cast<int>((1 + i % fault_threads) % 8);
+  EXPECT_EQ(run(Fault::no_fault_local), multiples);
 }
 
 TEST(PtxFaultsDeathTest, RacesInSharedMemoryAreReported) {
@@ -56,6 +60,7 @@ TEST(PtxFaultsDeathTest, UninitializedReadsOfSharedMemoryAreReported) {
 TEST(PtxFaultsDeathTest, AccessesOutsideAreReported) {
   EXPECT_DEATH(run(Fault::beyond_allocation), "access outside of every allocation");
   EXPECT_DEATH(run(Fault::beyond_shared), "access outside of shared memory");
+  EXPECT_DEATH(run(Fault::beyond_local), "access outside of local memory");
 }
 
 TEST(PtxFaultsDeathTest, AccessesOfFreedMemoryAreReported) {

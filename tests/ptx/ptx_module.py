@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-ARRAY = r"\.align (\d+) \.b8 ([\w$]+)\[(\d+)\]"
+ARRAY = r"\.align (\d+) \.b8\s+([\w$]+)\[(\d+)\]"
 MODULE_VARIABLE = re.compile(rf"^\s*(?:\.visible |\.weak )?\.(global|const) {ARRAY}(?: = \{{([^}}]*)\}})?;",
                              re.MULTILINE)
 SHARED_VARIABLE = re.compile(rf"\.shared {ARRAY};")
