@@ -2,6 +2,8 @@
 #ifndef GFPQ_TESTS_PTX_OPERATIONS_HPP
 #define GFPQ_TESTS_PTX_OPERATIONS_HPP
 
+#include <immintrin.h>
+
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -103,8 +105,11 @@ inline std::uint32_t logic(std::uint32_t a, std::uint32_t b, std::uint32_t c, st
 
 inline std::uint32_t leading_zeros(std::uint32_t value) { return value == 0 ? 32 : __builtin_clz(value); }
 
-inline float from_half(std::uint16_t bits) { return static_cast<float>(bits_as<_Float16>(bits)); }
-inline std::uint16_t to_half(float value) { return bits_as<std::uint16_t>(static_cast<_Float16>(value)); }
+// By the processor, which has them since 2012: g++ has no half type before its version 12.
+__attribute__((target("f16c"))) inline float from_half(std::uint16_t bits) { return _cvtsh_ss(bits); }
+__attribute__((target("f16c"))) inline std::uint16_t to_half(float value) {
+  return value != value ? 0x7FFF : _cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT); // PTX has one NaN
+}
 
 } // namespace ptx
 } // namespace gfpq
