@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ./scripts/setup.sh test
 export UBSAN_OPTIONS=print_stacktrace=1
-# Forked children that start threads are what is tested. A race ends its process: the status that ThreadSanitizer sets at
-# a process's end is lost with the runner's workers, which end by _exit(0).
+# Forked children that start threads are what is tested. A race ends its process: the status that ThreadSanitizer sets
+# at a process's end is lost with the runner's workers, which end by _exit(0).
 export TSAN_OPTIONS=die_after_fork=0:halt_on_error=1
 for preset in asan tsan; do
   cmake --preset "$preset"
