@@ -31,7 +31,7 @@ Numbers run(Fault fault, unsigned blocks = 4) {
   int* const to = on_device(zeros);
   EXPECT_EQ(launch_with_fault(fault, from, to, blocks, nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  const Numbers result = from_device(to, ones.size());
+  Numbers result = from_device(to, ones.size());
   cudaFree(from);
   cudaFree(to);
   return result;

@@ -12,8 +12,8 @@ namespace {
 /// nvcc names what is internal to a file by the file and by numbers that differ between compilations: without these.
 /// An example is the identifier `_INTERNAL_0d75702a_9_launch_cu_79b757f5`, which its length, 39, precedes.
 std::string stable_name(const std::string& name) {
-  static const std::regex begin("(\\d+)_(?:INTERNAL|GLOBAL__N_)_[0-9a-f]{8}_");
-  static const std::regex hashes("_[0-9a-f]{8}_(\\d+_\\w+_cu)_[0-9a-f]{8}(?:_\\d+)?$");
+  static const std::regex begin(R"((\d+)_(?:INTERNAL|GLOBAL__N_)_[0-9a-f]{8}_)");
+  static const std::regex hashes(R"(_[0-9a-f]{8}_(\d+_\w+_cu)_[0-9a-f]{8}(?:_\d+)?$)");
   std::string rest = name, stable;
   for (std::smatch match; std::regex_search(rest, match, begin);) {
     const std::size_t identifier = match.position(1) + match.length(1);
