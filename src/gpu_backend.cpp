@@ -1,7 +1,5 @@
 #include "gpu_backend.hpp"
 
-#include <cstdint>
-
 #include "gpu_deltas.hpp"
 #include "gpu_errors.hpp"
 #include "gpu_place.hpp"
@@ -9,25 +7,12 @@
 #include "kernels/cuda/launch.hpp"
 
 namespace gfpq {
-namespace {
-
-/// Whether the current device can work on a tensor in place. \return a status.
-template <class Float>
-[[nodiscard]] int check_place(const Float* data) {
-  // Such a load would end the CUDA context, and with it all that the caller has on the device.
-  if (reinterpret_cast<std::uintptr_t>(data) % sizeof(Float) != 0)
-    return GFPQ_FAIL(errors::misaligned, static_cast<const void*>(data), static_cast<unsigned>(sizeof(Float)));
-  return check_device_memory(data);
-}
-
-} // namespace
-
 template <class Width, class Float>
 int GpuBackend::fake_quantize(Float* data, std::size_t count, int delta) {
   if (count == 0)
     return GFPQ_SUCCESS;
   const CaptureTolerance tolerance;
-  if (const int status = check_place(data); status != GFPQ_SUCCESS)
+  if (const int status = check_place(data, sizeof *data); status != GFPQ_SUCCESS)
     return status;
   const auto range = range_of(ladder<Float, Width>, delta);
   const cudaError_t error = cuda::launch_fake_quantize<Float, Width>(data, count, range, stream_);
@@ -41,7 +26,7 @@ int GpuBackend::fit_and_fake_quantize(Float* data, std::size_t count, int lowest
     return GFPQ_SUCCESS;
   }
   const CaptureTolerance tolerance;
-  if (const int status = check_place(data); status != GFPQ_SUCCESS)
+  if (const int status = check_place(data, sizeof *data); status != GFPQ_SUCCESS)
     return status;
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   if (const cudaError_t error = cudaStreamIsCapturing(stream_, &capture); error != cudaSuccess)

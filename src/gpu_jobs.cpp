@@ -98,12 +98,6 @@ std::uint32_t kind_of(const GFPQ_JOB_ST& job) {
 }
 static_assert(width_count == 2 && GFPQ_DECODE == 2 && GFPQ_BFLOAT16 == 3, "the kinds have a bit each");
 
-int check_place(const void* begin, unsigned alignment) {
-  if (reinterpret_cast<std::uintptr_t>(begin) % alignment != 0)
-    return GFPQ_FAIL(errors::misaligned, begin, alignment);
-  return check_device_memory(begin);
-}
-
 int check_deltas_on_device(const GFPQ_JOB_ST* jobs, unsigned int count, const int* deltas, std::size_t size) {
   if (const int status = check_deltas(jobs, count, deltas, size); status != GFPQ_SUCCESS)
     return status;

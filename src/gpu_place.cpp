@@ -1,5 +1,7 @@
 #include "gpu_place.hpp"
 
+#include <cstdint>
+
 #include "gpu_errors.hpp"
 
 int gfpq::check_device_memory(const void* data) {
@@ -16,4 +18,10 @@ int gfpq::check_device_memory(const void* data) {
   if (place.device != device)
     return GFPQ_FAIL(errors::other_device, place.device, device);
   return GFPQ_SUCCESS;
+}
+
+int gfpq::check_place(const void* data, unsigned alignment) {
+  if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0)
+    return GFPQ_FAIL(errors::misaligned, data, alignment);
+  return check_device_memory(data);
 }

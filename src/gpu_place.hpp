@@ -26,6 +26,10 @@ private:
 /// Whether memory is the current device's, or managed. \return a status.
 [[nodiscard]] int check_device_memory(const void* data);
 
+/// The same, and whether it begins at a multiple of `alignment`: a load elsewhere would end the CUDA context, and with
+/// it all that the caller has on the device. \return a status.
+[[nodiscard]] int check_place(const void* data, unsigned alignment);
+
 } // namespace gfpq
 
 #endif

@@ -1,16 +1,10 @@
 #include "kernels/cuda/job_launch.hpp"
 
+#include "kernels/cuda/launch_kernel.hpp"
+
 namespace gfpq {
 namespace cuda {
 namespace {
-
-/// As <<<>>>, but returns the error: the thread's last error stays the caller's own. The batch is not copied before.
-template <class Batch, class... Others>
-cudaError_t launch(void (*kernel)(Batch, Others...), Size blocks, cudaStream_t stream, Batch& batch, Others... others) {
-  void* pointers[] = {&batch, &others...};
-  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)),
-                          dim3(block_threads), pointers, 0, stream);
-}
 
 /// Whether the second kernel has all to do: in place, and with INIT, the first only looks.
 template <unsigned capacity>

@@ -1,5 +1,7 @@
 #include "kernels/cuda/launch.hpp"
 
+#include "kernels/cuda/launch_kernel.hpp"
+
 namespace gfpq {
 namespace cuda {
 namespace {
@@ -7,17 +9,6 @@ namespace {
 // In the code's own memory and not allocated: each context has its own, and after cudaDeviceReset it is new and zero.
 template <class Float>
 __device__ Workspace<Float> device_workspaces[workspaces];
-
-/// As <<<>>>, but returns the error: the thread's last error stays the caller's own.
-template <class... Parameters, class... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), Size blocks, cudaStream_t stream, Arguments... arguments) {
-  static_assert(sizeof...(Parameters) == sizeof...(Arguments));
-  return [&](Parameters... parameters) {
-    void* pointers[] = {&parameters...};
-    return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)),
-                            dim3(block_threads), pointers, 0, stream);
-  }(arguments...);
-}
 
 template <class Float>
 cudaError_t find_workspace(unsigned number, Workspace<Float>*& workspace) {
