@@ -381,31 +381,29 @@ const Prepared<Float>& GpuMeasurements::prepare(const Row& row) {
     kept = &f32_;
   else
     kept = &f64_;
-  if (kept->count(name) == 0) {
-    kept_bytes_ += 2 * count * sizeof(Float);
-    if (kept_bytes_ > device_.memory_bytes / 4) {
-      f32_.clear();
-      f64_.clear();
-      kept_bytes_ = 2 * count * sizeof(Float);
-    }
+  if (const auto found = kept->find(name); found != kept->end())
+    return found->second;
+  const std::size_t bytes = 2 * count * sizeof(Float);
+  if (kept_bytes_ + bytes > device_.memory_bytes / 4) {
+    f32_.clear();
+    f64_.clear();
+    kept_bytes_ = 0;
   }
-  const auto [found, is_new] = kept->try_emplace(name);
-  Prepared<Float>& prepared = found->second;
-  if (is_new) {
-    const auto upload = [&](const std::vector<Float>& numbers) {
-      auto memory = std::make_unique<DeviceMemory>(numbers.size() * sizeof(Float));
-      require(cudaMemcpy(memory->at(), numbers.data(), numbers.size() * sizeof(Float), cudaMemcpyHostToDevice),
-              "cudaMemcpy");
-      return memory;
-    };
-    prepared.source = make_data<Float>(row.data, count);
-    for (const Float number : prepared.source)
-      prepared.largest = std::max(prepared.largest, std::abs(number));
-    prepared.expected = expect(prepared.source, row.bits);
-    prepared.on_device = upload(prepared.source);
-    prepared.expected_on_device = upload(prepared.expected.data);
-    require(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); // other streams don't wait for pageable memory
-  }
+  kept_bytes_ += bytes;
+  Prepared<Float>& prepared = (*kept)[name];
+  const auto upload = [&](const std::vector<Float>& numbers) {
+    auto memory = std::make_unique<DeviceMemory>(numbers.size() * sizeof(Float));
+    require(cudaMemcpy(memory->at(), numbers.data(), numbers.size() * sizeof(Float), cudaMemcpyHostToDevice),
+            "cudaMemcpy");
+    return memory;
+  };
+  prepared.source = make_data<Float>(row.data, count);
+  for (const Float number : prepared.source)
+    prepared.largest = std::max(prepared.largest, std::abs(number));
+  prepared.expected = expect(prepared.source, row.bits);
+  prepared.on_device = upload(prepared.source);
+  prepared.expected_on_device = upload(prepared.expected.data);
+  require(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); // other streams don't wait for pageable memory
   return prepared;
 }
 

@@ -66,7 +66,7 @@ double host_time_of(const std::function<void()>& call) {
 class Table {
 public:
   /// \param bytes of one buffer; there are three and room for parameters
-  explicit Table(std::size_t bytes) : bytes_(bytes) {
+  explicit Table(std::size_t bytes) {
     for (void** const buffer : {&source_, &destination_, &codes_})
       require(cudaMalloc(buffer, bytes + bytes / 2)); // a copy of what a job moves is half of it, with masks more
     require(cudaMalloc(&params_, params_size));
@@ -88,7 +88,6 @@ public:
            std::size_t inner, bool in_place = false, bool has_mask = false, std::size_t offset = 0) {
     const std::size_t count = outer * groups * inner, size = element_sizes[type];
     GFPQ_JOB_ST job{};
-    job.operation = operation;
     job.type = type;
     job.bit_width = bits;
     job.outer = outer;
@@ -148,8 +147,6 @@ public:
     }
   }
 
-  std::size_t bytes() const { return bytes_; }
-
 private:
   static constexpr std::size_t params_size = std::size_t(1) << 20;
 
@@ -159,19 +156,18 @@ private:
   }
   static void run(const GFPQ_JOB_ST& job) { check(GFPQ_RunJobs_GPU(&job, 1, nullptr)); }
 
-  const std::size_t bytes_;
   void *source_ = nullptr, *destination_ = nullptr, *codes_ = nullptr, *params_ = nullptr;
 };
 
 } // namespace
 
-int main(int argc, char** argv) {
+int main() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
     std::fprintf(stderr, "gfpq_gpu_job_times: no GPU\n");
     return exit_no_gpu;
   }
-  const std::size_t bytes = std::size_t(std::max(argc > 1 ? std::atoi(argv[1]) : 256, 256)) << 20; // of a buffer
+  constexpr std::size_t bytes = std::size_t(256) << 20; // of a buffer
   Table table(bytes);
   for (unsigned type = 0; type < 4; ++type) {
     const std::size_t count = bytes / element_sizes[type];

@@ -54,15 +54,8 @@ public:
 
   void quantize(bench::Type type, unsigned bits, GFPQ_MODE_E mode, std::size_t count, bench::Cache cache,
                 bench::Data data = bench::Data::guide) {
-    bench::Row row;
-    row.contender = &ours_;
-    row.type = type;
-    row.bits = bits;
-    row.mode = mode;
+    bench::Row row = row_of(type, bits, mode, count, cache);
     row.data = data;
-    row.count = count;
-    row.cache = cache;
-    row.threads = bench::own_threads;
     if (is_peer_library_ ? count <= guide_count : mode == GFPQ_MODE_APPLY_ONLY)
       row.peer = peer_;
     rows.push_back(row);
@@ -79,16 +72,8 @@ public:
       return;
     for (const bench::Type type : {bench::Type::f32, bench::Type::f64})
       for (const unsigned bits : {8u, 16u}) {
-        bench::Row row;
-        row.contender = &ours_;
-        row.type = type;
-        row.bits = bits;
-        row.mode = GFPQ_MODE_UPDATE;
-        row.is_job = true;
-        row.count = count;
-        row.cache = cache;
-        row.threads = bench::own_threads;
-        rows.push_back(row);
+        rows.push_back(row_of(type, bits, GFPQ_MODE_UPDATE, count, cache));
+        rows.back().is_job = true;
       }
   }
 
@@ -106,6 +91,18 @@ public:
   }
 
 private:
+  bench::Row row_of(bench::Type type, unsigned bits, GFPQ_MODE_E mode, std::size_t count, bench::Cache cache) const {
+    bench::Row row;
+    row.contender = &ours_;
+    row.type = type;
+    row.bits = bits;
+    row.mode = mode;
+    row.count = count;
+    row.cache = cache;
+    row.threads = bench::own_threads;
+    return row;
+  }
+
   const bench::Contender& ours_;
   const bench::Contender* peer_;
   const bool is_peer_library_, has_jobs_;
