@@ -2,12 +2,10 @@
 #include "measurements.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
-#include <thread>
 
 #include "block.hpp"
 #include "library.hpp"
@@ -19,8 +17,6 @@ namespace {
 
 constexpr double group_seconds = 200e-6; // a timed interval gets no longer than this, unless one call is longer
 constexpr double peer_seconds = 0.01;    // for the peer beside each repetition
-// A limit's threads are asleep after this. Before, threads that a call starts are put behind those on the same CPUs.
-constexpr std::chrono::microseconds until_asleep{300};
 constexpr std::size_t few_samples = 3;
 constexpr std::size_t most_samples = 5000;
 constexpr std::size_t choosing_samples = 5; // of each loop at the least, when the fastest limit is chosen
@@ -152,7 +148,6 @@ private:
   std::size_t ready_group() {
     if (row_.cache == Cache::cold) {
       time_limit(loop_);
-      std::this_thread::sleep_for(until_asleep);
       return tensors_.next();
     }
     for (std::size_t index = 0; index < group_size_; ++index)

@@ -33,8 +33,10 @@ private:
 
   void serve(std::size_t member, sem_t& wake);
   void wake_next(std::size_t member);
+  void keep_off_this_cpu();
 
-  std::deque<Worker> workers_;                             ///< member 1, 2, ...
+  std::deque<Worker> workers_; ///< member 1, 2, ...
+  int kept_off_cpu_ = -1;
   const std::function<void(std::size_t)>* work_ = nullptr; ///< null: end
   std::size_t members_ = 0;
   std::atomic<std::size_t> busy_{0};

@@ -18,7 +18,7 @@ function(gfpq_need_libpthread)
       # A portable build links by the old versions anyway, and a sanitizer has functions of its own.
       if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT GFPQ_PORTABLE AND NOT GFPQ_SANITIZE)
         target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/old_glibc.cpp)
-        target_link_options(${target} PRIVATE -Wl,--wrap=pthread_create,--wrap=pthread_join)
+        target_link_options(${target} PRIVATE -Wl,--wrap=pthread_create,--wrap=pthread_join,--wrap=pthread_setaffinity_np)
       endif()
     endforeach()
   endif()

@@ -30,7 +30,7 @@ void for_each_part(Float* data, std::size_t count, std::size_t threads, const Wo
   if (threads > 1) {
     const std::size_t middle = line_before(data, count / threads * (threads / 2));
     const auto other_half = [=, &work] { for_each_part(data + middle, count - middle, threads - threads / 2, work); };
-    const Thread other(other_half);
+    const Thread other(other_half, threads);
     if (!other.is_started())
       return work(data, count);
     return for_each_part(data, middle, threads / 2, work); // and wait for the other

@@ -10,7 +10,11 @@
 #include <windows.h>
 #else
 #include <pthread.h>
+#include <sched.h>
 #endif
+
+#include <atomic>
+#include <cstddef>
 
 namespace gfpq {
 
@@ -18,13 +22,18 @@ namespace gfpq {
 template <class Work>
 class Thread {
 public:
-  explicit Thread(const Work& work) noexcept {
-    void* const argument = const_cast<Work*>(&work);
+  /// `threads`: how many there will be with those that the new one and its creator start, these two among them.
+  Thread(const Work& work, [[maybe_unused]] std::size_t threads) noexcept : work_(work) {
 #ifdef _WIN32
-    thread_ = CreateThread(nullptr, 0, run, argument, 0, nullptr);
+    thread_ = CreateThread(nullptr, 0, run, this, 0, nullptr);
     is_started_ = thread_ != nullptr;
 #else
-    is_started_ = pthread_create(&thread_, nullptr, run, argument) == 0;
+    is_started_ = pthread_create(&thread_, nullptr, run, this) == 0;
+#ifdef __linux__
+    if (is_started_)
+      keep_off_this_cpu(threads);
+#endif
+    is_placed_ = true;
 #endif
   }
   ~Thread() {
@@ -44,18 +53,36 @@ public:
 
 private:
 #ifdef _WIN32
-  static DWORD WINAPI run(void* work) {
-    (*static_cast<const Work*>(work))();
+  static DWORD WINAPI run(void* thread) {
+    static_cast<const Thread*>(thread)->work_();
     return 0;
   }
   HANDLE thread_;
 #else
-  static void* run(void* work) {
-    (*static_cast<const Work*>(work))();
+  static void* run(void* argument) {
+    const Thread& thread = *static_cast<const Thread*>(argument);
+    thread.work_();
+    while (!thread.is_placed_) // to place a thread that has ended places the one that calls
+      sched_yield();
     return nullptr;
   }
-  pthread_t thread_;
+
+#ifdef __linux__
+  /// Linux may queue a new thread behind its creator, on one CPU, while others are idle; then nothing is won.
+  void keep_off_this_cpu(std::size_t threads) const {
+    cpu_set_t cpus;
+    const int this_cpu = sched_getcpu();
+    if (this_cpu < 0 || sched_getaffinity(0, sizeof cpus, &cpus) != 0 || std::size_t(CPU_COUNT(&cpus)) < threads)
+      return;
+    CPU_CLR(std::size_t(this_cpu), &cpus);
+    pthread_setaffinity_np(thread_, sizeof cpus, &cpus); // where that is refused, it stays as it was
+  }
 #endif
+
+  pthread_t thread_;
+  std::atomic<bool> is_placed_{false};
+#endif
+  const Work& work_;
   bool is_started_;
 };
 

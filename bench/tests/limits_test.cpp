@@ -1,5 +1,6 @@
 // The threads that limits run on, and the ways that are tried.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,6 +93,27 @@ TEST(Team, EveryMemberWorksOnceAndAlwaysOnTheSameThread) {
   }
   for (const std::set<pid_t>& used : threads)
     EXPECT_EQ(used.size(), 1u);
+}
+
+TEST(Team, ThreadsKeepOffTheCpuOfTheirCaller) {
+  cpu_set_t callers;
+  ASSERT_EQ(sched_getaffinity(0, sizeof callers, &callers), 0);
+  const auto members = static_cast<std::size_t>(CPU_COUNT(&callers));
+  if (members < 2)
+    GTEST_SKIP() << "needs 2 CPUs";
+  bench::Team team;
+  const auto cpus_of_another = [&] {
+    std::atomic<int> result{0};
+    team.run(members, [&](std::size_t member) {
+      cpu_set_t cpus;
+      if (member == 1 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+        result = CPU_COUNT(&cpus);
+    });
+    return static_cast<std::size_t>(result);
+  };
+  EXPECT_EQ(cpus_of_another(), members - 1);
+  team.run(members + 1, [](std::size_t) {}); // they no longer have a CPU each
+  EXPECT_EQ(cpus_of_another(), members);
 }
 
 TEST(Team, WaitingThreadsUseNoCpu) {
