@@ -40,6 +40,8 @@ const char* requirement_of(Surrounding part) {
     return "GFPQ-ENV-06";
   case Surrounding::children:
     return "GFPQ-ENV-07";
+  case Surrounding::cpus:
+    return "GFPQ-ENV-08";
   }
   throw std::logic_error("an unknown part of the environment");
 }

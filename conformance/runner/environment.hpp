@@ -16,8 +16,8 @@
 namespace conformance {
 
 /// The parts of the environment, each with a requirement.
-enum class Surrounding { floating_point, locale, signals, descriptors, folder, children };
-inline constexpr std::size_t surroundings = 6;
+enum class Surrounding { floating_point, locale, signals, descriptors, folder, children, cpus };
+inline constexpr std::size_t surroundings = 7;
 const char* requirement_of(Surrounding part);
 inline constexpr const char* calls_return = "GFPQ-ENV-01";
 /// What is looked after in every case: those of the surroundings, and that calls return.
@@ -36,7 +36,7 @@ public:
 
 private:
   struct State;
-  std::array<unsigned char, 256> storage_;
+  std::array<unsigned char, 512> storage_;
   State& state();
 };
 

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -28,6 +29,9 @@ struct ThreadEnvironment::State {
   FloatingPointControl control;
   sigset_t mask;
   locale_t locale;
+#ifdef __linux__
+  cpu_set_t cpus;
+#endif
 };
 
 ThreadEnvironment::State& ThreadEnvironment::state() {
@@ -64,6 +68,10 @@ void ThreadEnvironment::save() {
   state().control = floating_point_control();
   pthread_sigmask(SIG_BLOCK, nullptr, &state().mask);
   state().locale = uselocale(static_cast<locale_t>(nullptr));
+#ifdef __linux__
+  if (sched_getaffinity(0, sizeof state().cpus, &state().cpus) != 0) // more CPUs than it holds
+    CPU_ZERO(&state().cpus);
+#endif
 }
 
 void ThreadEnvironment::restore(const TellChange& tell) {
@@ -91,6 +99,15 @@ void ThreadEnvironment::restore(const TellChange& tell) {
     tell(Surrounding::locale, "left the locale " + locale + " instead of " + callers_locale());
     setlocale(LC_ALL, callers_locale().c_str());
   }
+#ifdef __linux__
+  cpu_set_t cpus;
+  if (CPU_COUNT(&state().cpus) > 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0 &&
+      !CPU_EQUAL(&cpus, &state().cpus)) {
+    sched_setaffinity(0, sizeof state().cpus, &state().cpus);
+    tell(Surrounding::cpus, "left the thread " + std::to_string(CPU_COUNT(&cpus)) + " CPUs, other than the " +
+                                std::to_string(CPU_COUNT(&state().cpus)) + " that it might run on before");
+  }
+#endif
 }
 
 // -- At each case's end -----------------------------------------------------------------------------------------------

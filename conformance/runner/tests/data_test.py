@@ -119,7 +119,7 @@ class KitTest(RunnerTest):
         run = self.run_runner("--gtest_filter=Sample.*:Record.*:Digest.*", library=f"./{LIBRARY.name}",
                               runner=self.folder / RUNNER.name, cwd=self.folder, env={})
         self.assertEqual(run.returncode, 0, run.stdout)
-        self.assertIn("17 requirements that were run", run.stdout)
+        self.assertIn("18 requirements that were run", run.stdout)
 
 
 if __name__ == "__main__":

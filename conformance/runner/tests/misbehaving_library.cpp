@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -124,6 +125,12 @@ void misbehave(const std::string& how) {
     std::abort();
   if (how == "umask")
     umask(0777);
+  if (how == "cpus") {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
 }
 
 /// What the environment asks for at this place: MISBEHAVIOUR is `place:how`.

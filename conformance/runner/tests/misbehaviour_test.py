@@ -28,6 +28,8 @@ LEAVES = {
     "folder": "GFPQ-ENV-06", "umask": "GFPQ-ENV-06",
     "fork_both_return": "GFPQ-ENV-07", "fork_child_stays": "GFPQ-ENV-07",
 }
+if len(os.sched_getaffinity(0)) > 1:
+    LEAVES["cpus"] = "GFPQ-ENV-08"
 
 
 class Run:
