@@ -27,6 +27,7 @@ if not os.environ.get("GFPQ_RELEASE"):
     sys.exit(77)
 RELEASE = pathlib.Path(os.environ["GFPQ_RELEASE"]).resolve(strict=True)
 ARM_ROOT = pathlib.Path("/usr/aarch64-linux-gnu")
+NVCC = shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
 PROCESSORS = ("x86_64", "aarch64")
 VERSION = re.search(r"project\(gfpq VERSION ([0-9.]+)", (PROJECT / "CMakeLists.txt").read_text()).group(1)
 
@@ -133,6 +134,12 @@ class ReleaseTest(unittest.TestCase):
         self.assertNotIn("libcudart", run("readelf", "--dynamic", library))  # it is inside
         said = json.loads(run(self.package("x86_64") / "bin/gfpq_info", "--json", library))
         self.assertEqual(said["targets"], targets_of_machine())
+        if NVCC:  # of the release's version, as far as it is this machine's
+            known = set(re.findall(r"sm_\d+\b", run(NVCC, "--list-gpu-code")))
+            built = run(pathlib.Path(NVCC).parent / "cuobjdump", "--list-elf", "--list-ptx", library)
+            self.assertEqual(set(re.findall(r"\.(sm_\d+)\.cubin", built)), known)
+            newest = max(known, key=lambda name: int(name[3:]))
+            self.assertEqual(set(re.findall(r"\.(sm_\d+)\.ptx", built)), {newest})
 
     def test_auditwheel(self):
         tool = PROJECT / "build/tools/bin/auditwheel"
