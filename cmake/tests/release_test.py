@@ -22,7 +22,6 @@ import unittest
 import zipfile
 
 from elftools.elf import elffile
-
 from support import PROJECT, run
 
 if not os.environ.get("GFPQ_RELEASE"):
