@@ -1,7 +1,8 @@
 #include "library.hpp"
 
 #include <dlfcn.h>
-#include <sys/mman.h>
+#include <linux/memfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,7 +46,8 @@ private:
 /// The path of a copy of a file in memory: no folder has to allow that files are written and programs loaded. It stays
 /// open, since the loader takes a path that it knows for the library that it has.
 std::string copy_in_memory(const std::string& path) {
-  const int copy = memfd_create("gfpq_bench", MFD_CLOEXEC);
+  // glibc has a function for it since 2.27 only.
+  const int copy = static_cast<int>(syscall(SYS_memfd_create, "gfpq_bench", MFD_CLOEXEC));
   if (copy < 0)
     throw LibraryError("cannot make a copy of " + path + " in memory: " + std::strerror(errno));
   const std::string name = "/proc/self/fd/" + std::to_string(copy);

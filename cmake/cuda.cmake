@@ -84,6 +84,8 @@ message(STATUS "GPU library by ${CMAKE_CUDA_COMPILER}. If that refuses the host 
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:-Wno-deprecated-gpu-targets>)
+# Machine code of all architectures is 32 MB, and 5 MB compressed.
+add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:-Xfatbin=-compress-all>)
 set(GFPQ_HAS_CUDA ON)
 set(GFPQ_CUDA_ARCHITECTURES ${CMAKE_CUDA_ARCHITECTURES})
 if(GFPQ_CUDA_ARCHITECTURES STREQUAL "native")

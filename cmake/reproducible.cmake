@@ -1,6 +1,6 @@
 # The same source gives the same bits, wherever it lies and whenever it is built: no path and no time gets into an object
-# or an archive. cmake/revision.cmake does its part. Not so the GPU library: nvcc puts its process number into names, and
-# cannot take a folder's name with a space in a host compiler's option.
+# or an archive. cmake/revision.cmake does its part. Not so the GPU library: nvcc names internal symbols by the source's
+# full path, whatever it is given. scripts/release.sh therefore builds in a folder that has the same name everywhere.
 if(MSVC)
   return()
 endif()

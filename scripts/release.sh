@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a folder with all artifacts of a release, checks each, and writes SHA256SUMS. The same revision gives the same files;
-# those with the GPU library only in a checkout of the same path, by which nvcc names symbols.
+# Makes a folder with all artifacts of a release, checks each, and writes SHA256SUMS. The same revision and the same tools
+# give the same files, wherever the checkout is: all is built in a clone of it in /tmp/gfpq-release.
 #
 #     scripts/release.sh FOLDER [--benchmark-source DIR]
 #
@@ -32,12 +32,18 @@ out=$(realpath "$out")
 [ -z "$(ls -A "$out")" ] || { echo "release: $out is not empty" >&2; exit 1; }
 
 ./scripts/setup.sh portable
+# A folder of the same name everywhere: nvcc names symbols by the source's path.
+work=/tmp/gfpq-release
+mkdir "$work" || { echo "release: another release is being made, or was interrupted: then remove $work" >&2; exit 1; }
+trap 'rm -rf "$work"' EXIT
+git clone --quiet . "$work/checkout"
+mkdir "$work/checkout/build"
+ln -s "$PWD/build/tools" "$work/checkout/build/tools"
+cd "$work/checkout"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 version=$(sed -n 's/^project(gfpq VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 python=/usr/bin/python3
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
 # pack ARCHIVE FOLDER NAME: the folder's NAME as .tar.gz, with no time or owner of this machine.
 pack() {
@@ -51,8 +57,7 @@ wheel() {
 }
 
 # The Python package is built from a copy: building leaves files beside setup.py.
-git archive --prefix=checkout/ HEAD | tar -C "$work" -xf -
-cp -r "$work/checkout/integrations/python" "$work/python"
+cp -r integrations/python "$work/python"
 ln -s "$work/checkout" "$work/python/project"
 
 for processor in x86_64 aarch64; do
@@ -83,7 +88,7 @@ if [ -n "$nvcc" ] && [ "$(uname -m)" = x86_64 ]; then
   $python scripts/check_elf.py --glibc 2.17 "build/portable-gpu/lib/libgfpq_gpu.so.$version"
   cmake --install build/portable-gpu --component archive --strip --prefix "$work/gpu/GFPQLibs" >/dev/null
   pack "$out/GFPQLibs-$version-linux-x86_64-$cuda.tgz" "$work/gpu" GFPQLibs
-  wheel "$work/gpu/GFPQLibs/lib" manylinux_2_17_x86_64.manylinux2014_x86_64 "$work/checkout/integrations/python/gpu"
+  wheel "$work/gpu/GFPQLibs/lib" manylinux_2_17_x86_64.manylinux2014_x86_64 integrations/python/gpu
 else
   echo "release: left out: the GPU library (nvcc, x86_64)"
 fi

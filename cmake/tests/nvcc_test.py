@@ -2,6 +2,7 @@
 """An nvcc that cannot be used ends the configuration, and in its own words: the GPU library is not left out silently."""
 
 import functools
+import json
 import pathlib
 import re
 import shutil
@@ -55,6 +56,18 @@ class NvccTest(unittest.TestCase):
         wanted = f"{nvcc} has no architecture '52'. It has 70 (each also with -real or -virtual), all, all-major, native"
         self.assertIn(wanted, configure(nvcc, self.folder / "build", "-DCMAKE_CUDA_ARCHITECTURES=52"))
         self.assertIn(wanted, configure(nvcc, self.folder / "build2", CUDAARCHS="70-real;52"))
+
+    def test_a_release_is_for_every_architecture(self):
+        """Not for the few that are enough for developers, whose preset it inherits from."""
+        presets = {each["name"]: each for each in json.loads((PROJECT / "CMakePresets.json").read_text())["configurePresets"]}
+
+        def variables(name):
+            inherited = variables(presets[name]["inherits"]) if "inherits" in presets[name] else {}
+            return {**inherited, **presets[name].get("cacheVariables", {})}
+
+        self.assertEqual(variables("portable-gpu")["GFPQ_BUILD_GPU"], "ON")
+        for variable in ("GFPQ_FEW_GPU_ARCHITECTURES", "CMAKE_CUDA_ARCHITECTURES"):
+            self.assertIn(variables("portable-gpu").get(variable, "OFF"), ("OFF", "all"), variable)
 
 
 @unittest.skipUnless(NVCC, "nvcc is not here")

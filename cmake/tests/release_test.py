@@ -13,6 +13,7 @@ import pathlib
 import platform
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ import tempfile
 import unittest
 import zipfile
 
+from elftools.elf import elffile
 from support import PROJECT, run
 
 if not os.environ.get("GFPQ_RELEASE"):
@@ -27,6 +29,7 @@ if not os.environ.get("GFPQ_RELEASE"):
     sys.exit(77)
 RELEASE = pathlib.Path(os.environ["GFPQ_RELEASE"]).resolve(strict=True)
 ARM_ROOT = pathlib.Path("/usr/aarch64-linux-gnu")
+NVCC = shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
 PROCESSORS = ("x86_64", "aarch64")
 VERSION = re.search(r"project\(gfpq VERSION ([0-9.]+)", (PROJECT / "CMakeLists.txt").read_text()).group(1)
 
@@ -42,6 +45,28 @@ def targets_of_machine():
         needed |= more
         if needed <= flags:
             found.insert(0, name)
+    return found
+
+
+def device_images(library):
+    """Of each file that nvcc compiled into a library, what there is for which architecture."""
+    with open(library, "rb") as file:
+        data = elffile.ELFFile(file).get_section_by_name(".nv_fatbin").data()
+    found = []
+    position = 0
+    while position < len(data):
+        magic, _, header_size, size = struct.unpack_from("<IHHQ", data, position)
+        assert magic == 0xBA55ED50
+        position += header_size
+        end = position + size
+        images = set()
+        while position < end:
+            kind, _, header_size, size = struct.unpack_from("<HHIQ", data, position)
+            number, = struct.unpack_from("<I", data, position + 28)
+            images.add(({1: "PTX", 2: "machine code"}[kind], number))
+            position += header_size + size
+        found.append(images)
+        position += -position % 8
     return found
 
 
@@ -133,6 +158,11 @@ class ReleaseTest(unittest.TestCase):
         self.assertNotIn("libcudart", run("readelf", "--dynamic", library))  # it is inside
         said = json.loads(run(self.package("x86_64") / "bin/gfpq_info", "--json", library))
         self.assertEqual(said["targets"], targets_of_machine())
+        self.assertLess(pathlib.Path(library).stat().st_size, 16 << 20)  # compressed
+        if NVCC:  # the release's, or one that knows the same
+            known = {int(number) for number in re.findall(r"sm_(\d+)\b", run(NVCC, "--list-gpu-code"))}
+            for images in device_images(library):
+                self.assertEqual(images, {("machine code", number) for number in known} | {("PTX", max(known))})
 
     def test_auditwheel(self):
         tool = PROJECT / "build/tools/bin/auditwheel"

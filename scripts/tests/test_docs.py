@@ -45,6 +45,20 @@ class LanguagesTest(unittest.TestCase):
                 of_each = [set(code_spans(page)) - ignored for page in (english, chinese)]
                 self.assertEqual(*of_each)
 
+    def test_the_page_of_python_shows_what_the_package_does(self):
+        """It is shorter than the English one: its code and names are from there."""
+        english, chinese = read("integrations/python/README.md"), read("docs/zh/python.md")
+        blocks = [[without_comments(content) for _, _, content in run_docs.blocks(text)] for text in (english, chinese)]
+        self.assertEqual(len(blocks[1]), 3)
+        for block in blocks[1]:
+            self.assertIn(block, blocks[0])
+        for line in re.findall(r"^    (python .+)$", chinese, re.MULTILINE):
+            self.assertTrue(f"    {line}" in english, line)
+        known = english + read("README.md") + read("include/gfpq_jobs.hpp")
+        for span in code_spans("docs/zh/python.md"):
+            for name in re.findall(r"[A-Za-z_]\w+", span):
+                self.assertTrue(name in known, f"{name} of {span}")
+
     def test_they_lead_to_each_other(self):
         for english, chinese in PAIRS.items():
             self.assertRegex(read(chinese), r"\[English\]\((\.\./)*" + re.escape(english.removeprefix("docs/")))
@@ -52,7 +66,7 @@ class LanguagesTest(unittest.TestCase):
 
 
 class PagesTest(unittest.TestCase):
-    pages = [*PAIRS, *PAIRS.values(), "docs/evidence.md", "docs/glossary.md"]
+    pages = [*PAIRS, *PAIRS.values(), "docs/zh/python.md", "docs/evidence.md", "docs/glossary.md"]
 
     def test_links(self):
         for page in self.pages:

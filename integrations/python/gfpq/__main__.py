@@ -168,7 +168,7 @@ def _encode(options: argparse.Namespace) -> int:
 
 def _decode(options: argparse.Namespace) -> int:
     source = files.load_array(options.input)
-    files.check_outputs([options.output], [options.input])
+    files.check_outputs([options.output], [options.input, options.param])
     param = _given_param(options.param, options.bits)
     flat = source.reshape(-1, order="A")
     with files.replacing([options.output]) as (opened,), files.naming(options.input):
@@ -183,7 +183,7 @@ def _convert(options: argparse.Namespace, convert: Callable[..., NDArray[Any]], 
     """Writes what `convert(part, param=, mode=)` makes of an array, by parts, with the parameter given or found."""
     source = files.load_array(options.input)
     outputs = [options.output, *([options.save_param] if options.save_param else [])]
-    files.check_outputs(outputs, [options.input])
+    files.check_outputs(outputs, [options.input, *([options.param] if options.param else [])])
     given = _given_param(options.param, options.bits) if options.param else None
     flat = source.reshape(-1, order="A")
     largest = 0.0

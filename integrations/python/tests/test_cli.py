@@ -163,6 +163,19 @@ class QuantizeTest(CommandsTest):
             self.assertEqual((status, source.read_bytes()), (BAD_FILE, before))
             self.assertIn("same file", err)
 
+    def test_an_output_is_not_the_parameter_that_is_used(self):
+        source, param = self.save("in.npy", np.arange(10.0)), self.folder / "p.json"
+        codes, target = self.folder / "codes.npy", self.folder / "out.npy"
+        self.assertEqual(self.run_command("encode", source, codes, "--save-param", param)[0], 0)
+        before = param.read_bytes()
+        for arguments in (
+            ("quantize", source, param), ("encode", source, param), ("decode", codes, param),
+            ("quantize", source, target, "--save-param", param), ("encode", source, target, "--save-param", param),
+        ):  # fmt: skip
+            status, _, err = self.run_command(*arguments, "--param", param)
+            self.assertEqual((status, param.read_bytes(), target.exists()), (BAD_FILE, before, False))
+            self.assertIn("same file", err)
+
     def test_a_link_and_a_mode_outlast_the_output(self):
         source, real = self.save("in.npy", np.arange(10.0)), self.save("real.npy", np.arange(3.0))
         real.chmod(0o640)
