@@ -144,7 +144,9 @@ class FakeQuantize(RangeBuffer):
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
         if compiling:
-            return self._quantize_by_operator(x)
+            # Else modes would look at each function that the ranges take.
+            with torch._C.DisableTorchFunction():  # type: ignore[attr-defined, unused-ignore]
+                return self._quantize_by_operator(x)
         if x.dtype is torch.bfloat16 and self.bits == 16:
             self._warn_of_bfloat16()
         if x.requires_grad and torch.is_grad_enabled():
