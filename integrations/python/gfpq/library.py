@@ -92,6 +92,24 @@ class Job(NamedTuple):
     mask: int = 0
 
 
+class GroupParams:
+    """GFPQ_GROUP_PARAM_STs in host memory, made of the block of each group. `address` is for jobs.
+
+    In the mode APPLY jobs only read them, so that threads may share one whose blocks hold ranges.
+    """
+
+    def __init__(self, blocks: Sequence[bytes]) -> None:
+        content = b"".join(block + _REST_OF_PARAM for block in blocks)
+        self._memory = ctypes.create_string_buffer(content, len(content))
+        self.address = ctypes.addressof(self._memory) if blocks else 0
+
+    @property
+    def blocks(self) -> list[bytes]:
+        """The blocks as jobs left them."""
+        content, size = self._memory.raw, BLOCK_LENGTH + len(_REST_OF_PARAM)
+        return [content[i : i + BLOCK_LENGTH] for i in range(0, len(content), size)]
+
+
 class _InfoStruct(ctypes.Structure):
     """GFPQ_INFO_ST, with room behind it for what a later library may add."""
 
@@ -195,13 +213,6 @@ class Library:
         if self._run_jobs_gpu is None:
             raise self._lacks("jobs on the GPU")
         self._check(self._run_jobs_gpu, _array_of(jobs), len(jobs), stream)
-
-    def run_job(self, job: Job, blocks: Sequence[bytes]) -> list[bytes]:
-        """GFPQ_RunJobs on one job of host memory, with the block of each group. Returns the blocks after it."""
-        params = bytearray(b"".join(block + _REST_OF_PARAM for block in blocks))
-        self.run_jobs([job._replace(params=ctypes.addressof(ctypes.c_char.from_buffer(params)) if blocks else 0)])
-        size = BLOCK_LENGTH + len(_REST_OF_PARAM)
-        return [bytes(params[i : i + BLOCK_LENGTH]) for i in range(0, len(params), size)]
 
     def info(self) -> Info:
         """HI_GFPQ_GetInfo."""

@@ -13,9 +13,10 @@ from ..errors import NotInitializedError, NotSupportedError
 from ..param import Mode, Param
 from ..widths import DEFAULT_BITS
 from . import context, distributed, jobs, passes
+from .extremes import Known, extremes, known_for
 from .range_buffer import RangeBuffer
 from .ranges import Range, Widest, keeps_widest, range_of
-from .rows import UNKNOWN, exponent_of, params_of, rows_of
+from .rows import UNKNOWN, params_of, rows_of
 from .tensors import HALVES, apply_params, float_copy, quantize_, takes_one_pass
 
 _NO_DATA = float("-inf")  # as an exponent: less than any
@@ -81,6 +82,7 @@ class FakeQuantize(RangeBuffer):
     """
 
     exact = False  # of those that were pickled before there was a choice
+    _known: Known | None = None  # of the last range that was asked for
     _warned_of_bfloat16 = False  # of the class: once a process
 
     def __init__(
@@ -166,8 +168,9 @@ class FakeQuantize(RangeBuffer):
         params = None
         if takes_one_pass(x):
             params = self._params_for(self._parts_to_learn(x))
-            if all(param.initialized for param in params):
-                return apply_params(x, params, self.dim, wants_mask)
+            known = self._group_params()
+            if known is not None:
+                return apply_params(x, known, self.bits, self.groups, self.dim, wants_mask)
         return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
 
     def _quantize_on_gpu(self, x: Tensor, wants_mask: bool) -> tuple[Tensor, Tensor | None]:
@@ -254,15 +257,12 @@ class FakeQuantize(RangeBuffer):
 
     def _parts_to_learn(self, x: Tensor) -> list[Tensor]:
         """The numbers of each group, where a range is to be learned from them."""
-        x = x.detach()
-        if self.groups == 1 and x.dtype not in HALVES:
+        if self.groups == 1:
             return [x]
         if self.policy is not Policy.ALWAYS_INIT and not self.learns:
             self._check_axis(x)
             return [x]
-        if x.dtype in HALVES:
-            x = x.float()
-        return [x] if self.groups == 1 else list(self._cut(x))
+        return list(self._cut(x.detach()))
 
     def _warn_of_bfloat16(self) -> None:
         if not FakeQuantize._warned_of_bfloat16:
@@ -297,7 +297,7 @@ class FakeQuantize(RangeBuffer):
             self._learn(parts)
             return self._params
         params = self._current_params()
-        if not all(param.initialized for param in params):
+        if self._group_params() is None:
             raise NotInitializedError(f"{self._label()} has no range yet: {self.how_to_find}")
         return params
 
@@ -318,14 +318,16 @@ class FakeQuantize(RangeBuffer):
                 total, weight = self.range_choice.merge((row[0], row[2]), exponent)
                 row = [total, self.bits * weight, weight]
             rows.append(row)
-        self._set_rows(rows)
+        if rows != self._rows:
+            self._set_rows(rows)
 
     def _exponents(self, parts: list[Tensor]) -> list[float]:
         """For each part the exponent of the range that it asks for, -inf where it has no finite number."""
-        extremes = [torch.stack(torch.aminmax(part)) if part.numel() else part.new_zeros(2) for part in parts]
         exponents = []
-        for part, (low, high) in zip(parts, torch.stack(extremes).tolist()):
+        for part, (low, high) in zip(parts, extremes(parts)):
             largest, numbers = max(-low, high), part
+            if part.dtype in HALVES and not (largest < float("inf") and keeps_widest(self.range_choice)):
+                numbers = part = part.float()
             if not largest < float("inf"):
                 numbers = part[part.isfinite()]
                 self._count(part.numel() - numbers.numel(), part.numel())
@@ -333,10 +335,11 @@ class FakeQuantize(RangeBuffer):
             if numbers.numel() == 0:
                 exponents.append(_NO_DATA)
                 continue
-            number = torch.tensor([self.range_choice.reach(numbers, largest)], dtype=part.dtype)
-            param = Param(self.bits)
-            quantize_(number, param=param, mode=Mode.INIT)  # the largest |x| decides alone
-            exponents.append(exponent_of(param))
+            reach = self.range_choice.reach(numbers, largest)
+            known = self._known
+            if known is None or not known.holds(reach, part.dtype):
+                known = self._known = known_for(reach, part.dtype, self.bits, known)
+            exponents.append(known.exponent)
         return exponents
 
     def _count(self, nonfinite: int, total: int) -> None:
