@@ -191,6 +191,24 @@ class CompileCallsTest(unittest.TestCase):
         for network in (Breaks, Outside):
             self.refuses("fullgraph=True", network)
 
+    def test_a_program_of_a_part_in_a_model_that_runs_is_refused(self):
+        x = torch.randn(2, 3, 16, 16)
+        for part, text in (("", "model.compile.. leaves"), ("blocks.0", "compile the whole"), ("blocks", "compile the whole")):
+            torch._dynamo.reset()
+            model = prepared(Network, x)
+            model.get_submodule(part).compile(backend="eager")
+            with self.assertRaisesRegex(Exception, text):
+                model(x)
+
+    def test_a_layer_of_a_model_may_be_compiled(self):
+        x = torch.randn(2, 3, 16, 16)
+        model = prepared(Network, x)
+        eager = copy.deepcopy(model)
+        torch._dynamo.reset()
+        model.blocks[0].conv1.compile(backend="eager")
+        self.assertTrue(torch.equal(model(x), eager(x)))
+        self.same_state(model, eager)
+
     def test_a_method_without_forward_is_refused(self):
         class Parts(nn.Module):
             def features(self, x):

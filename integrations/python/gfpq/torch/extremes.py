@@ -42,16 +42,13 @@ def _aminmax(numbers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Known(NamedTuple):
-    """Magnitudes whose range is known. INIT never gives a larger number a narrower range, so all between two numbers with
-    the same range have it too; but for 0, which has one of its own."""
+    """Magnitudes whose range is known. INIT never gives a larger number a narrower range, so all between two numbers
+    with the same range have it too; but for 0, which has one of its own."""
 
     is_double: bool
     lowest: float
     highest: float
     exponent: float
-
-    def holds(self, largest: float, dtype: torch.dtype) -> bool:
-        return self.lowest <= largest <= self.highest and self.is_double is (dtype is torch.float64)
 
 
 def known_for(largest: float, dtype: torch.dtype, bits: int, before: Known | None) -> Known:

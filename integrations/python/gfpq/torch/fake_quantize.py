@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -16,9 +16,10 @@ from . import context, distributed, jobs, passes
 from .extremes import Known, extremes, known_for
 from .range_buffer import RangeBuffer
 from .ranges import Range, Widest, keeps_widest, range_of
-from .rows import UNKNOWN, params_of, rows_of
+from .rows import UNKNOWN, Row, params_of, rows_of
 from .tensors import HALVES, apply_params, float_copy, quantize_, takes_one_pass
 
+_SMALL = 1 << 15
 _NO_DATA = float("-inf")  # as an exponent: less than any
 
 
@@ -151,9 +152,12 @@ class FakeQuantize(RangeBuffer):
                 return self._quantize_by_operator(x)
         if x.dtype is torch.bfloat16 and self.bits == 16:
             self._warn_of_bfloat16()
-        if x.requires_grad and torch.is_grad_enabled():
-            return _StraightThrough.apply(x, self)  # type: ignore[no-untyped-call]
-        return self._quantize(x)[0]
+        if not (x.requires_grad and torch.is_grad_enabled()):
+            return self._quantize(x)[0]
+        is_small = x.numel() <= _SMALL and x.is_contiguous() and not jobs.on_gpu(x) and takes_one_pass(x)
+        if is_small and not self.clip_gradient:
+            return self._quantize_clone(x)
+        return cast(Tensor, _StraightThrough.apply(x, self))  # type: ignore[no-untyped-call]
 
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
@@ -172,6 +176,18 @@ class FakeQuantize(RangeBuffer):
             if known is not None:
                 return apply_params(x, known, self.bits, self.groups, self.dim, wants_mask)
         return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+
+    def _quantize_clone(self, x: Tensor) -> Tensor:
+        """Writes the quantized numbers over those of a clone, whose gradient is the straight-through one: for few
+        numbers that takes less time than an autograd.Function does."""
+        numbers = x.detach()
+        self._params_for(self._parts_to_learn(numbers))
+        known = self._group_params()
+        if known is None:
+            return cast(Tensor, _StraightThrough.apply(x, self))  # type: ignore[no-untyped-call]
+        result = x.clone()
+        apply_params(numbers, known, self.bits, self.groups, self.dim, result=result)
+        return result
 
     def _quantize_on_gpu(self, x: Tensor, wants_mask: bool) -> tuple[Tensor, Tensor | None]:
         """One job, with its parameters on the GPU. Where a range is to be learned as the GPU can't, the host learns it.
@@ -303,44 +319,49 @@ class FakeQuantize(RangeBuffer):
 
     def _learn(self, parts: list[Tensor]) -> None:
         """Takes this batch into the ranges."""
-        exponents = self._exponents(parts)
+        self._current_params()
         if self.policy is Policy.ALWAYS_INIT:
-            self._current_params()
+            exponents = [self._exponent(part, *pair, None) for part, pair in zip(parts, extremes(parts))]
             self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
-        if not self._learns_alone():
+        alone = self._learns_alone()
+        rows = [row if alone else None for row in self._rows]
+        exponents = [self._exponent(part, *pair, row) for part, pair, row in zip(parts, extremes(parts), rows)]
+        if not alone:
             found = torch.tensor(exponents, dtype=torch.float64, device=parts[0].device)
             exponents = distributed.largest(found, self.process_group).tolist()
-        self._current_params()
-        rows = []
-        for row, exponent in zip(self._rows, exponents):
-            if exponent != _NO_DATA:
-                total, weight = self.range_choice.merge((row[0], row[2]), exponent)
-                row = [total, self.bits * weight, weight]
-            rows.append(row)
-        if rows != self._rows:
-            self._set_rows(rows)
+        merged = [self._merged(row, exponent) for row, exponent in zip(self._rows, exponents)]
+        if merged != self._rows:
+            self._set_rows(merged)
 
-    def _exponents(self, parts: list[Tensor]) -> list[float]:
-        """For each part the exponent of the range that it asks for, -inf where it has no finite number."""
-        exponents = []
-        for part, (low, high) in zip(parts, extremes(parts)):
-            largest, numbers = max(-low, high), part
-            if part.dtype in HALVES and not (largest < float("inf") and keeps_widest(self.range_choice)):
-                numbers = part = part.float()
-            if not largest < float("inf"):
-                numbers = part[part.isfinite()]
-                self._count(part.numel() - numbers.numel(), part.numel())
-                largest = numbers.abs().amax().item() if numbers.numel() else 0.0
-            if numbers.numel() == 0:
-                exponents.append(_NO_DATA)
-                continue
-            reach = self.range_choice.reach(numbers, largest)
-            known = self._known
-            if known is None or not known.holds(reach, part.dtype):
-                known = self._known = known_for(reach, part.dtype, self.bits, known)
-            exponents.append(known.exponent)
-        return exponents
+    def _merged(self, row: Row, exponent: float) -> Row:
+        if exponent == _NO_DATA:
+            return row
+        total, weight = self.range_choice.merge((row[0], row[2]), exponent)
+        return [total, self.bits * weight, weight]
+
+    def _exponent(self, numbers: Tensor, low: float, high: float, row: Row | None) -> float:
+        """The exponent of the range that a group's numbers ask for, of known extremes; -inf where none is finite.
+
+        Where they ask for no more than a row that is given and is only widened, it may be any up to the row's.
+        """
+        largest, whole, widest = max(-low, high), numbers, keeps_widest(self.range_choice)
+        if numbers.dtype in HALVES and not (largest < float("inf") and widest):
+            numbers = whole = numbers.float()
+        if not largest < float("inf"):
+            numbers = whole[whole.isfinite()]
+            self._count(whole.numel() - numbers.numel(), whole.numel())
+            largest = numbers.abs().amax().item() if numbers.numel() else 0.0
+        if numbers.numel() == 0:
+            return _NO_DATA
+        reach, known = self.range_choice.reach(numbers, largest), self._known
+        if known is not None and known.is_double is (numbers.dtype is torch.float64):
+            if known.lowest <= reach <= known.highest:
+                return known.exponent
+            if row is not None and widest and 0 < reach < known.lowest and known.exponent <= row[0] and row[2] == 1:
+                return known.exponent
+        self._known = known_for(reach, numbers.dtype, self.bits, known)
+        return self._known.exponent
 
     def _count(self, nonfinite: int, total: int) -> None:
         if self.nonfinite == 0:

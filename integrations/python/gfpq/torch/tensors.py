@@ -86,15 +86,17 @@ def takes_one_pass(tensor: Tensor) -> bool:
 
 
 def apply_params(
-    tensor: Tensor, params: library.GroupParams, bits: int, groups: int, axis: int, wants_mask: bool = False
+    tensor: Tensor, params: library.GroupParams, bits: int, groups: int, axis: int, wants_mask: bool = False,
+    result: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """A new tensor with the values of another's numbers, by parameters that hold ranges, one for each group of an axis.
-    Without gradient: autograd is to be off, or to want none. The numbers are read once, those of half types too. With one group the axes'
-    order in memory is kept.
+    Without gradient: autograd is to be off, or to want none. The numbers are read once, those of half types too. With
+    one group the axes' order in memory is kept. `result`: the tensor to write to, where both are contiguous.
 
     Returns also, where it is wanted, a mask: uint8, 1 where |x| does not exceed the largest value."""
     source = tensor.resolve_neg() if tensor.is_neg() else tensor
-    result = torch.empty_like(source)
+    if result is None:
+        result = torch.empty_like(source)
     if not source.is_contiguous() and (groups > 1 or result.stride() != source.stride()):
         source = source.contiguous()
         result = torch.empty_like(source)
