@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import LibraryNotFoundError, NotSupportedError, error_of
 
@@ -46,8 +46,8 @@ class ParamStruct(ctypes.Structure):
     _fields_ = [("mode", ctypes.c_uint), ("buf", ctypes.c_ubyte * BLOCK_LENGTH)]
 
 
-class _JobStruct(ctypes.Structure):
-    """GFPQ_JOB_ST."""
+class Job(ctypes.Structure):
+    """GFPQ_JOB_ST: numbers or codes at an address, as outer x groups x inner; addresses are 0 for null."""
 
     _fields_ = [
         ("operation", ctypes.c_uint),
@@ -74,22 +74,6 @@ class Operation(IntEnum):
     FAKE_QUANTIZE = 0
     ENCODE = 1
     DECODE = 2
-
-
-class Job(NamedTuple):
-    """GFPQ_JOB_ST: numbers or codes at an address, as outer x groups x inner; addresses are 0 for null."""
-
-    operation: Operation
-    type: int
-    bits: int
-    mode: int
-    outer: int
-    groups: int
-    inner: int
-    source: int
-    destination: int
-    params: int = 0
-    mask: int = 0
 
 
 class GroupParams:
@@ -237,9 +221,7 @@ class Library:
 
 
 def _array_of(jobs: Sequence[Job]) -> Any:
-    if len(jobs) == 1:  # faster
-        return ctypes.byref(_JobStruct(*jobs[0]))
-    return (_JobStruct * len(jobs))(*(_JobStruct(*job) for job in jobs))
+    return ctypes.byref(jobs[0]) if len(jobs) == 1 else (Job * len(jobs))(*jobs)
 
 
 def _function(function: Any, argument_types: list[Any]) -> Any:

@@ -28,9 +28,10 @@ def extremes(parts: list[Tensor]) -> list[tuple[float, float]]:
 
     The tensors are of one type, on one device, without gradient; one that is a GPU's is waited for once.
     """
+    if len(parts) == 1 and parts[0].is_cpu and parts[0].numel():  # sooner than the general way
+        low, high = _aminmax(parts[0])
+        return [(low.item(), high.item())]
     found = [_aminmax(part) if part.numel() else (part.new_zeros(()),) * 2 for part in parts]
-    if len(parts) == 1 and parts[0].is_cpu:
-        return [(found[0][0].item(), found[0][1].item())]
     return [(low, high) for low, high in torch.stack([torch.stack(pair) for pair in found]).tolist()]
 
 
