@@ -209,6 +209,17 @@ class CompileCallsTest(unittest.TestCase):
         self.assertTrue(torch.equal(model(x), eager(x)))
         self.same_state(model, eager)
 
+    def test_what_is_exported_of_a_program_is_what_the_model_is(self):
+        x = torch.randn(2, 3, 16, 16)
+        model = prepared(Network, x)
+        program = compiled(model, "eager")
+        train(program, [x])
+        exported = gq.export(program)
+        self.assertIs(type(exported.model), Network)
+        with torch.no_grad():
+            self.assertTrue(torch.equal(exported.model(x), gq.export(model).model(x)))
+            self.assertTrue(torch.equal(exported.twin(x), gq.export(model).twin(x)))
+
     def test_a_method_without_forward_is_refused(self):
         class Parts(nn.Module):
             def features(self, x):

@@ -25,7 +25,7 @@ class RangeBuffer(nn.Module):
     """
 
     range: Tensor | None
-    switched_off = 0  # by how many `only` blocks; neither copied nor pickled
+    switched_off = 0  # by how many `only` blocks; not copied or pickled
     device_params: Tensor | None = None  # on a GPU: the jobs' parameters, int32 [groups, 16]
     left_out: Tensor | None = None  # how many batches changed no range there, as they asked for the widest there is
     ready: passes.Ready | None = None  # what it would return for a weight in the pass that is under way
@@ -37,6 +37,7 @@ class RangeBuffer(nn.Module):
         super().__init__()
         width_of(bits)
         self.bits, self.groups = bits, groups
+        self.switched_off = 0  # of the object: a program of torch.compile knows it so before and after `only`
         self.name = ""  # for messages; `prepare` sets it
         self.register_buffer("range", torch.zeros(groups, 3, dtype=torch.float64) if has_buffer else None)
         self._rows = [UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
