@@ -59,6 +59,7 @@ cudaError_t allocate(void** address, std::size_t bytes, bool is_managed) {
   const auto lock = lock_device();
   if (is_forbidden_by_capture())
     return done(cudaErrorStreamCaptureUnsupported);
+  ++counters.allocations;
   *address = nullptr;
   if (bytes == 0)
     return cudaSuccess;
@@ -104,6 +105,7 @@ cudaError_t cudaFree(void* address) {
 
 cudaError_t cudaMallocHost(void** address, size_t bytes) {
   const auto lock = lock_device();
+  ++counters.allocations;
   *address = std::malloc(bytes);
   register_host_memory(*address, bytes);
   return *address != nullptr ? cudaSuccess : done(cudaErrorMemoryAllocation);

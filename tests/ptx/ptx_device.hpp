@@ -56,6 +56,11 @@ private:
 /// The calls of a program, for its report (GFPQ_PTX_REPORT).
 struct Counters {
   std::uint64_t launches = 0, blocks = 0, barriers = 0, loads = 0, stores = 0, atomics = 0, waits = 0, copies = 0;
+  std::uint64_t allocations = 0;
+  std::uint64_t watched_begin = 0, watched_end = 0;    ///< addresses of global memory
+  std::uint64_t watched_loads = 0, watched_stores = 0; ///< bytes there
+
+  bool watches(std::uint64_t address) const { return address - watched_begin < watched_end - watched_begin; }
 };
 extern Counters counters;
 
@@ -78,6 +83,8 @@ struct Thread {
   template <class T>
   T load_global(std::uint64_t address) {
     ++counters.loads;
+    if (counters.watches(address))
+      counters.watched_loads += sizeof(T);
     T value;
     std::memcpy(&value, global(address, sizeof(T)), sizeof(T));
     return value;
@@ -86,6 +93,8 @@ struct Thread {
   template <class T>
   void store_global(std::uint64_t address, T value) {
     ++counters.stores;
+    if (counters.watches(address))
+      counters.watched_stores += sizeof(T);
     std::memcpy(global(address, sizeof(T)), &value, sizeof(T));
   }
 

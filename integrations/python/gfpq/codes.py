@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import library
 from .arrays import check_mask, is_tensor
 from .errors import NotInitializedError
-from .library import Job, Operation
+from .library import GroupParams, Job, Operation
 from .param import Mode, Param
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def check_codes(bits: int, item_size: int, type_name: object) -> None:
 
 def run(
     operation: Operation, type_: int, source: int, destination: int, shape: tuple[int, ...], params: list[Param],
-    mode: Mode | None, axis: int, mask: int = 0,
+    mode: Mode | None, axis: int,
 ) -> None:
     """Runs the job of an array in C order, given by addresses. The Params change where it succeeds."""
     outer, inner = outer_and_inner(shape, len(params), axis)
@@ -134,10 +134,11 @@ def run(
         mode = Mode.APPLY if all(param.initialized for param in params) else Mode.INIT
     if mode == Mode.APPLY and not all(param.initialized for param in params):
         raise NotInitializedError("the Param holds no range yet: encode with Mode.INIT first")
-    job = Job(operation, type_, params[0].bits, mode, outer, len(params), inner, source, destination, mask=mask)
-    blocks = library.cpu().run_job(job, [bytes(param) for param in params])
+    group_params = GroupParams([bytes(param) for param in params])
+    bits, groups, address = params[0].bits, len(params), group_params.address
+    library.cpu().run_jobs([Job(operation, type_, bits, mode, outer, groups, inner, source, destination, address)])
     if mode != Mode.APPLY:  # else other threads may use them
-        for param, block in zip(params, blocks):
+        for param, block in zip(params, group_params.blocks):
             param._load(block)
 
 

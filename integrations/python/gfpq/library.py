@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import LibraryNotFoundError, NotSupportedError, error_of
 
@@ -46,8 +46,8 @@ class ParamStruct(ctypes.Structure):
     _fields_ = [("mode", ctypes.c_uint), ("buf", ctypes.c_ubyte * BLOCK_LENGTH)]
 
 
-class _JobStruct(ctypes.Structure):
-    """GFPQ_JOB_ST."""
+class Job(ctypes.Structure):
+    """GFPQ_JOB_ST: numbers or codes at an address, as outer x groups x inner; addresses are 0 for null."""
 
     _fields_ = [
         ("operation", ctypes.c_uint),
@@ -76,20 +76,22 @@ class Operation(IntEnum):
     DECODE = 2
 
 
-class Job(NamedTuple):
-    """GFPQ_JOB_ST: numbers or codes at an address, as outer x groups x inner; addresses are 0 for null."""
+class GroupParams:
+    """GFPQ_GROUP_PARAM_STs in host memory, made of the block of each group. `address` is for jobs.
 
-    operation: Operation
-    type: int
-    bits: int
-    mode: int
-    outer: int
-    groups: int
-    inner: int
-    source: int
-    destination: int
-    params: int = 0
-    mask: int = 0
+    In the mode APPLY jobs only read them, so that threads may share one whose blocks hold ranges.
+    """
+
+    def __init__(self, blocks: Sequence[bytes]) -> None:
+        content = b"".join(block + _REST_OF_PARAM for block in blocks)
+        self._memory = ctypes.create_string_buffer(content, len(content))
+        self.address = ctypes.addressof(self._memory) if blocks else 0
+
+    @property
+    def blocks(self) -> list[bytes]:
+        """The blocks as jobs left them."""
+        content, size = self._memory.raw, BLOCK_LENGTH + len(_REST_OF_PARAM)
+        return [content[i : i + BLOCK_LENGTH] for i in range(0, len(content), size)]
 
 
 class _InfoStruct(ctypes.Structure):
@@ -196,13 +198,6 @@ class Library:
             raise self._lacks("jobs on the GPU")
         self._check(self._run_jobs_gpu, _array_of(jobs), len(jobs), stream)
 
-    def run_job(self, job: Job, blocks: Sequence[bytes]) -> list[bytes]:
-        """GFPQ_RunJobs on one job of host memory, with the block of each group. Returns the blocks after it."""
-        params = bytearray(b"".join(block + _REST_OF_PARAM for block in blocks))
-        self.run_jobs([job._replace(params=ctypes.addressof(ctypes.c_char.from_buffer(params)) if blocks else 0)])
-        size = BLOCK_LENGTH + len(_REST_OF_PARAM)
-        return [bytes(params[i : i + BLOCK_LENGTH]) for i in range(0, len(params), size)]
-
     def info(self) -> Info:
         """HI_GFPQ_GetInfo."""
         if self._info is None:
@@ -226,9 +221,7 @@ class Library:
 
 
 def _array_of(jobs: Sequence[Job]) -> Any:
-    if len(jobs) == 1:  # faster
-        return ctypes.byref(_JobStruct(*jobs[0]))
-    return (_JobStruct * len(jobs))(*(_JobStruct(*job) for job in jobs))
+    return ctypes.byref(jobs[0]) if len(jobs) == 1 else (Job * len(jobs))(*jobs)
 
 
 def _function(function: Any, argument_types: list[Any]) -> Any:

@@ -153,14 +153,6 @@ class CompileTest(unittest.TestCase):
         quantizer(torch.ones(3))
         self.assertTrue(torch.equal(compiled(quantizer.eval())(torch.ones(3)), torch.ones(3)))
 
-    def test_functions_that_are_quantized_are_refused(self):
-        x = torch.randn(4, 3, 8, 8)
-        model = prepared(example_inputs=x)
-        for full in (False, True):
-            torch._dynamo.reset()
-            with self.assertRaisesRegex(Exception, "prepared without example_inputs"):
-                torch.compile(model, backend="eager", fullgraph=full)(x)
-
     def test_other_batches_types_and_checkpoints(self):
         class Checkpointed(nn.Module):
             def __init__(self, model):

@@ -401,6 +401,19 @@ class ModelTest(WithGpuLibrary):
         with self.assertWarnsRegex(RuntimeWarning, "0.weight holds NaN"):
             gq.check(model)
 
+    def test_nan_in_data_that_training_passes_over_is_named_by_a_calibration_of_a_copy(self):
+        model, _ = self.models()
+        x = torch.randn(2, 3, 8, 8)
+        with gpu():
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                model(x)
+                x[0, 1, 2, 3] = float("nan")
+                self.assertTrue(model(x).isfinite().all())
+                gq.check(model)
+            with self.assertWarnsRegex(RuntimeWarning, "0 data got a tensor in which 1 of 384 numbers"):
+                gq.calibrate(copy.deepcopy(model), [x])
+
 
 @needs_torch
 class RowsTest(unittest.TestCase):

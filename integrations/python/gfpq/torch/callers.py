@@ -12,7 +12,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 # Python code of PyTorch between a caller and the function that a mode sees.
 _THIN = ("torch.nn.functional", "torch._jit_internal", "torch.overrides", "torch._tensor", "torch.functional",
          "torch._ops", "torch.utils._device", "torch.utils._mode_utils", _PACKAGE + ".record", _PACKAGE + ".observers",
-         _PACKAGE + ".functional")
+         _PACKAGE + ".functional", _PACKAGE + ".compiled_calls")
 _CALLS = ("CALL", "BINARY", "INPLACE")  # the beginnings of the names of instructions that call
 _JUMPS = frozenset([*dis.hasjrel, *dis.hasjabs])
 
@@ -32,13 +32,24 @@ class Place(NamedTuple):
 
 Stack = tuple[Place, ...]  # the innermost first
 
-_ends = {nn.Module._call_impl.__code__}
+CALL_OF_MODULE = nn.Module._call_impl.__code__
+_ends = {CALL_OF_MODULE}
 
 
 def ends_stack(function: Any) -> Any:
     """A decorator for what calls a module's `forward`."""
     _ends.add(function.__code__)
     return function
+
+
+def is_end(code: Any) -> bool:
+    """Whether it is the code of such a function, or of PyTorch's own call of a module."""
+    return code in _ends
+
+
+def is_own(frame: Any) -> bool:
+    """Whether a frame is of this package."""
+    return f"{frame.f_globals.get('__name__')}.".startswith(_PACKAGE + ".")
 
 
 def calling_frame(frame: Any) -> Any:
@@ -63,11 +74,14 @@ def stack_of(frame: Any) -> tuple[Stack, Any]:
 
 @lru_cache(maxsize=10000)
 def _place(code: Any, offset: int) -> Place:
+    instructions = list(dis.get_instructions(code))
+    # Behind a call of a Python function CPython may be in the call's cache, and may not, as who watches its frames.
+    offset = max(instruction.offset for instruction in instructions if instruction.offset <= offset)
     starts = list(dis.findlinestarts(code))
     line = max((start for start in starts if start[0] <= offset), default=(0, code.co_firstlineno))[1]
     number, words, current, in_loop = 0, [], None, False
     lines = dict(starts)
-    for instruction in dis.get_instructions(code):
+    for instruction in instructions:
         current = lines.get(instruction.offset, current)
         if instruction.opcode in _JUMPS:
             in_loop |= instruction.argval <= offset <= instruction.offset

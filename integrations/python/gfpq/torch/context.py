@@ -8,17 +8,18 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.fx.proxy import Proxy
-from torch.jit._trace import is_tracing
 
 # Since PyTorch 2.1: of torch.compile and torch.export.
 # Since PyTorch 2.7. What torch.compile makes of `is_exporting()` in a program is True, before PyTorch 2.15 or so.
 COMPILES = hasattr(torch, "compiler") and hasattr(torch.compiler, "_is_exporting_flag")
-_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else is_tracing
+_is_tracing = cast(Any, torch)._C._is_tracing
+_graph_task = getattr(cast(Any, torch)._C, "_current_graph_task_id", None)  # since PyTorch 2.0
+_is_compiling = torch.compiler.is_compiling if hasattr(torch, "compiler") else _is_tracing
 
 
 def is_jit_tracing() -> bool:
     """Whether torch.jit.trace, or the export to ONNX, is at work."""
-    return bool(is_tracing())
+    return bool(_is_tracing())
 
 
 def tracing(x: Any) -> bool:
@@ -38,9 +39,8 @@ def capturing(x: Tensor) -> bool:
 
 def recomputing() -> bool:
     """Whether a checkpoint runs the forward pass again, in backward."""
-    graph_task = getattr(cast(Any, torch)._C, "_current_graph_task_id", None)  # since PyTorch 2.0
-    if graph_task is not None:
-        return bool(graph_task() != -1)
+    if _graph_task is not None:
+        return bool(_graph_task() != -1)
     frame = sys._getframe(1)
     while frame is not None:
         name, function = frame.f_globals.get("__name__"), frame.f_code.co_name

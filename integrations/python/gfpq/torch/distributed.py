@@ -7,10 +7,12 @@ from typing import Any
 import torch.distributed as dist
 from torch import Tensor
 
+_AVAILABLE = dist.is_available()
+
 
 def world_size(group: Any = None) -> int:
     """How many processes train together; 1 without torch.distributed."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not (_AVAILABLE and dist.is_initialized()):
         return 1
     return dist.get_world_size(group)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -13,11 +13,13 @@ from ..errors import NotInitializedError, NotSupportedError
 from ..param import Mode, Param
 from ..widths import DEFAULT_BITS
 from . import context, distributed, jobs, passes
+from .extremes import Known, extremes, known_for
 from .range_buffer import RangeBuffer
 from .ranges import Range, Widest, keeps_widest, range_of
-from .rows import UNKNOWN, exponent_of, params_of, rows_of
+from .rows import UNKNOWN, Row, params_of, rows_of
 from .tensors import HALVES, apply_params, float_copy, quantize_, takes_one_pass
 
+_SMALL = 1 << 15
 _NO_DATA = float("-inf")  # as an exponent: less than any
 
 
@@ -81,6 +83,7 @@ class FakeQuantize(RangeBuffer):
     """
 
     exact = False  # of those that were pickled before there was a choice
+    _known: Known | None = None  # of the last range that was asked for
     _warned_of_bfloat16 = False  # of the class: once a process
 
     def __init__(
@@ -144,12 +147,17 @@ class FakeQuantize(RangeBuffer):
         if not x.is_floating_point():
             raise TypeError(f"{self._label()} got a tensor of {x.dtype}; only floating-point tensors can be quantized")
         if compiling:
-            return self._quantize_by_operator(x)
+            # Else modes would look at each function that the ranges take.
+            with torch._C.DisableTorchFunction():  # type: ignore[attr-defined, unused-ignore]
+                return self._quantize_by_operator(x)
         if x.dtype is torch.bfloat16 and self.bits == 16:
             self._warn_of_bfloat16()
-        if x.requires_grad and torch.is_grad_enabled():
-            return _StraightThrough.apply(x, self)  # type: ignore[no-untyped-call]
-        return self._quantize(x)[0]
+        if not (x.requires_grad and torch.is_grad_enabled()):
+            return self._quantize(x)[0]
+        is_small = x.numel() <= _SMALL and x.is_contiguous() and not jobs.on_gpu(x) and takes_one_pass(x)
+        if is_small and not self.clip_gradient:
+            return self._quantize_clone(x)
+        return cast(Tensor, _StraightThrough.apply(x, self))  # type: ignore[no-untyped-call]
 
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
@@ -164,9 +172,22 @@ class FakeQuantize(RangeBuffer):
         params = None
         if takes_one_pass(x):
             params = self._params_for(self._parts_to_learn(x))
-            if all(param.initialized for param in params):
-                return apply_params(x, params, self.dim, wants_mask)
+            known = self._group_params()
+            if known is not None:
+                return apply_params(x, known, self.bits, self.groups, self.dim, wants_mask)
         return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+
+    def _quantize_clone(self, x: Tensor) -> Tensor:
+        """Writes the quantized numbers over those of a clone, whose gradient is the straight-through one: for few
+        numbers that takes less time than an autograd.Function does."""
+        numbers = x.detach()
+        self._params_for(self._parts_to_learn(numbers))
+        known = self._group_params()
+        if known is None:
+            return cast(Tensor, _StraightThrough.apply(x, self))  # type: ignore[no-untyped-call]
+        result = x.clone()
+        apply_params(numbers, known, self.bits, self.groups, self.dim, result=result)
+        return result
 
     def _quantize_on_gpu(self, x: Tensor, wants_mask: bool) -> tuple[Tensor, Tensor | None]:
         """One job, with its parameters on the GPU. Where a range is to be learned as the GPU can't, the host learns it.
@@ -252,15 +273,12 @@ class FakeQuantize(RangeBuffer):
 
     def _parts_to_learn(self, x: Tensor) -> list[Tensor]:
         """The numbers of each group, where a range is to be learned from them."""
-        x = x.detach()
-        if self.groups == 1 and x.dtype not in HALVES:
+        if self.groups == 1:
             return [x]
         if self.policy is not Policy.ALWAYS_INIT and not self.learns:
             self._check_axis(x)
             return [x]
-        if x.dtype in HALVES:
-            x = x.float()
-        return [x] if self.groups == 1 else list(self._cut(x))
+        return list(self._cut(x.detach()))
 
     def _warn_of_bfloat16(self) -> None:
         if not FakeQuantize._warned_of_bfloat16:
@@ -295,47 +313,55 @@ class FakeQuantize(RangeBuffer):
             self._learn(parts)
             return self._params
         params = self._current_params()
-        if not all(param.initialized for param in params):
+        if self._group_params() is None:
             raise NotInitializedError(f"{self._label()} has no range yet: {self.how_to_find}")
         return params
 
     def _learn(self, parts: list[Tensor]) -> None:
         """Takes this batch into the ranges."""
-        exponents = self._exponents(parts)
+        self._current_params()
         if self.policy is Policy.ALWAYS_INIT:
-            self._current_params()
+            exponents = [self._exponent(part, *pair, None) for part, pair in zip(parts, extremes(parts))]
             self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
-        if not self._learns_alone():
+        alone = self._learns_alone()
+        rows = [row if alone else None for row in self._rows]
+        exponents = [self._exponent(part, *pair, row) for part, pair, row in zip(parts, extremes(parts), rows)]
+        if not alone:
             found = torch.tensor(exponents, dtype=torch.float64, device=parts[0].device)
             exponents = distributed.largest(found, self.process_group).tolist()
-        self._current_params()
-        rows = []
-        for row, exponent in zip(self._rows, exponents):
-            if exponent != _NO_DATA:
-                total, weight = self.range_choice.merge((row[0], row[2]), exponent)
-                row = [total, self.bits * weight, weight]
-            rows.append(row)
-        self._set_rows(rows)
+        merged = [self._merged(row, exponent) for row, exponent in zip(self._rows, exponents)]
+        if merged != self._rows:
+            self._set_rows(merged)
 
-    def _exponents(self, parts: list[Tensor]) -> list[float]:
-        """For each part the exponent of the range that it asks for, -inf where it has no finite number."""
-        extremes = [torch.stack(torch.aminmax(part)) if part.numel() else part.new_zeros(2) for part in parts]
-        exponents = []
-        for part, (low, high) in zip(parts, torch.stack(extremes).tolist()):
-            largest, numbers = max(-low, high), part
-            if not largest < float("inf"):
-                numbers = part[part.isfinite()]
-                self._count(part.numel() - numbers.numel(), part.numel())
-                largest = numbers.abs().amax().item() if numbers.numel() else 0.0
-            if numbers.numel() == 0:
-                exponents.append(_NO_DATA)
-                continue
-            number = torch.tensor([self.range_choice.reach(numbers, largest)], dtype=part.dtype)
-            param = Param(self.bits)
-            quantize_(number, param=param, mode=Mode.INIT)  # the largest |x| decides alone
-            exponents.append(exponent_of(param))
-        return exponents
+    def _merged(self, row: Row, exponent: float) -> Row:
+        if exponent == _NO_DATA:
+            return row
+        total, weight = self.range_choice.merge((row[0], row[2]), exponent)
+        return [total, self.bits * weight, weight]
+
+    def _exponent(self, numbers: Tensor, low: float, high: float, row: Row | None) -> float:
+        """The exponent of the range that a group's numbers ask for, of known extremes; -inf where none is finite.
+
+        Where they ask for no more than a row that is given and is only widened, it may be any up to the row's.
+        """
+        largest, whole, widest = max(-low, high), numbers, keeps_widest(self.range_choice)
+        if numbers.dtype in HALVES and not (largest < float("inf") and widest):
+            numbers = whole = numbers.float()
+        if not largest < float("inf"):
+            numbers = whole[whole.isfinite()]
+            self._count(whole.numel() - numbers.numel(), whole.numel())
+            largest = numbers.abs().amax().item() if numbers.numel() else 0.0
+        if numbers.numel() == 0:
+            return _NO_DATA
+        reach, known = self.range_choice.reach(numbers, largest), self._known
+        if known is not None and known.is_double is (numbers.dtype is torch.float64):
+            if known.lowest <= reach <= known.highest:
+                return known.exponent
+            if row is not None and widest and 0 < reach < known.lowest and known.exponent <= row[0] and row[2] == 1:
+                return known.exponent
+        self._known = known_for(reach, numbers.dtype, self.bits, known)
+        return self._known.exponent
 
     def _count(self, nonfinite: int, total: int) -> None:
         if self.nonfinite == 0:

@@ -31,8 +31,10 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import NotSupportedError
 from . import origins
+from .call_inputs import on_quantized
 from .callers import calling_frame, ends_stack, stack_of
-from .context import compiling, is_jit_tracing
+from .compiled_calls import CompiledCalls, begin, check_forward, end
+from .context import compiling
 from .fake_quantize import FakeQuantize
 from .layers import Swapped, made_class, made_of, without
 from .operations import QUANTIZED_FUNCTIONS, arguments, describe_function, function_name, is_in_place
@@ -164,10 +166,11 @@ class QuantizedCalls(Swapped):
     @ends_stack
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         if compiling():
-            raise NotSupportedError(
-                "torch.compile can't tell which calls of functions are to be quantized: compile a model that was "
-                "prepared without example_inputs, whose functions stay in float, or what gfpq.torch.export(model) returns"
-            )
+            with CompiledCalls(self):
+                begin(id(self._gfpq_calls))
+                result = super().forward(*arguments, **keywords)
+                end(id(self._gfpq_calls))
+            return result
         with _running(self):
             return super().forward(*arguments, **keywords)
 
@@ -184,7 +187,9 @@ def _watched_method(name: str, method: Any) -> Any:
 
     @wraps(method)
     def watched_method(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        if not _thread.watched and name in self._gfpq_calls.methods:
+        if compiling():
+            check_forward(name)
+        elif not _thread.watched and name in self._gfpq_calls.methods:
             warnings.warn(f"gfpq.torch: {name} of {made_of(type(self))[-1].__name__} was called without the model's "
                           "`forward`: the inputs of functions that it calls stay in float. Call the model, or prepare "
                           "one whose `forward` is this method", stacklevel=2)  # fmt: skip
@@ -331,7 +336,7 @@ class _Calls(TorchFunctionMode):
                 f"gfpq.torch.prepare(..., skip=[{site.name!r}])"
             )
         call.use(site)
-        return _on_quantized(func, args, kwargs, site, call.module.call_quantizers)
+        return on_quantized(func, args, kwargs, site.use, call.module.call_quantizers)
 
 
 _name_of = lru_cache(maxsize=None)(function_name)
@@ -349,40 +354,6 @@ def _checkpointed(frame: Any, end: Any) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _on_quantized(func: Any, args: Any, kwargs: dict[str, Any], site: CallSite, quantizers: CallQuantizers) -> Any:
-    """Calls a function with the site's inputs quantized."""
-    tensors = [tensor for _, tensor in tensors_in((args, kwargs))]
-    counted = list(range(len(tensors)))
-    if len(tensors) != site.tensors and is_jit_tracing():  # which makes tensors of sizes, such as x.shape[2]
-        counted = [i for i, tensor in enumerate(tensors) if tensor.dim() or tensor.is_floating_point()]
-    if len(counted) != site.tensors:
-        raise NotSupportedError(
-            f"{site.name} is called with {len(tensors)} tensors, and was with {site.tensors} in the recorded pass: "
-            "prepare the model with example_inputs like these"
-        )
-    made = list(tensors)
-    for number, position in enumerate(site.positions):
-        key = site.quantizer_key(number)
-        if key in quantizers:
-            made[counted[position]] = quantizers[key](tensors[counted[position]])
-    if is_in_place(func, kwargs) and made[0] is not tensors[0]:  # the function is to write to the very tensor
-        made[0] = tensors[0].copy_(made[0])
-    args, kwargs = _with_tensors((args, kwargs), iter(made))
-    return func(*args, **kwargs)
-
-
-def _with_tensors(item: Any, tensors: Iterator[Tensor]) -> Any:
-    """The same lists, tuples and dicts with other tensors, in the order of `tensors_in`."""
-    if isinstance(item, Tensor):
-        return next(tensors)
-    if isinstance(item, dict):
-        return {key: _with_tensors(part, tensors) for key, part in item.items()}
-    if isinstance(item, (list, tuple)):
-        parts = [_with_tensors(part, tensors) for part in item]
-        return parts if isinstance(item, list) else tuple(parts)
-    return item
 
 
 def _warn_unknown(

@@ -62,6 +62,7 @@ class QuantizedModel(Swapped):
     """A prepared model. It raises NotSupportedError where its quantized layers were replaced by float ones."""
 
     _gfpq: State
+    _compiled_call_impl: Any = None  # of nn.Module.compile, since PyTorch 2.2
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         check(self, self._gfpq)
@@ -69,6 +70,11 @@ class QuantizedModel(Swapped):
             result = super().__call__(*arguments, **keywords)
             join(self)
             return result
+        if self._gfpq.calls and self._compiled_call_impl is not None:
+            raise NotSupportedError(
+                "model.compile() leaves this call out of the program, and with it what quantizes the inputs of "
+                "functions: use torch.compile(model, fullgraph=True)"
+            )
         if self._gfpq.inputs is None:
             with suppress(TypeError):
                 self._gfpq.inputs = spec_of(arguments, keywords)

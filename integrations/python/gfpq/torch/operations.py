@@ -58,8 +58,8 @@ _SIGNATURES = {
     "view": "input", "reshape": "input shape", "permute": "input dims",
     "pad": "input pad mode value", "getitem": "input index", "setitem": "input index value",
 }  # fmt: skip
-_ALIASES = {"concat": "cat", "concatenate": "cat", "multiply": "mul", "subtract": "sub", "divide": "div",
-            "true_divide": "div", "truediv": "div"}  # fmt: skip
+ALIASES = {"concat": "cat", "concatenate": "cat", "multiply": "mul", "subtract": "sub", "divide": "div",
+           "true_divide": "div", "truediv": "div"}  # fmt: skip
 
 
 def layer_kind(module: nn.Module) -> str | None:
@@ -129,8 +129,13 @@ def function_name(function: Any) -> str:
     name = getattr(function, "__name__", str(function)).split(".")[0]
     if name in ("__get__", "__set__"):
         name = getattr(getattr(function, "__self__", None), "__name__", name)
+    return plain_name(name)
+
+
+def plain_name(name: str) -> str:
+    """`function_name` of a function whose `__name__` this is."""
     bare = name.strip("_") or name
-    return _ALIASES.get(bare, bare)
+    return ALIASES.get(bare, bare)
 
 
 def is_in_place(function: Any, kwargs: dict[str, Any]) -> bool:

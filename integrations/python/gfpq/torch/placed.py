@@ -155,11 +155,12 @@ def is_prepared(model: nn.Module) -> bool:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model that PyTorch's own wrappers (AveragedModel, DataParallel, DistributedDataParallel) hold: what `prepare`
-    recorded is known by its names, and not by theirs."""
+    """The model that PyTorch's own wrappers (AveragedModel, DataParallel, DistributedDataParallel, torch.compile's) hold:
+    what `prepare` recorded is known by its names, and not by theirs."""
     wrappers = (AveragedModel, nn.DataParallel, nn.parallel.DistributedDataParallel)
-    while isinstance(model, wrappers):
-        model = model.module
+    while isinstance(model, wrappers) or type(model).__module__ == "torch._dynamo.eval_frame":
+        held: Any = model.module if isinstance(model, wrappers) else model._orig_mod
+        model = held
     return model
 
 

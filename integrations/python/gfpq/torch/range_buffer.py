@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadParametersError, NotSupportedError
+from ..library import GroupParams
 from ..param import Param
 from ..widths import width_of
 from . import context, jobs, passes
@@ -24,17 +25,19 @@ class RangeBuffer(nn.Module):
     """
 
     range: Tensor | None
-    switched_off = 0  # by how many `only` blocks; neither copied nor pickled
+    switched_off = 0  # by how many `only` blocks; not copied or pickled
     device_params: Tensor | None = None  # on a GPU: the jobs' parameters, int32 [groups, 16]
     left_out: Tensor | None = None  # how many batches changed no range there, as they asked for the widest there is
     ready: passes.Ready | None = None  # what it would return for a weight in the pass that is under way
     _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, `device_params` are of
+    _applied: tuple[list[Param], GroupParams | None] | None = None  # a list of Params, and what it is for jobs
     _host_is_older = False  # without a buffer: `device_params` hold what the last call found
 
     def __init__(self, bits: int, groups: int, has_buffer: bool) -> None:
         super().__init__()
         width_of(bits)
         self.bits, self.groups = bits, groups
+        self.switched_off = 0  # of the object: a program of torch.compile knows it so before and after `only`
         self.name = ""  # for messages; `prepare` sets it
         self.register_buffer("range", torch.zeros(groups, 3, dtype=torch.float64) if has_buffer else None)
         self._rows = [UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
@@ -120,7 +123,7 @@ class RangeBuffer(nn.Module):
 
         Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
         """
-        own = self.range
+        own = self._buffers["range"]  # sooner found than self.range
         if own is None:
             if self._host_is_older and self.device_params is not None:
                 words = self.device_params[:, :4].cpu().numpy()
@@ -137,6 +140,13 @@ class RangeBuffer(nn.Module):
             self._take_rows(own.tolist())
             self._read = self._version_of()
         return self._params
+
+    def _group_params(self) -> GroupParams | None:
+        """`_params` for jobs on the CPU; None where one holds nothing."""
+        if self._applied is None or self._applied[0] is not self._params:
+            known = all(param.initialized for param in self._params)
+            self._applied = self._params, GroupParams([bytes(param) for param in self._params]) if known else None
+        return self._applied[1]
 
     def _params_now(self) -> list[Param]:
         self.check()
@@ -218,7 +228,7 @@ class RangeBuffer(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         if self.range is None:
             self._current_params()
-        none = ("process_group", "_read", "device_params", "_device_read", "left_out", "ready")
+        none = ("process_group", "_read", "device_params", "_device_read", "left_out", "ready", "_applied", "_known")
         return {**self.__dict__, "switched_off": 0, **dict.fromkeys(none)}
 
     def _label(self) -> str:

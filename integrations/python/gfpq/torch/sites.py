@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from torch import nn
 
 from . import origins
+from .call_inputs import Use
 from .callers import Stack
 from .operations import QUANTIZED_FUNCTIONS
 from .recorded import Operation, Record
@@ -51,6 +53,12 @@ class CallSite:
     def place(self) -> str:
         """The name in the calling module."""
         return self.name[len(self.module) :].lstrip(".")
+
+    @cached_property
+    def use(self) -> Use:
+        """What its call takes."""
+        keys = ((position, self.quantizer_key(number)) for number, position in enumerate(self.positions))
+        return Use(self.name, self.tensors, tuple(keys))
 
     def quantizer_key(self, number: int) -> str:
         """The name of an input's quantizer in the calling module."""

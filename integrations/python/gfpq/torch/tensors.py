@@ -81,25 +81,31 @@ _CODES = {1: torch.int8, 2: torch.int16}  # by their bytes
 
 def takes_one_pass(tensor: Tensor) -> bool:
     """Whether `apply_params` takes the tensor: one on the CPU, with a library that has jobs."""
-    is_plain = tensor.device.type == "cpu" and tensor.layout is torch.strided and tensor.dtype in TYPES
+    is_plain = tensor.is_cpu and tensor.layout is torch.strided and tensor.dtype in TYPES
     return is_plain and library.cpu().has_jobs
 
 
 def apply_params(
-    tensor: Tensor, params: list[Param], axis: int, wants_mask: bool = False
+    tensor: Tensor, params: library.GroupParams, bits: int, groups: int, axis: int, wants_mask: bool = False,
+    result: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """A new tensor with the values of another's numbers, by Params that hold ranges: one, or one for each group of an
-    axis. The numbers are read once, those of half types too. Of one Param the axes' order in memory is kept.
+    """A new tensor with the values of another's numbers, by parameters that hold ranges, one for each group of an axis.
+    Without gradient: autograd is to be off, or to want none. The numbers are read once, those of half types too. With
+    one group the axes' order in memory is kept. `result`: the tensor to write to, where both are contiguous.
 
     Returns also, where it is wanted, a mask: uint8, 1 where |x| does not exceed the largest value."""
-    source = tensor.detach().resolve_neg()
-    result = torch.empty_like(source)
-    if len(params) > 1 or result.stride() != source.stride():
+    source = tensor.resolve_neg() if tensor.is_neg() else tensor
+    if result is None:
+        result = torch.empty_like(source)
+    if not source.is_contiguous() and (groups > 1 or result.stride() != source.stride()):
         source = source.contiguous()
         result = torch.empty_like(source)
     mask = torch.empty_like(result, dtype=torch.uint8) if wants_mask else None
-    codes.run(library.Operation.FAKE_QUANTIZE, TYPES[source.dtype], source.data_ptr(), result.data_ptr(),
-              tuple(source.shape), params, Mode.APPLY, axis, 0 if mask is None else mask.data_ptr())
+    outer, inner = codes.outer_and_inner(source.shape, groups, axis) if groups > 1 else (1, source.numel())
+    library.cpu().run_jobs([library.Job(
+        library.Operation.FAKE_QUANTIZE, TYPES[source.dtype], bits, Mode.APPLY, outer, groups, inner, source.data_ptr(),
+        result.data_ptr(), params.address, 0 if mask is None else mask.data_ptr(),
+    )])  # fmt: skip
     return result, mask
 
 
