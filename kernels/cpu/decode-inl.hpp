@@ -8,8 +8,9 @@
 #endif
 
 #include "kernels/codes.hpp"
-#include "kernels/cpu/deltas-inl.hpp"
+#include "kernels/cpu/blocks-inl.hpp"
 #include "kernels/cpu/by_piece-inl.hpp"
+#include "kernels/cpu/deltas-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace gfpq {

@@ -1,4 +1,4 @@
-// One delta for all numbers or one for each (kernels.hpp), as the registers need them, and the loop over the registers.
+// One delta for all numbers or one for each (kernels.hpp), as registers need them.
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_DELTAS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_DELTAS_INL_HPP
@@ -62,26 +62,6 @@ private:
 
   const EachDelta<Float> each_; // a copy, which no store through another pointer can change
 };
-
-/// Calls `block(in, out, place)` for `lanes` numbers at once; the last of them may overlap those before.
-template <std::size_t lanes, class In, class Out, class Block>
-HWY_INLINE void for_each_block(const In* in, Out* out, std::size_t count, const Block& block) {
-  if (count < lanes) {
-    In few[lanes] = {};
-    Out results[lanes];
-    std::memcpy(few, in, count * sizeof(In));
-    block(few, results, 0);
-    std::memcpy(out, results, count * sizeof(Out));
-    return;
-  }
-  std::size_t at = 0;
-  for (; at + lanes < count; at += lanes) {
-    hwy::Prefetch(reinterpret_cast<const char*>(in + at) + prefetch_distance);
-    block(in + at, out + at, at);
-  }
-  at = count - lanes;
-  block(in + at, out + at, at);
-}
 
 } // namespace
 } // namespace HWY_NAMESPACE

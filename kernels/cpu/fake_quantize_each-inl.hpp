@@ -7,6 +7,7 @@
 #define GFPQ_KERNELS_CPU_FAKE_QUANTIZE_EACH_INL_HPP
 #endif
 
+#include "kernels/cpu/blocks-inl.hpp"
 #include "kernels/cpu/deltas-inl.hpp"
 #include "kernels/cpu/fake_quantize-inl.hpp"
 

@@ -1,4 +1,4 @@
-// The loops that compilers vectorize (loops.hpp), compiled for the target.
+// The loops that compilers vectorize (loops.hpp), compiled for the target, or its instructions for the same.
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_LOOPS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_LOOPS_INL_HPP
@@ -7,6 +7,7 @@
 #define GFPQ_KERNELS_CPU_LOOPS_INL_HPP
 #endif
 
+#include "kernels/cpu/blocks-inl.hpp"
 #include "kernels/cpu/loops.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -36,18 +37,36 @@ unsigned max_abs_of_halves(const Half* data, std::size_t count) {
 }
 
 template <class Half>
+constexpr bool is_converted_by_instruction = Traits::converts_float16 && std::is_same_v<Half, Float16>;
+
+template <class Half>
 void widen(const Half* in, std::size_t count, float* out) {
-  loops::widen(in, count, out);
+  if constexpr (is_converted_by_instruction<Half>) {
+    [[maybe_unused]] const RoundingToNearest<is_converted_by_instruction<Half>> rounding;
+    for_each_block<hn::MaxLanes(hn::ScalableTag<float>())>(
+        in, out, count, [](const Half* from, float* to, std::size_t) HWY_ATTR { widen_register(from, to); });
+  } else {
+    loops::widen(in, count, out);
+  }
 }
 
 template <class Half>
 void round(const float* in, std::size_t count, Half* out) {
-  loops::round(in, count, out);
+  if constexpr (is_converted_by_instruction<Half>) {
+    [[maybe_unused]] const RoundingToNearest<is_converted_by_instruction<Half>> rounding;
+    for_each_block<hn::MaxLanes(hn::ScalableTag<float>())>(
+        in, out, count, [](const float* from, Half* to, std::size_t) HWY_ATTR { round_register(from, to); });
+  } else {
+    loops::round(in, count, out);
+  }
 }
 
 template <class Half>
 void round_normal(const float* in, std::size_t count, Half* out) {
-  loops::round_normal(in, count, out);
+  if constexpr (is_converted_by_instruction<Half>)
+    round(in, count, out);
+  else
+    loops::round_normal(in, count, out);
 }
 
 } // namespace
