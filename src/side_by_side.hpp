@@ -1,5 +1,5 @@
-// The work on groups with short rows, several side by side: memory is walked once, in its order, and each number has its
-// group's delta beside it.
+// The work on groups with short rows, several side by side: memory is walked once, in its order, and each number has
+// its group's delta beside it.
 #ifndef GFPQ_SRC_SIDE_BY_SIDE_HPP
 #define GFPQ_SRC_SIDE_BY_SIDE_HPP
 

@@ -38,17 +38,17 @@ void decode(const typename Codes<Width>::Code* in, Float* out, std::size_t count
   constexpr std::size_t lanes = hn::MaxLanes(d);
   const Deltas<Float, Width, Delta> deltas(delta);
   const Lookup<Lanes<Float>, Width::steps> value_of(carry_tables<Float, Width>.value);
-  for_each_block<lanes>(
-      reinterpret_cast<const SignedCode*>(in), reinterpret_cast<Lane*>(out), count,
-      [&](const SignedCode* from, Lane* to, std::size_t at) HWY_ATTR {
-        const V code = load_codes(d, from);
-        const V k = hn::And(code, hn::Set(d, Codes<Width>::sign - 1));
-        const V bin = hn::Add(k, hn::Add(deltas.delta(d, at), hn::Set(d, F::bias * Width::steps)));
-        const V exponent = hn::And(hn::ShiftLeft<Tables::P::bin_shift>(bin), set_bits<Float>(F::infinity));
-        const V sign = hn::And(code, set_bits<Float>(F::sign));
-        const auto is_zero = hn::Eq(code, hn::Set(d, std::numeric_limits<SignedCode>::min()));
-        hn::StoreU(hn::IfThenZeroElse(is_zero, hn::Or(hn::Or(exponent, value_of(bin)), sign)), d, to);
-      });
+  for_each_block<lanes>(reinterpret_cast<const SignedCode*>(in), reinterpret_cast<Lane*>(out), count,
+                        [&](const SignedCode* from, Lane* to, std::size_t at) HWY_ATTR {
+                          const V code = load_codes(d, from);
+                          const V k = hn::And(code, hn::Set(d, Codes<Width>::sign - 1));
+                          const V bin = hn::Add(k, hn::Add(deltas.delta(d, at), hn::Set(d, F::bias * Width::steps)));
+                          const V exponent =
+                              hn::And(hn::ShiftLeft<Tables::P::bin_shift>(bin), set_bits<Float>(F::infinity));
+                          const V sign = hn::And(code, set_bits<Float>(F::sign));
+                          const auto is_zero = hn::Eq(code, hn::Set(d, std::numeric_limits<SignedCode>::min()));
+                          hn::StoreU(hn::IfThenZeroElse(is_zero, hn::Or(hn::Or(exponent, value_of(bin)), sign)), d, to);
+                        });
 }
 
 } // namespace

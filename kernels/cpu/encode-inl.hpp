@@ -20,7 +20,8 @@ namespace {
 /// The codes of a register of words: floats that have their bin (carry_tables.hpp), or such doubles' high words.
 ///
 /// A code is stored as -2^(bits-1) + k or, without a sign, as k: as signed numbers. What becomes zero has the bin 0,
-/// and so a negative k: with the sign of that it is less than the smallest code, to which it saturates, which is zero's.
+/// and so a negative k: with the sign of that it is less than the smallest code, to which it saturates, which is
+/// zero's.
 template <class Float, class Width>
 class CodesOfBins {
   using D = Lanes<float>;

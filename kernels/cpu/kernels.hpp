@@ -12,8 +12,8 @@
 
 namespace gfpq {
 
-/// The deltas of numbers side by side, each number's own, and what they make of the ladder (range.hpp): arrays of as many
-/// as there are numbers, and of 64 bytes more that can be read.
+/// The deltas of numbers side by side, each number's own, and what they make of the ladder (range.hpp): arrays of as
+/// many as there are numbers, and of 64 bytes more that can be read.
 template <class Float>
 struct EachDelta {
   using Bits = typename Format<Float>::Bits;
@@ -26,7 +26,8 @@ struct EachDelta {
 /// One instruction set's kernels for one element type. They run on the calling thread, allocate no memory and take no
 /// lock.
 ///
-/// `Delta` is an int, for all numbers, or an EachDelta. In and out may not overlap, but to fake-quantize may be the same.
+/// `Delta` is an int, for all numbers, or an EachDelta. In and out may not overlap, but to fake-quantize may be the
+/// same.
 template <class Float>
 class Kernels {
 public:
@@ -39,8 +40,9 @@ public:
   template <class Functions>
   constexpr explicit Kernels(Functions functions)
       : max_abs(Functions::template max_abs<Float>), raise_each(Functions::template raise_each<Float>),
-        write_mask(Functions::template write_mask<Float>), write_mask_of_each(Functions::template write_mask_of_each<Float>),
-        by_delta_(functions), by_each_delta_(functions) {}
+        write_mask(Functions::template write_mask<Float>),
+        write_mask_of_each(Functions::template write_mask_of_each<Float>), by_delta_(functions),
+        by_each_delta_(functions) {}
 
   /// The bits of the largest |x|, NaN left out; 0 where there is none.
   Bits (*const max_abs)(const Float* data, std::size_t count);

@@ -37,7 +37,7 @@ unsigned max_abs_of_halves(const Half* data, std::size_t count) {
 }
 
 template <class Half>
-constexpr bool is_converted_by_instruction = Traits::converts_float16 && std::is_same_v<Half, Float16>;
+constexpr bool is_converted_by_instruction = Traits::converts_float16&& std::is_same_v<Half, Float16>;
 
 template <class Half>
 void widen(const Half* in, std::size_t count, float* out) {

@@ -27,7 +27,8 @@ GFPQ_INLINE typename Format<Float>::Bits load_bits(const Float* from) {
 }
 
 template <class Float>
-GFPQ_INLINE typename Format<Float>::Signed load_magnitude(const Float* from) { // signed, as most instruction sets compare
+GFPQ_INLINE typename Format<Float>::Signed
+load_magnitude(const Float* from) { // signed, as most instruction sets compare
   return typename Format<Float>::Signed(load_bits(from) & ~Format<Float>::sign);
 }
 

@@ -31,10 +31,13 @@ struct ScalarFunctions {
   }
 
   template <class Float, class Width, class Delta>
-  static void fake_quantize(const Float* in, Float* out, std::size_t count, Delta delta) {
+  static void fake_quantize(const Float* in, Float* data, std::size_t count, Delta deltas) {
+    if (in != data)
+      std::memcpy(data, in, count * sizeof *data);
     for (std::size_t i = 0; i < count; ++i) {
-      const auto bits = ladder<Float, Width>.fake_quantize(load_bits(in + i), delta_of(delta, i));
-      std::memcpy(out + i, &bits, sizeof bits);
+      const int delta = delta_of(deltas, i);
+      const auto bits = ladder<Float, Width>.fake_quantize(load_bits(data + i), delta);
+      std::memcpy(data + i, &bits, sizeof bits);
     }
   }
 
@@ -47,8 +50,8 @@ struct ScalarFunctions {
   template <class Float, class Width, class Delta>
   static void decode(const typename Codes<Width>::Code* in, Float* out, std::size_t count, Delta delta) {
     for (std::size_t i = 0; i < count; ++i) {
-      const auto bits = gfpq::decode<Float, Width>(in[i], delta_of(delta, i));
-      std::memcpy(out + i, &bits, sizeof bits);
+      const auto value = gfpq::decode<Float, Width>(in[i], delta_of(delta, i));
+      std::memcpy(out + i, &value, sizeof value);
     }
   }
 

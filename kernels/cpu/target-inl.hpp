@@ -63,7 +63,8 @@ HWY_INLINE V if_negative(V number, V yes, V no) {
 // - rounds_by_instruction: whether multiply_add(), add(), subtract() and is_less() round to nearest and raise no
 //   exceptions whatever the caller's environment is; else RoundingToNearest sees to that
 // - clamps_integers: whether it is faster to clamp 32-bit integers with their signs than to split the signs off
-// - converts_float16: whether there are widen_register() and round_register(), for as many float16 numbers as a register
+// - converts_float16: whether there are widen_register() and round_register(), for as many float16 numbers as a
+// register
 //   has floats, under RoundingToNearest: GCC 12 has no way to let the second leave exceptions alone
 // - has_masks: whether there are with_lesser_magnitude(a, b), which has the sign of a, and for the lanes of a mask
 //   larger_or_zero() and larger_where(), which give the larger magnitude of two numbers with the same sign, and

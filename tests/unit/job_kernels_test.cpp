@@ -165,7 +165,7 @@ TYPED_TEST(JobKernelsTest, EveryLengthAndAlignmentFollowsTheRule) {
             const Kernels<Float>& kernels = target->kernels<Float>();
             const EachDelta<Float> each = row.each(in_offset % 4);
             const auto delta_of = [&](std::size_t i) { return is_each ? each.delta[i] : delta; };
-            std::vector<Bits> source(in_offset + count);
+            std::vector<Bits> source(in_offset + count + 1);
             std::copy_n(numbers.begin(), count, source.begin() + std::ptrdiff_t(in_offset));
             const Float* const in = as_numbers<Float>(source) + in_offset;
             Room<Code> codes(out_offset);
@@ -309,7 +309,7 @@ TYPED_TEST(HalfKernelsTest, EveryLengthAndAlignmentIsDone) {
     for (std::size_t count = 0; count <= longest; ++count)
       for (const std::size_t offset : {0, 1, 7, 16, 31}) {
         const HalfKernels<TypeParam>& kernels = target->half_kernels<TypeParam>();
-        std::vector<TypeParam> source(offset + count);
+        std::vector<TypeParam> source(offset + count + 1);
         for (std::size_t i = 0; i < source.size(); ++i)
           source[i].bits = static_cast<unsigned short>(0x3c01 + 0x111 * i % 0x3000 + (i % 2) * 0x8000);
         const TypeParam* const in = source.data() + offset;
