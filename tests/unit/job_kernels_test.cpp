@@ -203,8 +203,9 @@ TYPED_TEST(JobKernelsTest, MasksAndMaximaOfEachPlaceFollowTheirDefinition) {
     const std::vector<Bits> numbers = decisive_numbers<Float, Width>(delta);
     const Bits largest = ladder<Float, Width>.value(delta + Width::max_code);
     for (const Target* target : supported_targets())
-      for (std::size_t begin = 0; begin + 1999 < numbers.size(); begin += 1999)
-        for (const std::size_t count : {std::size_t(0), std::size_t(1), std::size_t(67), std::size_t(1999)}) {
+      for (std::size_t begin = 0; begin < numbers.size(); begin += 1999)
+        for (const std::size_t most : {std::size_t(0), std::size_t(1), std::size_t(67), std::size_t(1999)}) {
+          const std::size_t count = std::min(most, numbers.size() - begin);
           const Kernels<Float>& kernels = target->kernels<Float>();
           const Float* const in = as_numbers<Float>(numbers) + begin;
           std::vector<unsigned char> mask(count + 1, 7), mask_of_each(count + 1, 7);
