@@ -28,6 +28,18 @@ std::optional<int> delta_held(const unsigned char (&block)[GFPQ_PARAM_LEN]) {
   return stored && is_delta_of<Width>(*stored) ? stored : std::nullopt;
 }
 
+/// The mode that a job's AUTO is for a group; another stays as it is.
+inline unsigned mode_of(const GFPQ_JOB_ST& job, const GFPQ_GROUP_PARAM_ST& param) {
+  if (job.mode != GFPQ_MODE_AUTO)
+    return job.mode;
+  return was_never_set(param.buf) ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE;
+}
+
+inline void set_status(GFPQ_GROUP_PARAM_ST& param, int status) {
+  if (param.status != status) // other calls may share it
+    param.status = status;
+}
+
 /// Reports what is wrong with a block that holds no delta of this width. \return the status.
 template <class Width>
 [[nodiscard]] int fail_block(const unsigned char (&block)[GFPQ_PARAM_LEN]) {

@@ -5,12 +5,13 @@
 #include "job_checks.hpp"
 #include "parts.hpp"
 #include "places.hpp"
+#include "side_by_side.hpp"
 #include "transforms.hpp"
 
 namespace gfpq {
 namespace {
 
-/// A shorter row of numbers is not worth a call of a kernel: those of several are brought together.
+/// Groups with shorter rows than this are worked on side by side: a row is not worth a call of a kernel.
 constexpr std::size_t shortest_row = 64;
 
 /// The work on one group, on as many threads as it is given: a group that is not all of the tensor has one.
@@ -26,7 +27,7 @@ public:
 
   /// \return the status of the parameter.
   int run() const {
-    const unsigned mode = mode_of_group();
+    const unsigned mode = mode_of(job_, param_);
     int delta = -Width::delta_limit;
     if (mode != GFPQ_MODE_INIT) {
       const std::optional<int> held = delta_held<Width>(param_.buf);
@@ -50,12 +51,6 @@ public:
   }
 
 private:
-  unsigned mode_of_group() const {
-    if (job_.mode != GFPQ_MODE_AUTO)
-      return job_.mode;
-    return was_never_set(param_.buf) ? GFPQ_MODE_INIT : GFPQ_MODE_UPDATE;
-  }
-
   template <class Transform>
   void fit_and_transform(unsigned mode, int delta) const {
     if (mode == GFPQ_MODE_APPLY_ONLY)
@@ -118,42 +113,24 @@ private:
     for (std::size_t position = begin; position < end;) {
       const std::size_t most = std::min(chunk_size<Element>, end - position);
       const std::size_t row = std::min(most, places_.row_from(position)), place = places_.of(position);
-      if (row == most || row >= shortest_row) {
-        chunk(source + place, destination != nullptr ? destination + place : nullptr,
-              mask != nullptr ? mask + place : nullptr, row);
-        position += row;
-      } else {
-        by_buffers(source, destination, mask, position, most, chunk);
-        position += most;
-      }
+      chunk(source + place, destination != nullptr ? destination + place : nullptr,
+            mask != nullptr ? mask + place : nullptr, row);
+      position += row;
     }
   }
 
-  /// Brings the numbers of several rows together, and the results back.
-  template <class In, class Out, class Chunk>
-  void by_buffers(const In* source, Out* destination, unsigned char* mask, std::size_t position, std::size_t count,
-                  const Chunk& chunk) const {
-    In in[chunk_size<Element>];
-    Out out[chunk_size<Element>];
-    unsigned char mask_of_chunk[chunk_size<Element>];
-    places_.for_each(position, count, [&](std::size_t i, std::size_t place) { in[i] = source[place]; });
-    chunk(in, destination != nullptr ? out : nullptr, mask != nullptr ? mask_of_chunk : nullptr, count);
-    if (destination != nullptr)
-      places_.for_each(position, count, [&](std::size_t i, std::size_t place) { destination[place] = out[i]; });
-    if (mask != nullptr)
-      places_.for_each(position, count, [&](std::size_t i, std::size_t place) { mask[place] = mask_of_chunk[i]; });
-  }
-
   bool codes_exist() const {
-    constexpr int most = Codes<Width>::sign - 1;
-    if constexpr (most == Width::max_code)
+    if constexpr (Codes<Width>::sign - 1 == Width::max_code)
       return true;
     const Code* const source = static_cast<const Code*>(job_.source);
     std::atomic<int> largest{0};
     for_each_position(source, [&](std::size_t begin, std::size_t end) {
       int of_part = 0;
-      places_.for_each(begin, end - begin,
-                       [&](std::size_t, std::size_t place) { of_part = std::max(of_part, source[place] & most); });
+      unsigned char* const nothing = nullptr;
+      for_each_chunk<Code>(nothing, nothing, begin, end,
+                           [&](const Code* in, unsigned char*, unsigned char*, std::size_t count) {
+                             of_part = std::max(of_part, largest_code<Width>(in, count));
+                           });
       raise(largest, of_part);
     });
     return largest <= Width::max_code;
@@ -182,10 +159,19 @@ private:
 
 template <class Element, class Width>
 void do_group(const GFPQ_JOB_ST& job, std::size_t number, std::size_t threads) {
-  const int status = Group<Element, Width>(job, number, threads).run();
-  GFPQ_GROUP_PARAM_ST& param = job.params[number];
-  if (param.status != status) // other calls may share it
-    param.status = status;
+  set_status(job.params[number], Group<Element, Width>(job, number, threads).run());
+}
+
+/// Does all groups, several side by side, on so many threads: each has its groups where that is enough for all, else
+/// its rows.
+template <class Element, class Width>
+void do_groups_side_by_side(const GFPQ_JOB_ST& job, std::size_t threads) {
+  using Groups = SideBySide<Element, Width>;
+  if (job.groups * job.inner / Groups::most_numbers < threads)
+    return Groups(job, threads).run(0, job.groups);
+  for_each_part(job.params, job.groups, threads, [&](GFPQ_GROUP_PARAM_ST* part, std::size_t size) {
+    Groups(job, 1).run(static_cast<std::size_t>(part - job.params), size);
+  });
 }
 
 /// Says why the first group that was left out was. \return its status.
@@ -206,6 +192,8 @@ int do_job_of(const GFPQ_JOB_ST& job) {
   const std::size_t threads = CpuBackend::threads_for(job.outer * job.groups * job.inner * sizeof(Element));
   if (job.groups == 1) {
     do_group<Element, Width>(job, 0, threads);
+  } else if (job.outer > 0 && job.inner > 0 && job.inner < shortest_row) {
+    do_groups_side_by_side<Element, Width>(job, threads);
   } else {
     for_each_part(job.params, job.groups, std::min(threads, job.groups),
                   [&](GFPQ_GROUP_PARAM_ST* part, std::size_t size) {

@@ -56,8 +56,9 @@ CONFORMANCE_TEST(Jobs, EveryOperationModeAndShape, "GFPQ-JOB-01", "GFPQ-JOB-02",
   struct Shape {
     std::size_t outer, groups, inner;
   };
-  const Shape shapes[] = {{1, 1, 1},    {1, 1, 7},   {3, 1, 50},  {1, 1, 4099}, {1, 5, 33}, {2, 3, 70},   {4, 3, 1},
-                          {2500, 2, 1}, {70, 3, 63}, {65, 2, 64}, {300, 2, 17}, {1, 64, 9}, {2, 1, 9001}, {2, 2, 5003}};
+  const Shape shapes[] = {{1, 1, 1},    {1, 1, 7},    {3, 1, 50},  {1, 1, 4099}, {1, 5, 33},   {2, 3, 70},
+                          {4, 3, 1},    {2500, 2, 1}, {70, 3, 63}, {65, 2, 64},  {300, 2, 17}, {1, 64, 9},
+                          {2, 1, 9001}, {2, 2, 5003}, {3, 700, 1}, {5, 37, 3}};
   for_each_element([&](auto element, int bits) {
     unsigned seed = 1;
     for (const Shape& shape : shapes) {
@@ -123,15 +124,17 @@ CONFORMANCE_TEST(Jobs, NumbersFromAllOver, "GFPQ-JOB-01", "GFPQ-JOB-02", "GFPQ-J
 CONFORMANCE_TEST_WITH(Jobs, LongTensors, (std::vector<int>{1, 3}), "GFPQ-JOB-01", "GFPQ-JOB-02", "GFPQ-JOB-04",
                       "GFPQ-JOB-05", "GFPQ-JOB-06", "GFPQ-JOB-07", "GFPQ-JOB-08") {
   need_jobs();
-  const auto check = [&](auto element, int bits, unsigned operation, unsigned mode, std::size_t groups, int third) {
+  const auto check = [&](auto element, int bits, unsigned operation, unsigned mode, std::size_t groups, int third,
+                         std::size_t row = 0) {
     using Element = decltype(element);
     using Computed = ComputedOf<Element>;
     JobPlan plan;
     plan.operation = operation;
     plan.mode = mode;
     plan.groups = groups;
-    plan.outer = groups == 1 ? 1 : 8;
-    plan.inner = ((std::size_t(9) << 20) / sizeof(Element) + 5) / plan.outer / groups;
+    const std::size_t count = (std::size_t(9) << 20) / sizeof(Element) + 5;
+    plan.outer = row > 0 ? count / groups / row : groups == 1 ? 1 : 8;
+    plan.inner = row > 0 ? row : count / plan.outer / groups;
     plan.with_mask = operation != GFPQ_DECODE;
     plan.held = {-110};
     const auto pattern = numbers_for<Element>(bits, {operation, mode, 1, 1, 997}, {-130});
@@ -149,6 +152,8 @@ CONFORMANCE_TEST_WITH(Jobs, LongTensors, (std::vector<int>{1, 3}), "GFPQ-JOB-01"
   check(BFloat16(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 12, 2);
   check(double(), 16, GFPQ_ENCODE, GFPQ_MODE_UPDATE, 1, 0);
   check(float(), 8, GFPQ_DECODE, GFPQ_MODE_APPLY_ONLY, 1, 0);
+  check(float(), 8, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, 50, 1, 1); // short rows, of few groups and of many
+  check(float(), 8, GFPQ_ENCODE, GFPQ_MODE_INIT, 3000, 2, 2);
 }
 
 /// Every code of both signs at every delta, and none that is not there.

@@ -26,6 +26,7 @@ struct Traits {
   static constexpr bool clamps_integers = false;
   static constexpr bool splits_words = false; // 64-bit lanes look up in registers too
   static constexpr bool looks_up_bytes = false;
+  static constexpr bool converts_float16 = true;
 };
 
 using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
@@ -104,6 +105,13 @@ HWY_INLINE Mask<double> is_less(Doubles a, Doubles b) {
 }
 HWY_INLINE Doubles with_lesser_magnitude(Doubles a, Doubles b) {
   return Doubles{_mm512_range_round_pd(a.raw, b.raw, lesser_magnitude_with_the_firsts_sign, quiet)};
+}
+
+HWY_INLINE void widen_register(const void* from, float* to) {
+  _mm512_storeu_ps(to, _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(from))));
+}
+HWY_INLINE void round_register(const float* from, void* to) {
+  _mm256_storeu_si256(static_cast<__m256i*>(to), _mm512_cvtps_ph(_mm512_loadu_ps(from), _MM_FROUND_TO_NEAREST_INT));
 }
 
 // Integers have the shorter latency, but for 64-bit lanes are slow.

@@ -22,8 +22,9 @@ class ZeroTest {
 
 public:
   HWY_INLINE explicit ZeroTest(const Range<Float>& range)
-      : lowest_positive_(set_bits<Float>(range.lowest_positive)),
-        lowest_negative_(set_bits<Float>(range.lowest_negative)) {}
+      : ZeroTest(set_bits<Float>(range.lowest_positive), set_bits<Float>(range.lowest_negative)) {}
+  HWY_INLINE ZeroTest(V lowest_positive, V lowest_negative)
+      : lowest_positive_(lowest_positive), lowest_negative_(lowest_negative) {}
 
   /// The ladder's lowest magnitude for a number's sign.
   HWY_INLINE V lowest(V number) const { return if_negative(number, lowest_negative_, lowest_positive_); }
@@ -49,7 +50,8 @@ constexpr ClampWay clamp_way = Traits::has_masks                               ?
                                : Traits::clamps_integers && sizeof(Float) == 4 ? ClampWay::integers
                                                                                : ClampWay::magnitudes;
 
-/// The number within the ladder, with its sign; 0 for what becomes zero.
+/// The number within the ladder, with its sign; 0 for what becomes zero. The range is that of all lanes, or registers
+/// have each lane's.
 template <class Float, ClampWay way = clamp_way<Float>>
 class Clamp;
 
@@ -64,6 +66,11 @@ public:
         zero_negative_(set(F::sign | (range.lowest_negative - range.octave))),
         lowest_positive_(set(range.lowest_positive)), lowest_negative_(set(F::sign | range.lowest_negative)),
         highest_(set(range.highest)) {}
+  HWY_INLINE Clamp(V lowest_positive, V lowest_negative, V highest)
+      : zero_positive_(as_floats(hn::Sub(lowest_positive, set_bits<Float>(Range<Float>::octave)))),
+        zero_negative_(negative(hn::Sub(lowest_negative, set_bits<Float>(Range<Float>::octave)))),
+        lowest_positive_(as_floats(lowest_positive)), lowest_negative_(negative(lowest_negative)),
+        highest_(as_floats(highest)) {}
 
   HWY_INLINE V operator()(V bits) const {
     const auto number = as_floats(bits);
@@ -76,6 +83,7 @@ public:
 private:
   using Numbers = decltype(as_floats(V()));
   static HWY_INLINE Numbers set(typename F::Bits bits) { return as_floats(set_bits<Float>(bits)); }
+  static HWY_INLINE Numbers negative(V magnitude) { return as_floats(hn::Or(magnitude, set_bits<Float>(F::sign))); }
 
   const Numbers zero_positive_, zero_negative_, lowest_positive_, lowest_negative_, highest_;
 };
@@ -93,6 +101,9 @@ public:
       : lowest_positive_(set_bits<Float>(lowest_positive)),
         lowest_negative_(set_bits<Float>(F::sign | lowest_negative)), highest_positive_(set_bits<Float>(highest)),
         highest_negative_(set_bits<Float>(F::sign | highest)) {}
+  HWY_INLINE SignedLimits(V lowest_positive, V lowest_negative, V highest)
+      : lowest_positive_(lowest_positive), lowest_negative_(hn::Or(lowest_negative, set_bits<Float>(F::sign))),
+        highest_positive_(highest), highest_negative_(hn::Or(highest, set_bits<Float>(F::sign))) {}
 
   HWY_INLINE V operator()(V number) const {
     const V at_most = unsigned_min(hn::Min(number, highest_positive_), highest_negative_);
@@ -109,12 +120,17 @@ private:
 
 template <class Float>
 class Clamp<Float, ClampWay::integers> {
+  using F = Format<Float>;
   using V = Vec<Float>;
 
 public:
   HWY_INLINE explicit Clamp(const Range<Float>& range)
       : limits_(range.lowest_positive, range.lowest_negative, range.highest),
         raise_offset_(set_bits<Float>(range.raise_offset())), raise_limit_(set_bits<Float>(range.raise_limit())) {}
+  HWY_INLINE Clamp(V lowest_positive, V lowest_negative, V highest)
+      : limits_(lowest_positive, lowest_negative, highest),
+        raise_offset_(hn::Sub(set_bits<Float>(F::sign + F::infinity), highest)),
+        raise_limit_(hn::Add(raise_offset_, set_bits<Float>(Range<Float>::doubled_less_one))) {}
 
   HWY_INLINE V operator()(V number) const {
     const V clamped = limits_(number);
@@ -134,6 +150,8 @@ class Clamp<Float, ClampWay::magnitudes> {
 
 public:
   HWY_INLINE explicit Clamp(const Range<Float>& range) : is_zero_(range), highest_(set_bits<Float>(range.highest)) {}
+  HWY_INLINE Clamp(V lowest_positive, V lowest_negative, V highest)
+      : is_zero_(lowest_positive, lowest_negative), highest_(highest) {}
 
   HWY_INLINE V operator()(V number) const {
     const V sign = hn::And(number, set_bits<Float>(F::sign));

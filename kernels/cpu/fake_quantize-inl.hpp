@@ -73,28 +73,30 @@ constexpr auto method_for() {
 
 /// As many registers as the method takes at once.
 template <class Float, class Method>
-HWY_INLINE void fake_quantize_block(const Method& method, hn::TFromD<Lanes<Float>>* at) {
+HWY_INLINE void fake_quantize_block(const Method& method, const hn::TFromD<Lanes<Float>>* from,
+                                    hn::TFromD<Lanes<Float>>* at) {
   constexpr Lanes<Float> d;
   constexpr std::size_t lanes = hn::MaxLanes(d);
   Vec<Float> numbers[Method::registers];
   for (std::size_t i = 0; i < Method::registers; ++i)
-    numbers[i] = hn::LoadU(d, at + i * lanes);
+    numbers[i] = hn::LoadU(d, from + i * lanes);
   method(numbers);
   for (std::size_t i = 0; i < Method::registers; ++i)
     hn::StoreU(numbers[i], d, at + i * lanes);
 }
 
 template <class Float, class Method>
-HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) {
+HWY_NOINLINE void fake_quantize_with(const Float* in, Float* out, std::size_t count, int delta) {
   constexpr Lanes<Float> d;
   using Lane = hn::TFromD<Lanes<Float>>;
   constexpr std::size_t lanes = hn::MaxLanes(d), registers = Method::registers, block = registers * lanes;
   const Method method(delta);
   Vec<Float> last_numbers[registers];
 
-  Lane* at = reinterpret_cast<Lane*>(data);
+  const Lane* from = reinterpret_cast<const Lane*>(in); // what `at` will be written from
+  Lane* at = reinterpret_cast<Lane*>(out);
   if (count < lanes) {
-    std::fill_n(last_numbers, registers, load_few(at, count));
+    std::fill_n(last_numbers, registers, load_few(from, count));
     method(last_numbers);
     store_few(last_numbers[0], at, count);
     return;
@@ -103,24 +105,26 @@ HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) 
   // ladder stays as it is, so that it doesn't matter which of them writes first.
   Lane* const last = at + count - lanes;
   const auto is_block_left = [&] { return last - at > std::ptrdiff_t(block - lanes); };
-  std::fill_n(last_numbers, registers, hn::LoadU(d, last));
+  std::fill_n(last_numbers, registers, hn::LoadU(d, from + (last - at)));
   if constexpr (registers == 1)
     method(last_numbers);
   if (registers <= 2 && is_block_left()) { // more than that compute too long for alignment to matter
-    fake_quantize_block<Float>(method, at);
-    at += block - lanes + lanes_to_alignment(at);
+    fake_quantize_block<Float>(method, from, at);
+    const std::size_t done = block - lanes + lanes_to_alignment(at);
+    from += done;
+    at += done;
   }
-  for (; is_block_left(); at += block) {
+  for (; is_block_left(); from += block, at += block) {
     for (std::size_t i = 0; i < block * sizeof(Lane); i += 64)
-      prefetch<Method::prefetches_to_second_cache>(reinterpret_cast<const char*>(at) + prefetch_distance + i);
-    fake_quantize_block<Float>(method, at);
+      prefetch<Method::prefetches_to_second_cache>(reinterpret_cast<const char*>(from) + prefetch_distance + i);
+    fake_quantize_block<Float>(method, from, at);
   }
   if constexpr (registers == 1) {
     hn::StoreU(last_numbers[0], d, last);
   } else {
     const auto place = [=](std::size_t i) { return at + std::min(std::ptrdiff_t(i * lanes), last - at); };
     for (std::size_t i = 0; i < registers && place(i) != last; ++i)
-      last_numbers[i] = hn::LoadU(d, place(i));
+      last_numbers[i] = hn::LoadU(d, from + (place(i) - at));
     method(last_numbers);
     for (std::size_t i = 0; i < registers; ++i)
       hn::StoreU(last_numbers[i], d, place(i));
@@ -128,13 +132,13 @@ HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) 
 }
 
 template <class Float, class Width>
-void fake_quantize(Float* data, std::size_t count, int delta) {
+void fake_quantize(const Float* in, Float* out, std::size_t count, int delta) {
   using Method = typename decltype(method_for<Float, Width>())::type;
   [[maybe_unused]] const RoundingToNearest<Method::needs_rounding_to_nearest> rounding;
   if constexpr (Method::registers == 4)
     if (count < 4 * 4 * hn::MaxLanes(Lanes<Float>())) // the method for one register has the shorter latency
-      return fake_quantize_with<Float, ByNumber<Float, Width, ByPiece<Float, Width>>>(data, count, delta);
-  fake_quantize_with<Float, Method>(data, count, delta);
+      return fake_quantize_with<Float, ByNumber<Float, Width, ByPiece<Float, Width>>>(in, out, count, delta);
+  fake_quantize_with<Float, Method>(in, out, count, delta);
 }
 
 } // namespace

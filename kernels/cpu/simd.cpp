@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/cpu/simd.hpp"
@@ -43,7 +44,11 @@ struct Compiled {
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
+#include "kernels/cpu/decode-inl.hpp"
+#include "kernels/cpu/encode-inl.hpp"
 #include "kernels/cpu/fake_quantize-inl.hpp"
+#include "kernels/cpu/fake_quantize_each-inl.hpp"
+#include "kernels/cpu/loops-inl.hpp"
 #include "kernels/cpu/max_abs-inl.hpp"
 
 namespace gfpq {
@@ -55,8 +60,26 @@ struct Compiled<HWY_TARGET> {
 
   template <class Float>
   static constexpr auto max_abs = HWY_NAMESPACE::max_abs<Float>;
-  template <class Float, class Width>
-  static constexpr auto fake_quantize = HWY_NAMESPACE::fake_quantize<Float, Width>;
+  template <class Float>
+  static constexpr auto raise_each = HWY_NAMESPACE::raise_each<Float>;
+  template <class Float>
+  static constexpr auto write_mask = HWY_NAMESPACE::write_mask<Float>;
+  template <class Float>
+  static constexpr auto write_mask_of_each = HWY_NAMESPACE::write_mask_of_each<Float>;
+  template <class Float, class Width, class Delta>
+  static constexpr auto fake_quantize = HWY_NAMESPACE::fake_quantize_by<Float, Width, Delta>;
+  template <class Float, class Width, class Delta>
+  static constexpr auto encode = HWY_NAMESPACE::encode<Float, Width, Delta>;
+  template <class Float, class Width, class Delta>
+  static constexpr auto decode = HWY_NAMESPACE::decode<Float, Width, Delta>;
+  template <class Half>
+  static constexpr auto max_abs_of_halves = HWY_NAMESPACE::max_abs_of_halves<Half>;
+  template <class Half>
+  static constexpr auto widen = HWY_NAMESPACE::widen<Half>;
+  template <class Half>
+  static constexpr auto round = HWY_NAMESPACE::round<Half>;
+  template <class Half>
+  static constexpr auto round_normal = HWY_NAMESPACE::round_normal<Half>;
 };
 
 } // namespace

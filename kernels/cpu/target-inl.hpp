@@ -63,6 +63,9 @@ HWY_INLINE V if_negative(V number, V yes, V no) {
 // - rounds_by_instruction: whether multiply_add(), add(), subtract() and is_less() round to nearest and raise no
 //   exceptions whatever the caller's environment is; else RoundingToNearest sees to that
 // - clamps_integers: whether it is faster to clamp 32-bit integers with their signs than to split the signs off
+// - converts_float16: whether there are widen_register() and round_register(), for as many float16 numbers as a
+// register
+//   has floats, under RoundingToNearest: GCC 12 has no way to let the second leave exceptions alone
 // - has_masks: whether there are with_lesser_magnitude(a, b), which has the sign of a, and for the lanes of a mask
 //   larger_or_zero() and larger_where(), which give the larger magnitude of two numbers with the same sign, and
 //   pick_where()
@@ -89,6 +92,11 @@ struct Traits {
   static constexpr bool clamps_integers = true;
   static constexpr bool splits_words = true;
   static constexpr bool looks_up_bytes = true;
+#ifdef HWY_DISABLE_F16C
+  static constexpr bool converts_float16 = false;
+#else
+  static constexpr bool converts_float16 = true;
+#endif
 };
 
 using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
@@ -126,6 +134,15 @@ HWY_INLINE void store_few(Int64s numbers, int64_t* to, std::size_t count) {
   _mm256_maskstore_epi64(reinterpret_cast<long long*>(to), first_lanes(to, count), numbers.raw);
 }
 
+#ifndef HWY_DISABLE_F16C
+HWY_INLINE void widen_register(const void* from, float* to) {
+  _mm256_storeu_ps(to, _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(from))));
+}
+HWY_INLINE void round_register(const float* from, void* to) {
+  _mm_storeu_si128(static_cast<__m128i*>(to), _mm256_cvtps_ph(_mm256_loadu_ps(from), _MM_FROUND_TO_NEAREST_INT));
+}
+#endif
+
 using UInt16s = hn::VFromD<hn::ScalableTag<uint16_t>>;
 HWY_INLINE UInt16s pack_words(Int32s a, Int32s b) { return UInt16s{_mm256_packus_epi32(a.raw, b.raw)}; }
 HWY_INLINE auto pack_bytes(UInt16s a, UInt16s b) {
@@ -144,6 +161,7 @@ struct Traits {
   static constexpr bool clamps_integers = false; // with SSE4 it takes 6 to 10 % longer; with NEON it was not timed
   static constexpr bool splits_words = false;
   static constexpr bool looks_up_bytes = HWY_ARCH_X86 != 0;
+  static constexpr bool converts_float16 = false;
 };
 
 #if HWY_ARCH_X86
