@@ -56,19 +56,30 @@ constexpr bool bytes_fit_registers() {
   return Traits::looks_up_bytes && sizeof(Float) == 4 && CarryTables<Float, Width>::P::count == 32;
 }
 
-/// The first method whose tables fit the registers; else pieces in memory.
+template <class Float, class Width, class Powers = Powers<Float, Width>>
+using ByProducts = ByNumber<Float, Width, ByProduct<Float, Width, Powers>>;
+
+/// For one register: the first method whose tables fit the registers; else pieces in memory.
+template <class Float, class Width>
+constexpr auto method_for_one_register() {
+  if constexpr (products_fit_registers<Float, Width>())
+    return Type<ByProducts<Float, Width>>();
+  else if constexpr (Traits::clamps_bins && sizeof(Float) == 8)
+    return Type<ByBin<Width>>();
+  else
+    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
+}
+
 template <class Float, class Width>
 constexpr auto method_for() {
   if constexpr (bytes_fit_registers<Float, Width>())
-    return Type<ByBytes<Width>>();
-  else if constexpr (pieces_fit_registers<Float, Width>())
-    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
-  else if constexpr (products_fit_registers<Float, Width>())
-    return Type<ByNumber<Float, Width, ByProduct<Float, Width>>>();
+    return Type<ByNumber<Float, Width, ByBytes<Width>>>();
+  else if constexpr (sizeof(Float) == 4 && Traits::looks_up_bytes && products_fit_registers<Float, Width>())
+    return Type<ByProducts<Float, Width, PowersByBytes<Width>>>();
   else if constexpr (pairs_fit_registers<Float, Width>())
     return Type<ByPair<Width>>();
   else
-    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
+    return method_for_one_register<Float, Width>();
 }
 
 /// As many registers as the method takes at once.
@@ -133,7 +144,8 @@ void fake_quantize(Float* data, std::size_t count, int delta) {
   [[maybe_unused]] const RoundingToNearest<Method::needs_rounding_to_nearest> rounding;
   if constexpr (Method::registers == 4)
     if (count < 4 * 4 * hn::MaxLanes(Lanes<Float>())) // the method for one register has the shorter latency
-      return fake_quantize_with<Float, ByNumber<Float, Width, ByPiece<Float, Width>>>(data, count, delta);
+      return fake_quantize_with<Float, typename decltype(method_for_one_register<Float, Width>())::type>(data, count,
+                                                                                                         delta);
   fake_quantize_with<Float, Method>(data, count, delta);
 }
 
