@@ -113,7 +113,12 @@ HWY_NOINLINE void fake_quantize_with(Float* data, std::size_t count, int delta) 
   // The first block overlaps the aligned ones that follow, and the last register the one before it. A value of the
   // ladder stays as it is, so that it doesn't matter which of them writes first.
   Lane* const last = at + count - lanes;
-  const auto is_block_left = [&] { return last - at > std::ptrdiff_t(block - lanes); };
+  const auto is_block_left = [&] {
+    if constexpr (registers == 1)
+      return at < last;
+    else
+      return last - at > std::ptrdiff_t(block - lanes);
+  };
   std::fill_n(last_numbers, registers, hn::LoadU(d, last));
   if constexpr (registers == 1)
     method(last_numbers);
