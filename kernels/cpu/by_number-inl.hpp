@@ -16,7 +16,7 @@ namespace {
 
 /// Fake-quantizes the numbers of as many registers as `Nearest` takes at once. That replaces numbers within the ladder
 /// by the values nearest to them, and leaves 0 as it is.
-template <class Float, class Width, class Nearest>
+template <class Float, class Width, class Nearest, ClampWay way = clamp_way<Float>>
 class ByNumber {
   using V = Vec<Float>;
 
@@ -34,7 +34,7 @@ public:
   }
 
 private:
-  const Clamp<Float> clamp_;
+  const Clamp<Float, way> clamp_;
   const Nearest nearest_;
 };
 

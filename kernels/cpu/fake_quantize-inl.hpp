@@ -67,7 +67,7 @@ constexpr auto method_for_one_register() {
   else if constexpr (Traits::clamps_bins && sizeof(Float) == 8)
     return Type<ByBin<Width>>();
   else
-    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
+    return Type<ByNumber<Float, Width, ByPiece<Float, Width>, short_clamp_way<Float>>>();
 }
 
 template <class Float, class Width>
