@@ -52,7 +52,7 @@ template <class Width, class Float = float>
 class PowersByBytes {
   using V = Vec<Float>;
   using Tables = PowerBytes<Width>;
-  static_assert(Tables::size == 16 && Tables::base_bytes == 3 && Tables::rest_bytes == 2, "what is looked up here");
+  static_assert(Tables::base_bytes == 3 && Tables::rest_bytes == 2, "what is looked up here");
 
 public:
   static constexpr int registers = 4;

@@ -65,7 +65,7 @@ template <class Width>
 struct PowerBytes {
   using Tables = ProductTables<float, Width>;
   using Bits = Format<float>::Bits;
-  static constexpr int size = Tables::coarse_steps;
+  static constexpr int size = 16; ///< what one instruction looks up
   static constexpr int base_bytes = 3, rest_bytes = 2;
   static constexpr Bits bases_highest_byte = 0x3f;
 

@@ -56,6 +56,13 @@ constexpr bool bytes_fit_registers() {
   return Traits::looks_up_bytes && sizeof(Float) == 4 && CarryTables<Float, Width>::P::count == 32;
 }
 
+template <class Float, class Width>
+constexpr bool powers_fit_bytes() {
+  if constexpr (Traits::looks_up_bytes && sizeof(Float) == 4 && products_fit_registers<Float, Width>())
+    return ProductTables<Float, Width>::coarse_steps == PowerBytes<Width>::size;
+  return false;
+}
+
 template <class Float, class Width, class Powers = Powers<Float, Width>>
 using ByProducts = ByNumber<Float, Width, ByProduct<Float, Width, Powers>>;
 
@@ -74,7 +81,7 @@ template <class Float, class Width>
 constexpr auto method_for() {
   if constexpr (bytes_fit_registers<Float, Width>())
     return Type<ByNumber<Float, Width, ByBytes<Width>>>();
-  else if constexpr (sizeof(Float) == 4 && Traits::looks_up_bytes && products_fit_registers<Float, Width>())
+  else if constexpr (powers_fit_bytes<Float, Width>())
     return Type<ByProducts<Float, Width, PowersByBytes<Width>>>();
   else if constexpr (pairs_fit_registers<Float, Width>())
     return Type<ByPair<Width>>();
