@@ -154,10 +154,14 @@ template <class Float, class Width>
 void fake_quantize(Float* data, std::size_t count, int delta) {
   using Method = typename decltype(method_for<Float, Width>())::type;
   [[maybe_unused]] const RoundingToNearest<Method::needs_rounding_to_nearest> rounding;
-  if constexpr (Method::registers == 4)
-    if (count < 4 * 4 * hn::MaxLanes(Lanes<Float>())) // the method for one register has the shorter latency
+  if constexpr (Method::registers == 4) {
+    // The method for one register has the shorter latency, and computes no register that is not there.
+    constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>()), block = 4 * lanes;
+    const auto leaves_registers_empty = [=] { return (0 - count) % block >= lanes; };
+    if (count < 2 * block || (count < 4 * block && leaves_registers_empty()))
       return fake_quantize_with<Float, typename decltype(method_for_one_register<Float, Width>())::type>(data, count,
                                                                                                          delta);
+  }
   fake_quantize_with<Float, Method>(data, count, delta);
 }
 
