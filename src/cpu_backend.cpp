@@ -16,6 +16,8 @@ namespace {
 /// The smallest part that is worth a thread of its own: several times the cost to start one.
 constexpr std::size_t bytes_per_thread = std::size_t(2) << 20;
 
+bool is_for_one_thread(std::size_t bytes) { return bytes < 2 * bytes_per_thread; }
+
 } // namespace
 
 std::size_t CpuBackend::allowed_threads() {
@@ -25,7 +27,7 @@ std::size_t CpuBackend::allowed_threads() {
 }
 
 std::size_t CpuBackend::threads_for(std::size_t bytes) {
-  return bytes < 2 * bytes_per_thread ? 1 : std::min(bytes / bytes_per_thread, allowed_threads());
+  return is_for_one_thread(bytes) ? 1 : std::min(bytes / bytes_per_thread, allowed_threads());
 }
 
 template <class Float>
@@ -43,11 +45,23 @@ typename Format<Float>::Bits CpuBackend::run_max_abs(const Target& target, const
   return maximum;
 }
 
+namespace {
+
 template <class Width, class Float>
-void CpuBackend::run_fake_quantize(const Target& target, Float* data, std::size_t count, int delta) {
-  for_each_part(data, count, threads_for(count * sizeof(Float)), [&](Float* part, std::size_t size) {
+[[gnu::noinline]] void fake_quantize_parts(const Target& target, Float* data, std::size_t count, int delta) {
+  for_each_part(data, count, CpuBackend::threads_for(count * sizeof(Float)), [&](Float* part, std::size_t size) {
     target.kernels<Float>().template fake_quantize<Width>(part, size, delta);
   });
+}
+
+} // namespace
+
+template <class Width, class Float>
+void CpuBackend::run_fake_quantize(const Target& target, Float* data, std::size_t count, int delta) {
+  if (is_for_one_thread(count * sizeof(Float))) // nothing to save and restore, which takes a small call a nanosecond
+    target.kernels<Float>().template fake_quantize<Width>(data, count, delta);
+  else
+    fake_quantize_parts<Width>(target, data, count, delta);
 }
 
 int CpuBackend::fail_target() {

@@ -24,6 +24,7 @@ struct Traits {
   static constexpr bool rounds_by_instruction = true;
   static constexpr bool has_masks = true;
   static constexpr bool clamps_integers = false;
+  static constexpr bool clamps_bins = false;
   static constexpr bool splits_words = false; // 64-bit lanes look up in registers too
   static constexpr bool looks_up_bytes = false;
   static constexpr bool converts_float16 = true;

@@ -1,5 +1,5 @@
-// Fake-quantizes four registers of floats at once by the carry tables in bytes (byte_tables.hpp): the indices of all
-// four fit one register of bytes, and an instruction looks up a byte for each.
+// The values nearest to the numbers of four registers of floats, within the ladder, by the carry tables in bytes
+// (byte_tables.hpp): the indices of all four fit one register of bytes, and an instruction looks up a byte for each.
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_BY_BYTES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_BY_BYTES_INL_HPP
@@ -8,8 +8,7 @@
 #define GFPQ_KERNELS_CPU_BY_BYTES_INL_HPP
 #endif
 
-#include "kernels/cpu/byte_tables.hpp"
-#include "kernels/cpu/clamp-inl.hpp"
+#include "kernels/cpu/bytes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace gfpq {
@@ -20,12 +19,8 @@ template <class Width, class Float = float>
 class ByBytes {
   using F = Format<Float>;
   using V = Vec<Float>;
-  using D = Lanes<Float>;
   using Tables = ByteTables<Width>;
   using P = typename Tables::Tables::P;
-  using DBytes = hn::Repartition<std::uint8_t, D>;
-  using DWords = hn::Repartition<std::uint16_t, D>;
-  using Bytes = hn::VFromD<DBytes>;
   static constexpr int table_size = 16;
   static_assert(P::count == 2 * table_size && Width::steps == table_size, "what the look-ups are made for");
 
@@ -34,18 +29,15 @@ public:
   static constexpr bool needs_rounding_to_nearest = false;
   static constexpr bool prefetches_to_second_cache = false;
 
-  HWY_INLINE explicit ByBytes(int delta) : clamp_(range_of(ladder<Float, Width>, delta)) {
+  HWY_INLINE ByBytes() {
     for (int byte = 0; byte < Tables::bytes; ++byte) {
-      lower_carry_[byte] = hn::LoadDup128(DBytes(), tables_.carry[byte]);
-      upper_carry_[byte] = hn::LoadDup128(DBytes(), tables_.carry[byte] + table_size);
-      value_[byte] = hn::LoadDup128(DBytes(), tables_.value[byte]);
+      lower_carry_[byte] = hn::LoadDup128(DBytes(), tables_.carry.table[byte]);
+      upper_carry_[byte] = hn::LoadDup128(DBytes(), tables_.carry.table[byte] + table_size);
+      value_[byte] = hn::LoadDup128(DBytes(), tables_.value.table[byte]);
     }
   }
 
   HWY_INLINE void operator()(V (&numbers)[registers]) const {
-    for (V& number : numbers)
-      number = clamp_(number);
-
     // A byte with its highest bit set looks up 0: of the two halves of the table each leaves the other's entries alone.
     const Bytes piece = packed<P::piece_shift, P::count>(numbers);
     const Bytes in_lower = hn::Add(piece, hn::Set(DBytes(), 0x80 - table_size));
@@ -54,15 +46,16 @@ public:
     for (int i = 0; i < Tables::bytes; ++i)
       bytes[i] = hn::Or(hn::TableLookupBytesOr0(lower_carry_[i], in_lower),
                         hn::TableLookupBytesOr0(upper_carry_[i], in_upper));
+    const Bytes zero = hn::Zero(DBytes());
     V parts[registers];
-    unpack(bytes, parts);
+    unpack(bytes[0], bytes[1], bytes[2], zero, parts);
     for (int i = 0; i < registers; ++i)
       numbers[i] = hn::Add(numbers[i], parts[i]);
 
     const Bytes bin = packed<P::bin_shift, Width::steps>(numbers);
     for (int i = 0; i < Tables::bytes; ++i)
       bytes[i] = hn::TableLookupBytesOr0(value_[i], bin);
-    unpack(bytes, parts);
+    unpack(bytes[0], bytes[1], bytes[2], zero, parts);
     for (int i = 0; i < registers; ++i)
       numbers[i] = hn::Or(hn::And(numbers[i], set_bits<Float>(F::sign | F::infinity)), parts[i]);
   }
@@ -78,22 +71,7 @@ private:
     return pack_bytes(words(0), words(2));
   }
 
-  /// Puts each lane's three bytes together.
-  static HWY_INLINE void unpack(const Bytes (&bytes)[Tables::bytes], V (&numbers)[registers]) {
-    const auto as_words = [](Bytes v) HWY_ATTR { return hn::BitCast(DWords(), v); };
-    const Bytes zero = hn::Zero(DBytes());
-    const auto low_words_01 = as_words(hn::InterleaveLower(DBytes(), bytes[0], bytes[1]));
-    const auto low_words_23 = as_words(hn::InterleaveUpper(DBytes(), bytes[0], bytes[1]));
-    const auto high_words_01 = as_words(hn::InterleaveLower(DBytes(), bytes[2], zero));
-    const auto high_words_23 = as_words(hn::InterleaveUpper(DBytes(), bytes[2], zero));
-    numbers[0] = hn::BitCast(D(), hn::InterleaveLower(DWords(), low_words_01, high_words_01));
-    numbers[1] = hn::BitCast(D(), hn::InterleaveUpper(DWords(), low_words_01, high_words_01));
-    numbers[2] = hn::BitCast(D(), hn::InterleaveLower(DWords(), low_words_23, high_words_23));
-    numbers[3] = hn::BitCast(D(), hn::InterleaveUpper(DWords(), low_words_23, high_words_23));
-  }
-
   static constexpr const Tables& tables_ = byte_tables<Width>;
-  const Clamp<Float> clamp_;
   Bytes lower_carry_[Tables::bytes], upper_carry_[Tables::bytes], value_[Tables::bytes];
 };
 

@@ -1,4 +1,4 @@
-// Fake-quantizes a register of numbers, by either way to the nearest value.
+// Fake-quantizes numbers one by one: clamps them, and finds the nearest values by one way or another.
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_BY_NUMBER_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_BY_NUMBER_INL_HPP
@@ -14,23 +14,27 @@ namespace gfpq {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Fake-quantizes the numbers of a register. `Nearest` gives the value nearest to a number within the ladder, and 0 for
-/// 0.
-template <class Float, class Width, class Nearest>
+/// Fake-quantizes the numbers of as many registers as `Nearest` takes at once. That replaces numbers within the ladder
+/// by the values nearest to them, and leaves 0 as it is.
+template <class Float, class Width, class Nearest, ClampWay way = clamp_way<Float>>
 class ByNumber {
   using V = Vec<Float>;
 
 public:
-  static constexpr int registers = 1;
+  static constexpr int registers = Nearest::registers;
   static constexpr bool needs_rounding_to_nearest = Nearest::needs_rounding_to_nearest;
   static constexpr bool prefetches_to_second_cache = Nearest::prefetches_to_second_cache;
 
   HWY_INLINE explicit ByNumber(int delta) : clamp_(range_of(ladder<Float, Width>, delta)) {}
 
-  HWY_INLINE void operator()(V (&numbers)[registers]) const { numbers[0] = nearest_(clamp_(numbers[0])); }
+  HWY_INLINE void operator()(V (&numbers)[registers]) const {
+    for (V& number : numbers)
+      number = clamp_(number);
+    nearest_(numbers);
+  }
 
 private:
-  const Clamp<Float> clamp_;
+  const Clamp<Float, way> clamp_;
   const Nearest nearest_;
 };
 

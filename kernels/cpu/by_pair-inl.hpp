@@ -30,8 +30,7 @@ public:
   static constexpr bool prefetches_to_second_cache = false;
 
   HWY_INLINE explicit ByPair(int delta)
-      : is_zero_(range_of(ladder<Float, Width>, delta)),
-        limits_(bin_of(delta), bin_of(delta + 1), bin_of(delta + Width::max_code)), high_carry_(tables_.high),
+      : is_zero_(range_of(ladder<Float, Width>, delta)), limits_(bin_limits<Width>(delta)), high_carry_(tables_.high),
         low_carry_(tables_.low), high_value_(tables_.high.value), low_value_(tables_.low.value) {}
 
   HWY_INLINE void operator()(V (&numbers)[registers]) const {
@@ -53,10 +52,6 @@ public:
   }
 
 private:
-  static constexpr unsigned bin_of(int exponent) {
-    return unsigned(exponent + Format<Float>::bias * Width::steps) << P::bin_shift;
-  }
-
   static constexpr const Tables& tables_ = carry_words<Width>;
   const ZeroTest<Float> is_zero_;
   const SignedLimits<float> limits_;

@@ -1,4 +1,4 @@
-// The value nearest to a number within the ladder by a table of pieces (carry_tables.hpp).
+// The values nearest to the numbers of a register, within the ladder, by a table of pieces (carry_tables.hpp).
 // Included once for each target, after highway.h.
 #if defined(GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef GFPQ_KERNELS_CPU_BY_PIECE_INL_HPP
@@ -8,7 +8,7 @@
 #endif
 
 #include "kernels/carry_tables.hpp"
-#include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/cpu/clamp-inl.hpp"
 #include "kernels/cpu/lookup-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -52,13 +52,17 @@ class ByPiece {
   using Tables = CarryTables<Float, Width>;
 
 public:
+  static constexpr int registers = 1;
   static constexpr bool needs_rounding_to_nearest = false;
   static constexpr bool prefetches_to_second_cache = Traits::looks_up_in_two;
 
   HWY_INLINE ByPiece() : carry_(tables_), value_(tables_.value) {}
 
-  HWY_INLINE V operator()(V number) const {
-    const V binned = hn::Add(number, carry_(number));
+  HWY_INLINE void operator()(V (&numbers)[registers]) const { numbers[0] = value(binned(numbers[0])); }
+
+  HWY_INLINE V binned(V number) const { return hn::Add(number, carry_(number)); }
+
+  HWY_INLINE V value(V binned) const {
     const V sign_and_exponent = hn::And(binned, set_bits<Float>(F::sign | F::infinity));
     return hn::Or(sign_and_exponent, value_(shift_right<Tables::P::bin_shift>(binned)));
   }
@@ -67,6 +71,41 @@ private:
   static constexpr const Tables& tables_ = carry_tables<Float, Width>;
   PieceLookup<Lanes<Float>, typename Tables::P> carry_;
   Lookup<Lanes<Float>, Width::steps> value_;
+};
+
+/// The limits of the high words of doubles' sums: below each lowest bin and above the highest one there is none.
+template <class Width>
+HWY_INLINE SignedLimits<float> bin_limits(int delta) {
+  const auto bin_of = [](int exponent) {
+    return unsigned(exponent + Format<double>::bias * Width::steps) << CarryWords<Width>::P::bin_shift;
+  };
+  return {bin_of(delta), bin_of(delta + 1), bin_of(delta + Width::max_code)};
+}
+
+/// Fake-quantizes the doubles of a register: not they are clamped, but the high words of their sums, where instruction
+/// sets have no minimum and maximum of 64-bit lanes. What that makes of a NaN doesn't matter.
+template <class Width, class Float = double>
+class ByBin {
+  using V = Vec<Float>;
+
+public:
+  static constexpr int registers = 1;
+  static constexpr bool needs_rounding_to_nearest = false;
+  static constexpr bool prefetches_to_second_cache = false;
+
+  HWY_INLINE explicit ByBin(int delta)
+      : is_zero_(range_of(ladder<Float, Width>, delta)), limits_(bin_limits<Width>(delta)) {}
+
+  HWY_INLINE void operator()(V (&numbers)[registers]) const {
+    const Vec<float> words = hn::BitCast(Lanes<float>(), nearest_.binned(numbers[0]));
+    const V value = nearest_.value(hn::BitCast(Lanes<Float>(), limits_(words)));
+    numbers[0] = hn::IfThenZeroElse(is_zero_(numbers[0]), value);
+  }
+
+private:
+  const ZeroTest<Float> is_zero_;
+  const SignedLimits<float> limits_;
+  const ByPiece<Float, Width> nearest_;
 };
 
 } // namespace

@@ -50,6 +50,10 @@ constexpr ClampWay clamp_way = Traits::has_masks                               ?
                                : Traits::clamps_integers && sizeof(Float) == 4 ? ClampWay::integers
                                                                                : ClampWay::magnitudes;
 
+/// The way of shortest latency, for small calls: integers take eight instructions that wait for one another.
+template <class Float>
+constexpr ClampWay short_clamp_way = clamp_way<Float> == ClampWay::integers ? ClampWay::magnitudes : clamp_way<Float>;
+
 /// The number within the ladder, with its sign; 0 for what becomes zero. The range is that of all lanes, or registers
 /// have each lane's.
 template <class Float, ClampWay way = clamp_way<Float>>

@@ -56,19 +56,37 @@ constexpr bool bytes_fit_registers() {
   return Traits::looks_up_bytes && sizeof(Float) == 4 && CarryTables<Float, Width>::P::count == 32;
 }
 
-/// The first method whose tables fit the registers; else pieces in memory.
+template <class Float, class Width>
+constexpr bool powers_fit_bytes() {
+  if constexpr (Traits::looks_up_bytes && sizeof(Float) == 4 && products_fit_registers<Float, Width>())
+    return ProductTables<Float, Width>::coarse_steps == PowerBytes<Width>::size;
+  return false;
+}
+
+template <class Float, class Width, class Powers = Powers<Float, Width>>
+using ByProducts = ByNumber<Float, Width, ByProduct<Float, Width, Powers>>;
+
+/// For one register: the first method whose tables fit the registers; else pieces in memory.
+template <class Float, class Width>
+constexpr auto method_for_one_register() {
+  if constexpr (products_fit_registers<Float, Width>())
+    return Type<ByProducts<Float, Width>>();
+  else if constexpr (Traits::clamps_bins && sizeof(Float) == 8)
+    return Type<ByBin<Width>>();
+  else
+    return Type<ByNumber<Float, Width, ByPiece<Float, Width>, short_clamp_way<Float>>>();
+}
+
 template <class Float, class Width>
 constexpr auto method_for() {
   if constexpr (bytes_fit_registers<Float, Width>())
-    return Type<ByBytes<Width>>();
-  else if constexpr (pieces_fit_registers<Float, Width>())
-    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
-  else if constexpr (products_fit_registers<Float, Width>())
-    return Type<ByNumber<Float, Width, ByProduct<Float, Width>>>();
+    return Type<ByNumber<Float, Width, ByBytes<Width>>>();
+  else if constexpr (powers_fit_bytes<Float, Width>())
+    return Type<ByProducts<Float, Width, PowersByBytes<Width>>>();
   else if constexpr (pairs_fit_registers<Float, Width>())
     return Type<ByPair<Width>>();
   else
-    return Type<ByNumber<Float, Width, ByPiece<Float, Width>>>();
+    return method_for_one_register<Float, Width>();
 }
 
 /// As many registers as the method takes at once.
@@ -104,7 +122,12 @@ HWY_NOINLINE void fake_quantize_with(const Float* in, Float* out, std::size_t co
   // The first block overlaps the aligned ones that follow, and the last register the one before it. A value of the
   // ladder stays as it is, so that it doesn't matter which of them writes first.
   Lane* const last = at + count - lanes;
-  const auto is_block_left = [&] { return last - at > std::ptrdiff_t(block - lanes); };
+  const auto is_block_left = [&] {
+    if constexpr (registers == 1)
+      return at < last;
+    else
+      return last - at > std::ptrdiff_t(block - lanes);
+  };
   std::fill_n(last_numbers, registers, hn::LoadU(d, from + (last - at)));
   if constexpr (registers == 1)
     method(last_numbers);
@@ -135,9 +158,14 @@ template <class Float, class Width>
 void fake_quantize(const Float* in, Float* out, std::size_t count, int delta) {
   using Method = typename decltype(method_for<Float, Width>())::type;
   [[maybe_unused]] const RoundingToNearest<Method::needs_rounding_to_nearest> rounding;
-  if constexpr (Method::registers == 4)
-    if (count < 4 * 4 * hn::MaxLanes(Lanes<Float>())) // the method for one register has the shorter latency
-      return fake_quantize_with<Float, ByNumber<Float, Width, ByPiece<Float, Width>>>(in, out, count, delta);
+  if constexpr (Method::registers == 4) {
+    // The method for one register has the shorter latency, and computes no register that is not there.
+    constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>()), block = 4 * lanes;
+    const auto leaves_registers_empty = [=] { return (0 - count) % block >= lanes; };
+    if (count < 2 * block || (count < 4 * block && leaves_registers_empty()))
+      return fake_quantize_with<Float, typename decltype(method_for_one_register<Float, Width>())::type>(in, out, count,
+                                                                                                         delta);
+  }
   fake_quantize_with<Float, Method>(in, out, count, delta);
 }
 

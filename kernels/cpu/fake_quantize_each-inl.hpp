@@ -19,7 +19,7 @@ namespace {
 template <class Float, class Width>
 constexpr auto nearest_for() {
   if constexpr (products_fit_registers<Float, Width>())
-    return Type<ByProduct<Float, Width>>();
+    return Type<ByProduct<Float, Width, Powers<Float, Width>>>();
   else
     return Type<ByPiece<Float, Width>>();
 }
@@ -37,8 +37,11 @@ void fake_quantize_by(const Float* in, Float* out, std::size_t count, Delta delt
     const Nearest nearest;
     // Where two blocks overlap in place, a value of the ladder stays as it is.
     for_each_block<hn::MaxLanes(d)>(reinterpret_cast<const Lane*>(in), reinterpret_cast<Lane*>(out), count,
-                                    [&](const Lane* from, Lane* to, std::size_t at)
-                                        HWY_ATTR { hn::StoreU(nearest(deltas.clamp(at)(hn::LoadU(d, from))), d, to); });
+                                    [&](const Lane* from, Lane* to, std::size_t at) HWY_ATTR {
+                                      Vec<Float> numbers[] = {deltas.clamp(at)(hn::LoadU(d, from))};
+                                      nearest(numbers);
+                                      hn::StoreU(numbers[0], d, to);
+                                    });
   }
 }
 

@@ -90,7 +90,7 @@ private:
   static constexpr int fine_bits = F::fraction_bits + 9; // the smallest fine powers are near 2^-9
   static constexpr Float fine_unit = Float(1ull << fine_bits);
   static constexpr Fixed last_place = Fixed(1) << fine_bits;
-  static constexpr int rest_unit = 1 << 10; // of the last place; a rest has few bits
+  static constexpr int rest_unit = 1 << 8; ///< of the last place, so that a rest has 8 bits at most (byte_tables.hpp)
   static constexpr Float one = Float(Bits(1) << F::fraction_bits);
   static constexpr int bias = 4 * Width::steps; // of the guesses: an offset of the first pieces would be negative
   static constexpr Octave<Float, Width> octave{};

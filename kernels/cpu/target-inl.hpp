@@ -18,7 +18,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Rounds to nearest while it lives where that is needed, and leaves the caller's rounding mode and exception flags as
-/// they were. Not every target can.
+/// they were, if no exception is raised but that a result is inexact. Not every target can.
 template <bool is_needed>
 class RoundingToNearest;
 template <>
@@ -28,11 +28,22 @@ class RoundingToNearest<false> {};
 template <>
 class RoundingToNearest<true> {
 public:
-  RoundingToNearest() { _mm_setcsr(0x1f80); }
-  ~RoundingToNearest() { _mm_setcsr(callers_); }
+  RoundingToNearest() {
+    if (differs_)
+      _mm_setcsr(initial);
+  }
+  ~RoundingToNearest() {
+    if (differs_)
+      _mm_setcsr(callers_);
+  }
 
 private:
+  static constexpr unsigned int initial = 0x1f80;
+
+  // Mostly the caller rounds to nearest, and had inexact results before: then there is nothing to change. To write the
+  // register takes a small call a third of its time, and several times as long soon after the last write.
   const unsigned int callers_ = _mm_getcsr();
+  const bool differs_ = (callers_ | _MM_EXCEPT_MASK) != (initial | _MM_EXCEPT_MASK) || !(callers_ & _MM_EXCEPT_INEXACT);
 };
 #endif
 
@@ -64,8 +75,8 @@ HWY_INLINE V if_negative(V number, V yes, V no) {
 //   exceptions whatever the caller's environment is; else RoundingToNearest sees to that
 // - clamps_integers: whether it is faster to clamp 32-bit integers with their signs than to split the signs off
 // - converts_float16: whether there are widen_register() and round_register(), for as many float16 numbers as a
-// register
-//   has floats, under RoundingToNearest: GCC 12 has no way to let the second leave exceptions alone
+//   register has floats, under RoundingToNearest: GCC 12 has no way to let the second leave exceptions alone
+// - clamps_bins: whether it is faster to clamp the bins of doubles, by their high words, than the doubles
 // - has_masks: whether there are with_lesser_magnitude(a, b), which has the sign of a, and for the lanes of a mask
 //   larger_or_zero() and larger_where(), which give the larger magnitude of two numbers with the same sign, and
 //   pick_where()
@@ -90,6 +101,7 @@ struct Traits {
   static constexpr bool rounds_by_instruction = false;
   static constexpr bool has_masks = false;
   static constexpr bool clamps_integers = true;
+  static constexpr bool clamps_bins = true;
   static constexpr bool splits_words = true;
   static constexpr bool looks_up_bytes = true;
 #ifdef HWY_DISABLE_F16C
@@ -159,6 +171,7 @@ struct Traits {
   static constexpr bool rounds_by_instruction = false;
   static constexpr bool has_masks = false;
   static constexpr bool clamps_integers = false; // with SSE4 it takes 6 to 10 % longer; with NEON it was not timed
+  static constexpr bool clamps_bins = HWY_ARCH_X86 != 0; // with NEON it was not timed either
   static constexpr bool splits_words = false;
   static constexpr bool looks_up_bytes = HWY_ARCH_X86 != 0;
   static constexpr bool converts_float16 = false;
@@ -178,7 +191,7 @@ HWY_INLINE auto pack_bytes(UInt16s a, UInt16s b) {
 /// The entries that each lane's index names.
 template <class Lane, class V>
 HWY_INLINE V gather(const Lane* entries, V index) {
-  const hn::DFromV<V> d;
+  [[maybe_unused]] const hn::DFromV<V> d;
 #if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX2
   // Indices pass through memory: the instructions that extract a lane compete with those that insert one, and what the
   // compiler sees through becomes such instructions.
@@ -189,6 +202,16 @@ HWY_INLINE V gather(const Lane* entries, V index) {
     return V{_mm_setr_epi32(entries[indices[0]], entries[indices[1]], entries[indices[2]], entries[indices[3]])};
   else
     return V{_mm_set_epi64x(entries[indices[1]], entries[indices[0]])};
+#elif HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3
+  // The instruction keeps lanes that its mask leaves out, so it would wait for what the register held before. That the
+  // mask leaves none out is hidden from GCC, which would leave `none` out.
+  const __m256i none = _mm256_setzero_si256();
+  __m256i all = _mm256_set1_epi32(-1);
+  __asm__("" : "+x"(all));
+  if constexpr (sizeof(Lane) == 4)
+    return V{_mm256_mask_i32gather_epi32(none, entries, index.raw, all, 4)};
+  else
+    return V{_mm256_mask_i64gather_epi64(none, reinterpret_cast<const long long*>(entries), index.raw, all, 8)};
 #else
   return hn::GatherIndex(d, entries, index);
 #endif

@@ -88,19 +88,39 @@ TYPED_TEST(CarryTablesProof, FailsForEveryWordThatIsOffByOne) {
   EXPECT_TRUE(words.agree_with_the_doubles());
 }
 
+template <class Tables, class Bytes>
+void expect_all_bytes_are_proven(const Tables& tables, Bytes& bytes) {
+  for (auto& table : bytes.table)
+    for (auto& byte : table) {
+      ++byte;
+      EXPECT_FALSE(tables.agree_with_the_entries());
+      --byte;
+    }
+}
+
 TEST(ByteTablesProof, FailsForEveryByteThatIsOffByOne) {
   auto tables = byte_tables<Width8>;
-  const auto expect_all_fail = [&tables](auto& bytes) {
-    for (auto& table : bytes)
-      for (auto& byte : table) {
-        ++byte;
-        EXPECT_FALSE(tables.agree_with_the_entries());
-        --byte;
-      }
-  };
-  expect_all_fail(tables.carry);
-  expect_all_fail(tables.value);
+  expect_all_bytes_are_proven(tables, tables.carry);
+  expect_all_bytes_are_proven(tables, tables.value);
   EXPECT_TRUE(tables.agree_with_the_entries());
+}
+
+TEST(PowerBytesProof, FailsForEveryByteThatIsOffByOne) {
+  auto tables = power_bytes<Width16>;
+  expect_all_bytes_are_proven(tables, tables.base);
+  expect_all_bytes_are_proven(tables, tables.rest);
+  EXPECT_TRUE(tables.agree_with_the_entries());
+}
+
+TEST(PowerBytesProof, FailsForARestOfTooManyDigits) {
+  constexpr PowerBytes<Width16>::Bits rest = 0x33800001;
+  constexpr PowerBytes<Width16>::Bits entries[] = {rest};
+  EXPECT_FALSE((BytesOfEntries<2, 2, 1>(entries).are_all_but(0, entries)));
+}
+
+TEST(PowerBytes, ArePatternsOfTheFloats) {
+  for (const float number : {0.0f, 1.0f, -1.0f, 1.9999999f, 0.75f, -0x1.8p-24f, 0x1.fep-31f})
+    EXPECT_EQ(PowerBytes<Width16>::bits_of(number), to_bits(number)) << number;
 }
 
 template <class Float>
