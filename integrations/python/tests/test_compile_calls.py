@@ -187,6 +187,24 @@ class CompileCallsTest(unittest.TestCase):
         with self.assertWarnsRegex(UserWarning, "add in the model, .*, was not called in the recorded pass"):
             self.assertTrue(torch.equal(result, model(x)))
 
+    def test_code_that_python_has_twice_is_one_call(self):
+        class Finally(nn.Module):
+            def forward(self, x):
+                try:
+                    y = torch.relu(x)
+                finally:
+                    x = torch.cat((x, x), 1) if x.shape[0] > 1 else torch.cat((x, -x), 1)
+                with torch.no_grad():
+                    x = x + torch.cat((y, y), 1)
+                return x
+
+        x = torch.randn(2, 3, 4, 4)
+        model = prepared(Finally, x)
+        eager = copy.deepcopy(model)
+        self.assertTrue(torch.equal(compiled(model, "eager")(x), eager(x)))
+        self.same_state(model, eager)
+        self.assertEqual(len(list(gq.quantizers(model))), 6)
+
     def test_more_calls_than_in_the_recorded_pass_are_refused(self):
         class Repeats(nn.Module):
             def forward(self, x):
