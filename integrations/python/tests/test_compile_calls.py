@@ -9,6 +9,7 @@ from support import needs_torch, torch
 if torch is not None:
     import torch.nn.functional as F
     from torch import nn
+    from torch.utils.checkpoint import checkpoint
 
     import gfpq.torch as gq
     from gfpq.torch.context import COMPILES
@@ -146,6 +147,33 @@ class CompileCallsTest(unittest.TestCase):
         model(x), gq.calibrate(model, [x])
         self.assertTrue(torch.equal(compiled(model.eval(), "eager")(x), model(x)))
 
+    def test_checkpoints_of_what_calls_quantized_functions_are_refused(self):
+        class Inside(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.block, self.keeps = Block(3, 3), False
+
+            def part(self, x):
+                return torch.cat((x, self.block(x)), 1)
+
+            def forward(self, x):
+                return checkpoint(self.part, x, use_reentrant=False) if self.keeps else self.part(x)
+
+        class Outside(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.block, self.last, self.keeps = Block(3, 3), nn.Conv2d(3, 3, 1), False
+
+            def forward(self, x):
+                return self.last(checkpoint(self.block, x, use_reentrant=False) if self.keeps else self.block(x))
+
+        x = torch.randn(2, 3, 4, 4)
+        for network, text in ((Inside, "cat: called in the recorded pass, and not found"), (Outside, "checkpoint")):
+            model = prepared(network, x)
+            model.keeps = True
+            with self.assertRaisesRegex(Exception, text):
+                compiled(model)(x)
+
     def test_a_call_that_the_recorded_pass_lacks_is_warned_of_and_stays_in_float(self):
         class Auxiliary(nn.Module):
             def forward(self, x):
@@ -158,6 +186,24 @@ class CompileCallsTest(unittest.TestCase):
             result = compiled(model, "eager")(x)
         with self.assertWarnsRegex(UserWarning, "add in the model, .*, was not called in the recorded pass"):
             self.assertTrue(torch.equal(result, model(x)))
+
+    def test_code_that_python_has_twice_is_one_call(self):
+        class Finally(nn.Module):
+            def forward(self, x):
+                try:
+                    y = torch.relu(x)
+                finally:
+                    x = torch.cat((x, x), 1) if x.shape[0] > 1 else torch.cat((x, -x), 1)
+                with torch.no_grad():
+                    x = x + torch.cat((y, y), 1)
+                return x
+
+        x = torch.randn(2, 3, 4, 4)
+        model = prepared(Finally, x)
+        eager = copy.deepcopy(model)
+        self.assertTrue(torch.equal(compiled(model, "eager")(x), eager(x)))
+        self.same_state(model, eager)
+        self.assertEqual(len(list(gq.quantizers(model))), 6)
 
     def test_more_calls_than_in_the_recorded_pass_are_refused(self):
         class Repeats(nn.Module):

@@ -15,7 +15,7 @@ import gfpq
 
 if torch is not None:
     import gfpq.torch as gq
-    from gfpq.torch import FakeQuantize, Policy, ranges
+    from gfpq.torch import FakeQuantize, Policy, fake_quantize, ranges
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -478,6 +478,41 @@ class OnePassTest(unittest.TestCase):
                     quantizer(x)
                 copies = {event.name for event in profile.function_events} & {"aten::copy_", "aten::clone", "aten::_to_copy"}
                 self.assertEqual(copies, set())
+
+
+@needs_torch
+class FewNumbersTest(unittest.TestCase):
+    def test_few_numbers_and_many_give_the_same_numbers_and_gradients(self):
+        """They are quantized in different ways: over a clone, and in an autograd.Function."""
+        torch.manual_seed(0)
+        for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+            for keywords in ({}, {"bits": 16, "groups": 2}, {"policy": Policy.ALWAYS_INIT}, {"range": "percentile"}):
+                few, many = FakeQuantize(**keywords), FakeQuantize(**keywords)
+                x = torch.randn(2, 4, 3)
+                inputs = [x, torch._neg_view(x), x.transpose(0, 2), x * 0, torch.tensor([[1, float("inf")] * 2])]
+                for source in (*inputs, torch.nn.Parameter(x)):
+                    results = []
+                    for quantizer, limit in ((few, fake_quantize._SMALL), (many, 0)):
+                        given = source.detach().to(dtype).requires_grad_()
+                        with warnings.catch_warnings(), mock.patch.object(fake_quantize, "_SMALL", limit):
+                            warnings.simplefilter("ignore")
+                            result = quantizer(given)
+                        (result * 3).sum().backward()
+                        results.append((result, given.grad))
+                        self.assertEqual(type(result), torch.Tensor)
+                    self.assertTrue(torch.equal(results[0][0], results[1][0]), (dtype, keywords))
+                    self.assertTrue(torch.equal(results[0][1], results[1][1]))
+                    self.assertEqual(few.params, many.params)
+                    self.assertEqual(few.nonfinite, many.nonfinite)
+
+    def test_what_is_written_to_the_result_later_is_not_the_inputs(self):
+        x = torch.randn(5, requires_grad=True)
+        result = FakeQuantize()(x)
+        before = x.detach().clone()
+        result += 1
+        result.sum().backward()
+        self.assertTrue(torch.equal(x, before))
+        self.assertTrue(torch.equal(x.grad, torch.ones(5)))
 
 
 if __name__ == "__main__":

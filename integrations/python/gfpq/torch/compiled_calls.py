@@ -91,15 +91,12 @@ def end(table: int) -> None:
     """Tells of its end. Raises NotSupportedError where a call of the recorded pass did not come."""
     frame = _program_frame()
     own, seen = _own_call(frame, table), _seen_in(frame)
-    names_of = {site.key: site.name for site in _quantized(own)}
-    wanted = [passed & set(names_of) for passed in own._gfpq_calls.passed]
-    missing = [[names_of[key] for key in keys if key not in seen] for keys in wanted]
-    if missing and all(missing):
-        fewest = min(missing, key=len)
-        names = some(sorted(fewest))
+    missing = sorted(site.name for site in _quantized(own) if site.key not in seen)
+    if missing:
         raise NotSupportedError(
-            f"{names}: called in the recorded pass, and not found in what torch.compile made of this one. Where a pass "
-            "is to go without, leave it in float, gfpq.torch.prepare(..., skip=[name]), or don't compile"
+            f"{some(missing)}: called in the recorded pass, and not found in what torch.compile made of this one. Where a "
+            "pass is to go without, or to call it in torch.utils.checkpoint, leave it in float, "
+            "gfpq.torch.prepare(..., skip=[name]), or don't compile"
         )
 
 
