@@ -103,18 +103,21 @@ HWY_INLINE void fake_quantize_block(const Method& method, const hn::TFromD<Lanes
     hn::StoreU(numbers[i], d, at + i * lanes);
 }
 
-template <class Float, class Method>
-HWY_NOINLINE void fake_quantize_with(const Float* in, Float* out, std::size_t count, int delta) {
+/// In place `in` has no part in it.
+template <class Float, class Method, bool in_place>
+HWY_NOINLINE void fake_quantize_with([[maybe_unused]] const Float* in, Float* out, std::size_t count, int delta) {
   constexpr Lanes<Float> d;
   using Lane = hn::TFromD<Lanes<Float>>;
   constexpr std::size_t lanes = hn::MaxLanes(d), registers = Method::registers, block = registers * lanes;
   const Method method(delta);
   Vec<Float> last_numbers[registers];
 
-  const Lane* from = reinterpret_cast<const Lane*>(in); // what `at` will be written from
   Lane* at = reinterpret_cast<Lane*>(out);
+  const auto source_of = [in, out](const Lane* place) {
+    return in_place ? place : reinterpret_cast<const Lane*>(in) + (place - reinterpret_cast<const Lane*>(out));
+  };
   if (count < lanes) {
-    std::fill_n(last_numbers, registers, load_few(from, count));
+    std::fill_n(last_numbers, registers, load_few(source_of(at), count));
     method(last_numbers);
     store_few(last_numbers[0], at, count);
     return;
@@ -128,45 +131,49 @@ HWY_NOINLINE void fake_quantize_with(const Float* in, Float* out, std::size_t co
     else
       return last - at > std::ptrdiff_t(block - lanes);
   };
-  std::fill_n(last_numbers, registers, hn::LoadU(d, from + (last - at)));
+  std::fill_n(last_numbers, registers, hn::LoadU(d, source_of(last)));
   if constexpr (registers == 1)
     method(last_numbers);
   if (registers <= 2 && is_block_left()) { // more than that compute too long for alignment to matter
-    fake_quantize_block<Float>(method, from, at);
-    const std::size_t done = block - lanes + lanes_to_alignment(at);
-    from += done;
-    at += done;
+    fake_quantize_block<Float>(method, source_of(at), at);
+    at += block - lanes + lanes_to_alignment(at);
   }
-  for (; is_block_left(); from += block, at += block) {
+  for (; is_block_left(); at += block) {
     for (std::size_t i = 0; i < block * sizeof(Lane); i += 64)
-      prefetch<Method::prefetches_to_second_cache>(reinterpret_cast<const char*>(from) + prefetch_distance + i);
-    fake_quantize_block<Float>(method, from, at);
+      prefetch<Method::prefetches_to_second_cache>(reinterpret_cast<const char*>(source_of(at)) + prefetch_distance +
+                                                   i);
+    fake_quantize_block<Float>(method, source_of(at), at);
   }
   if constexpr (registers == 1) {
     hn::StoreU(last_numbers[0], d, last);
   } else {
     const auto place = [=](std::size_t i) { return at + std::min(std::ptrdiff_t(i * lanes), last - at); };
     for (std::size_t i = 0; i < registers && place(i) != last; ++i)
-      last_numbers[i] = hn::LoadU(d, from + (place(i) - at));
+      last_numbers[i] = hn::LoadU(d, source_of(place(i)));
     method(last_numbers);
     for (std::size_t i = 0; i < registers; ++i)
       hn::StoreU(last_numbers[i], d, place(i));
   }
 }
 
-template <class Float, class Width>
-void fake_quantize(const Float* in, Float* out, std::size_t count, int delta) {
+template <class Float, class Width, bool in_place>
+HWY_INLINE void fake_quantize_from(const Float* in, Float* out, std::size_t count, int delta) {
   using Method = typename decltype(method_for<Float, Width>())::type;
   [[maybe_unused]] const RoundingToNearest<Method::needs_rounding_to_nearest> rounding;
   if constexpr (Method::registers == 4) {
     // The method for one register has the shorter latency, and computes no register that is not there.
+    using One = typename decltype(method_for_one_register<Float, Width>())::type;
     constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>()), block = 4 * lanes;
     const auto leaves_registers_empty = [=] { return (0 - count) % block >= lanes; };
     if (count < 2 * block || (count < 4 * block && leaves_registers_empty()))
-      return fake_quantize_with<Float, typename decltype(method_for_one_register<Float, Width>())::type>(in, out, count,
-                                                                                                         delta);
+      return fake_quantize_with<Float, One, in_place>(in, out, count, delta);
   }
-  fake_quantize_with<Float, Method>(in, out, count, delta);
+  fake_quantize_with<Float, Method, in_place>(in, out, count, delta);
+}
+
+template <class Float, class Width>
+void fake_quantize_in_place(Float* data, std::size_t count, int delta) {
+  fake_quantize_from<Float, Width, true>(data, data, count, delta);
 }
 
 } // namespace

@@ -24,10 +24,11 @@ constexpr auto nearest_for() {
     return Type<ByPiece<Float, Width>>();
 }
 
+/// From one place to another; by an EachDelta in place too.
 template <class Float, class Width, class Delta>
 void fake_quantize_by(const Float* in, Float* out, std::size_t count, Delta delta) {
   if constexpr (std::is_same_v<Delta, int>) {
-    fake_quantize<Float, Width>(in, out, count, delta);
+    fake_quantize_from<Float, Width, false>(in, out, count, delta);
   } else {
     using Nearest = typename decltype(nearest_for<Float, Width>())::type;
     using Lane = hn::TFromD<Lanes<Float>>;

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 
 #include "../codes.hpp"
 #include "../elements.hpp"
@@ -37,12 +38,15 @@ public:
 
   /// `Functions` has all of them as static members: one that it lacks is a compiler's error. So is one that is
   /// forgotten here, since all are const.
+#define GFPQ_FAKE_QUANTIZE(bits, ...) Functions::template fake_quantize_in_place<Float, Width##bits>,
   template <class Functions>
   constexpr explicit Kernels(Functions functions)
       : max_abs(Functions::template max_abs<Float>), raise_each(Functions::template raise_each<Float>),
         write_mask(Functions::template write_mask<Float>),
-        write_mask_of_each(Functions::template write_mask_of_each<Float>), by_delta_(functions),
-        by_each_delta_(functions) {}
+        write_mask_of_each(Functions::template write_mask_of_each<Float>), fake_quantize_in_place_{GFPQ_FOR_EACH_WIDTH(
+                                                                               GFPQ_FAKE_QUANTIZE)},
+        by_delta_(functions), by_each_delta_(functions) {}
+#undef GFPQ_FAKE_QUANTIZE
 
   /// The bits of the largest |x|, NaN left out; 0 where there is none.
   Bits (*const max_abs)(const Float* data, std::size_t count);
@@ -54,14 +58,17 @@ public:
   void (*const write_mask)(const Float* data, std::size_t count, Bits largest, unsigned char* mask);
   void (*const write_mask_of_each)(const Float* data, std::size_t count, const Bits* largest, unsigned char* mask);
 
-  template <class Width, class Delta>
-  void fake_quantize(const Float* in, Float* out, std::size_t count, const Delta& delta) const {
-    transforms<Width>(delta).fake_quantize(in, out, count, delta);
-  }
-
   template <class Width>
   void fake_quantize(Float* data, std::size_t count, int delta) const {
-    fake_quantize<Width>(data, data, count, delta);
+    fake_quantize_in_place_[width_index<Width>](data, count, delta);
+  }
+
+  template <class Width, class Delta>
+  void fake_quantize(const Float* in, Float* out, std::size_t count, const Delta& delta) const {
+    if constexpr (std::is_same_v<Delta, int>)
+      if (in == out)
+        return fake_quantize<Width>(out, count, delta);
+    transforms<Width>(delta).fake_quantize(in, out, count, delta);
   }
 
   template <class Width, class Delta>
@@ -108,7 +115,8 @@ private:
     return by_each_delta_;
   }
 
-  const AllTransforms<int> by_delta_;
+  void (*const fake_quantize_in_place_[width_count])(Float* data, std::size_t count, int delta);
+  const AllTransforms<int> by_delta_; // from one place to another
   const AllTransforms<const EachDelta<Float>&> by_each_delta_;
 };
 

@@ -41,6 +41,11 @@ struct ScalarFunctions {
     }
   }
 
+  template <class Float, class Width>
+  static void fake_quantize_in_place(Float* data, std::size_t count, int delta) {
+    fake_quantize<Float, Width, int>(data, data, count, delta);
+  }
+
   template <class Float, class Width, class Delta>
   static void encode(const Float* in, typename Codes<Width>::Code* out, std::size_t count, Delta delta) {
     for (std::size_t i = 0; i < count; ++i)

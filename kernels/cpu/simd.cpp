@@ -66,6 +66,8 @@ struct Compiled<HWY_TARGET> {
   static constexpr auto write_mask = HWY_NAMESPACE::write_mask<Float>;
   template <class Float>
   static constexpr auto write_mask_of_each = HWY_NAMESPACE::write_mask_of_each<Float>;
+  template <class Float, class Width>
+  static constexpr auto fake_quantize_in_place = HWY_NAMESPACE::fake_quantize_in_place<Float, Width>;
   template <class Float, class Width, class Delta>
   static constexpr auto fake_quantize = HWY_NAMESPACE::fake_quantize_by<Float, Width, Delta>;
   template <class Float, class Width, class Delta>

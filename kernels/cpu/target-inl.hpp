@@ -173,11 +173,11 @@ struct Traits {
   static constexpr bool clamps_integers = false; // with SSE4 it takes 6 to 10 % longer; with NEON it was not timed
   static constexpr bool clamps_bins = HWY_ARCH_X86 != 0; // with NEON it was not timed either
   static constexpr bool splits_words = false;
-  static constexpr bool looks_up_bytes = HWY_ARCH_X86 != 0;
+  static constexpr bool looks_up_bytes = HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4;
   static constexpr bool converts_float16 = false;
 };
 
-#if HWY_ARCH_X86
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4
 using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
 using UInt16s = hn::VFromD<hn::ScalableTag<uint16_t>>;
 HWY_INLINE UInt16s pack_words(Int32s a, Int32s b) { return UInt16s{_mm_packus_epi32(a.raw, b.raw)}; }
