@@ -116,7 +116,8 @@ TYPED_TEST(KernelsTest, AnyRoundingModeGivesTheSameBitsAndStaysAsItWas) {
   using Width = typename TypeParam::Width;
   const int delta = -Width::max_code;
   const auto numbers = decisive_numbers<Float, Width>(delta);
-  const auto expect_rule_in = [&](const Target& target, int mode, int exceptions, unsigned denormals_as_zero) {
+  const auto expect_rule_in = [&](const Target& target, int mode, int exceptions,
+                                  [[maybe_unused]] unsigned denormals_as_zero) {
     ASSERT_EQ(std::fesetround(mode), 0);
     std::feclearexcept(FE_ALL_EXCEPT);
 #ifdef __SSE__
