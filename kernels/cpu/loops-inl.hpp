@@ -37,12 +37,16 @@ unsigned max_abs_of_halves(const Half* data, std::size_t count) {
 }
 
 template <class Half>
-constexpr bool is_converted_by_instruction = Traits::converts_float16&& std::is_same_v<Half, Float16>;
+constexpr bool is_converted_by_instruction = (Traits::converts_float16 && std::is_same_v<Half, Float16>);
+
+/// A signalling NaN, an overflow and a denormal result raise more than that a result is inexact.
+template <class Half>
+using AroundConversions = RoundingToNearest<is_converted_by_instruction<Half>, false>;
 
 template <class Half>
 void widen(const Half* in, std::size_t count, float* out) {
   if constexpr (is_converted_by_instruction<Half>) {
-    [[maybe_unused]] const RoundingToNearest<is_converted_by_instruction<Half>> rounding;
+    const AroundConversions<Half> rounding;
     for_each_block<hn::MaxLanes(hn::ScalableTag<float>())>(
         in, out, count, [](const Half* from, float* to, std::size_t) HWY_ATTR { widen_register(from, to); });
   } else {
@@ -53,7 +57,7 @@ void widen(const Half* in, std::size_t count, float* out) {
 template <class Half>
 void round(const float* in, std::size_t count, Half* out) {
   if constexpr (is_converted_by_instruction<Half>) {
-    [[maybe_unused]] const RoundingToNearest<is_converted_by_instruction<Half>> rounding;
+    const AroundConversions<Half> rounding;
     for_each_block<hn::MaxLanes(hn::ScalableTag<float>())>(
         in, out, count, [](const float* from, Half* to, std::size_t) HWY_ATTR { round_register(from, to); });
   } else {

@@ -18,15 +18,15 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Rounds to nearest while it lives where that is needed, and leaves the caller's rounding mode and exception flags as
-/// they were, if no exception is raised but that a result is inexact. Not every target can.
-template <bool is_needed>
+/// they were. Not every target can.
+template <bool is_needed, bool raises_inexact_alone = true>
 class RoundingToNearest;
-template <>
-class RoundingToNearest<false> {};
+template <bool raises_inexact_alone>
+class RoundingToNearest<false, raises_inexact_alone> {};
 
 #if HWY_ARCH_X86
-template <>
-class RoundingToNearest<true> {
+template <bool raises_inexact_alone>
+class RoundingToNearest<true, raises_inexact_alone> {
 public:
   RoundingToNearest() {
     if (differs_)
@@ -43,7 +43,8 @@ private:
   // Mostly the caller rounds to nearest, and had inexact results before: then there is nothing to change. To write the
   // register takes a small call a third of its time, and several times as long soon after the last write.
   const unsigned int callers_ = _mm_getcsr();
-  const bool differs_ = (callers_ | _MM_EXCEPT_MASK) != (initial | _MM_EXCEPT_MASK) || !(callers_ & _MM_EXCEPT_INEXACT);
+  const bool differs_ = !raises_inexact_alone || (callers_ | _MM_EXCEPT_MASK) != (initial | _MM_EXCEPT_MASK) ||
+                        !(callers_ & _MM_EXCEPT_INEXACT);
 };
 #endif
 
