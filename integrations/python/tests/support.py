@@ -31,6 +31,16 @@ needs_protobuf = unittest.skipIf(protobuf is None, "protobuf is not installed (D
 needs_torch = unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch)")
 
 
+
+def needs_compile(test: Any) -> Any:
+    """Skips where this package does not use torch.compile."""
+    if torch is None:
+        return needs_torch(test)
+    from gfpq.torch.context import COMPILES
+
+    return unittest.skipUnless(COMPILES, "PyTorch 2.7 or later is needed")(test)
+
+
 def needs_cuda_torch(test: Any) -> Any:
     """Skips where PyTorch has no GPU to work with."""
     if torch is None:
@@ -59,3 +69,19 @@ def run_python(*arguments: object, **environment: str) -> subprocess.CompletedPr
     changed = {**os.environ, "PYTHONPATH": str(FOLDER), **environment}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, env=changed, cwd="/", capture_output=True, text=True, timeout=200, check=False)
+
+
+def compiled(model: Any, backend: str = "aot_eager", full: bool = True) -> Any:
+    """What torch.compile makes of a model, from the beginning; with `full` in one program."""
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    return torch.compile(model, backend=backend, fullgraph=full)
+
+
+def train(model: Any, batches: Any) -> None:
+    """A step for each batch."""
+    optimizer = torch.optim.SGD(model.parameters(), 0.05)
+    for x in batches:
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()

@@ -4,7 +4,7 @@ import copy
 import unittest
 import warnings
 
-from support import needs_torch, torch
+from support import compiled, needs_compile, torch, train
 
 import gfpq
 
@@ -14,9 +14,6 @@ if torch is not None:
 
     import gfpq.torch as gq
     from gfpq.torch import FakeQuantize, Policy
-    from gfpq.torch.context import COMPILES
-
-    needs_compile = unittest.skipUnless(COMPILES, "PyTorch 2.7 or later is needed")
 
     class Residual(nn.Module):
         def __init__(self):
@@ -27,8 +24,6 @@ if torch is not None:
         def forward(self, x):
             x = torch.relu(self.norm(self.conv1(x)))
             return self.fc(self.pool(x + torch.relu(self.conv2(x))).flatten(1))
-else:
-    needs_compile = needs_torch
 
 
 def prepared(**arguments):
@@ -36,19 +31,6 @@ def prepared(**arguments):
     model = Residual()
     gq.prepare(model, layer_bits={"fc": 16}, **arguments)
     return model
-
-
-def compiled(model, backend="aot_eager"):
-    torch._dynamo.reset()
-    return torch.compile(model, backend=backend, fullgraph=True)
-
-
-def train(model, batches):
-    optimizer = torch.optim.SGD(model.parameters(), 0.05)
-    for x in batches:
-        optimizer.zero_grad()
-        model(x).square().mean().backward()
-        optimizer.step()
 
 
 def ranges(model):

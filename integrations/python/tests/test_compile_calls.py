@@ -4,7 +4,7 @@ import copy
 import unittest
 import warnings
 
-from support import needs_torch, torch
+from support import compiled, needs_compile, torch, train
 
 if torch is not None:
     import torch.nn.functional as F
@@ -12,9 +12,6 @@ if torch is not None:
     from torch.utils.checkpoint import checkpoint
 
     import gfpq.torch as gq
-    from gfpq.torch.context import COMPILES
-
-    needs_compile = unittest.skipUnless(COMPILES, "PyTorch 2.7 or later is needed")
 
     class Block(nn.Module):
         """As torchvision's BasicBlock."""
@@ -56,8 +53,6 @@ if torch is not None:
             joined = self.join(self.join(left, right), torch.maximum(grown, left.mul(right)))
             a, b = F.adaptive_avg_pool2d(joined, 1).flatten(1), joined.mean((2, 3))
             return self.fc(a.add_(b))
-else:
-    needs_compile = needs_torch
 
 
 def prepared(network, x, **arguments):
@@ -65,20 +60,6 @@ def prepared(network, x, **arguments):
     model = network()
     gq.prepare(model, example_inputs=x, **arguments)
     return model
-
-
-def compiled(model, backend="aot_eager", full=True):
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    return torch.compile(model, backend=backend, fullgraph=full)
-
-
-def train(model, batches):
-    optimizer = torch.optim.SGD(model.parameters(), 0.05)
-    for x in batches:
-        optimizer.zero_grad()
-        model(x).square().mean().backward()
-        optimizer.step()
 
 
 @needs_compile

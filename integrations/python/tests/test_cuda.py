@@ -11,7 +11,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
-from support import PROJECT, gpu_library, needs_cuda_torch, torch
+from support import PROJECT, gpu_library, needs_compile, needs_cuda_torch, torch
 
 import gfpq
 from gfpq import library
@@ -24,7 +24,6 @@ if torch is not None:
 
     import gfpq.torch as gq
     from gfpq.torch import FakeQuantize, Policy
-    from gfpq.torch.context import COMPILES
 
 
 class DeviceArray:
@@ -430,7 +429,7 @@ class TrainingTest(WithJobs):
             self.assertEqual(quantizer.params[0].delta, delta)
             self.assertEqual(y.item(), quantizer_of(delta)(torch.tensor([number])).item())
 
-    @unittest.skipUnless(torch is not None and COMPILES, "PyTorch 2.7 or later is needed")
+    @needs_compile
     def test_one_graph_of_torch_compile(self):
         small = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))  # inductor takes its time
         gq.prepare(small, clip_gradient=True)
@@ -459,7 +458,7 @@ class TrainingTest(WithJobs):
             with self.assertRaisesRegex(gfpq.BadParametersError, "damaged"):
                 gq.check(model)
 
-    @unittest.skipUnless(torch is not None and COMPILES, "PyTorch 2.7 or later is needed")
+    @needs_compile
     def test_the_operator_gives_the_cpus_numbers(self):
         for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
             for mode in (0, 3):

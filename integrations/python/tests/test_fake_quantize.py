@@ -343,6 +343,23 @@ class StateTest(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "size mismatch"):
             FakeQuantize().load_state_dict(self.quantizer.state_dict())
 
+    def test_the_bit_width_stays(self):
+        """Another would take the ranges, and what is known of the numbers' ranges, for its own."""
+        quantizer = FakeQuantize(bits=8)
+        quantizer(torch.ones(3))
+        with self.assertRaisesRegex(AttributeError, "8 bit for good"):
+            quantizer.bits = 16
+        self.assertEqual(quantizer.bits, 8)
+
+    def test_a_pickle_with_a_plain_bit_width_is_read(self):
+        quantizer = FakeQuantize(bits=16)
+        quantizer(torch.ones(3))
+        state = quantizer.__getstate__()
+        state["bits"] = state.pop("_bits")
+        read = FakeQuantize.__new__(FakeQuantize)
+        read.__setstate__(state)
+        self.assertEqual((read.bits, read.params), (16, quantizer.params))
+
     def test_copies_and_pickles_go_their_own_way(self):
         deltas = [param.delta for param in self.quantizer.params]
         for other in (copy.deepcopy(self.quantizer), pickle.loads(pickle.dumps(self.quantizer))):

@@ -36,13 +36,25 @@ class RangeBuffer(nn.Module):
     def __init__(self, bits: int, groups: int, has_buffer: bool) -> None:
         super().__init__()
         width_of(bits)
-        self.bits, self.groups = bits, groups
+        self._bits, self.groups = bits, groups
         self.switched_off = 0  # of the object: a program of torch.compile knows it so before and after `only`
         self.name = ""  # for messages; `prepare` sets it
         self.register_buffer("range", torch.zeros(groups, 3, dtype=torch.float64) if has_buffer else None)
         self._rows = [UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
         self._params = [Param(bits) for _ in self._rows]
         self._read: tuple[int, int] | None = None  # on a GPU: which buffer, and which version of it, was seen
+
+    @property
+    def bits(self) -> int:
+        """The bit width. It stays: the ranges are for it."""
+        return self._bits
+
+    @bits.setter
+    def bits(self, bits: int) -> None:
+        raise AttributeError(
+            f"{self._label()} has {self._bits} bit for good, as its ranges are for them: make another, FakeQuantize(bits={bits})"
+            f", or prepare the model with bits={bits} or layer_bits"
+        )
 
     @property
     def params(self) -> list[Param]:
@@ -230,6 +242,12 @@ class RangeBuffer(nn.Module):
             self._current_params()
         none = ("process_group", "_read", "device_params", "_device_read", "left_out", "ready", "_applied", "_known")
         return {**self.__dict__, "switched_off": 0, **dict.fromkeys(none)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "bits" in state:  # pickled when that was an attribute like others
+            state["_bits"] = state.pop("bits")
+        super().__setstate__(state)  # type: ignore[no-untyped-call, unused-ignore]
 
     def _label(self) -> str:
         return f"FakeQuantize of {self.name}" if self.name else "FakeQuantize"
