@@ -34,6 +34,13 @@ struct BytesOfEntries {
   }
 };
 
+template <class Tables>
+constexpr Tables proven_bytes() {
+  constexpr Tables tables;
+  static_assert(tables.agree_with_the_entries(), "every entry is the sum of its bytes");
+  return tables;
+}
+
 /// The carry tables. The highest byte is 0 in all.
 template <class Width>
 struct ByteTables {
@@ -50,14 +57,7 @@ struct ByteTables {
 };
 
 template <class Width>
-constexpr ByteTables<Width> proven_byte_tables() {
-  constexpr ByteTables<Width> tables;
-  static_assert(tables.agree_with_the_entries(), "the bytes of the carry tables are their entries");
-  return tables;
-}
-
-template <class Width>
-inline constexpr ByteTables<Width> byte_tables = proven_byte_tables<Width>();
+inline constexpr ByteTables<Width> byte_tables = proven_bytes<ByteTables<Width>>();
 
 /// The coarse powers of the product tables. All bases have the same highest byte, and a rest has so few digits that its
 /// low bytes are 0.
@@ -105,14 +105,7 @@ struct PowerBytes {
 };
 
 template <class Width>
-constexpr PowerBytes<Width> proven_power_bytes() {
-  constexpr PowerBytes<Width> tables;
-  static_assert(tables.agree_with_the_entries(), "the bytes of the coarse powers are those of the product tables");
-  return tables;
-}
-
-template <class Width>
-inline constexpr PowerBytes<Width> power_bytes = proven_power_bytes<Width>();
+inline constexpr PowerBytes<Width> power_bytes = proven_bytes<PowerBytes<Width>>();
 
 } // namespace gfpq
 
