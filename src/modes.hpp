@@ -51,6 +51,11 @@ template <class Width, class Backend, class Float>
   return status;
 }
 
+/// Apart, so that the calls that succeed have no part of it.
+[[nodiscard, gnu::noinline]] inline int fail_bit_width(unsigned int bit_width) {
+  return GFPQ_FAIL(errors::bit_width, bit_width, WidthNames().text);
+}
+
 template <class Backend, class Float>
 [[nodiscard]] int fake_quantize(Backend&& backend, Float* data, unsigned int count, unsigned int bit_width,
                                 GFPQ_PARAM_ST* param) {
@@ -58,7 +63,7 @@ template <class Backend, class Float>
     return GFPQ_FAIL(errors::empty_pointer);
   int status = GFPQ_SUCCESS;
   if (!with_width(bit_width, [&](auto width) { status = run_mode<decltype(width)>(backend, data, count, param); }))
-    return GFPQ_FAIL(errors::bit_width, bit_width, WidthNames().text);
+    return fail_bit_width(bit_width);
   return status;
 }
 

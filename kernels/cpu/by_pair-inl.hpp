@@ -43,9 +43,8 @@ public:
 
     const Words sign_and_exponent =
         hn::And(binned, set_bits<float>((Format<Float>::sign | Format<Float>::infinity) >> 32));
-    const Words bin = shift_right<P::bin_shift>(binned);
-    const Words high_value = hn::Or(sign_and_exponent, high_value_(bin));
-    const Words low_value = low_value_(bin);
+    const Words high_value = hn::Or(sign_and_exponent, high_value_.template from_bit<P::bin_shift>(binned));
+    const Words low_value = low_value_.template from_bit<P::bin_shift>(binned);
     const Lanes<Float> d;
     a = hn::IfThenZeroElse(is_zero_(a), hn::BitCast(d, hn::InterleaveLower(D(), low_value, high_value)));
     b = hn::IfThenZeroElse(is_zero_(b), hn::BitCast(d, hn::InterleaveUpper(D(), low_value, high_value)));

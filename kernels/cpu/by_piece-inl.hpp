@@ -28,10 +28,10 @@ public:
   HWY_INLINE explicit PieceLookup(const Tables& tables) : narrow_(tables.carry), wide_(tables.wide_carry) {}
 
   HWY_INLINE V operator()(V number) const {
-    const V narrow = narrow_(shift_right<P::piece_shift>(number));
+    const V narrow = narrow_.template from_bit<P::piece_shift>(number);
     if constexpr (!upper_half_is_wide)
       return narrow;
-    const V wide = wide_(shift_right<P::bin_shift>(number));
+    const V wide = wide_.template from_bit<P::bin_shift>(number);
     const V half_as_sign = hn::ShiftLeft<8 * sizeof(hn::TFromD<D>) - P::fraction_bits>(number);
     return if_negative(half_as_sign, wide, narrow);
   }
@@ -64,7 +64,7 @@ public:
 
   HWY_INLINE V value(V binned) const {
     const V sign_and_exponent = hn::And(binned, set_bits<Float>(F::sign | F::infinity));
-    return hn::Or(sign_and_exponent, value_(shift_right<Tables::P::bin_shift>(binned)));
+    return hn::Or(sign_and_exponent, value_.template from_bit<Tables::P::bin_shift>(binned));
   }
 
 private:

@@ -7,7 +7,7 @@
 #define GFPQ_KERNELS_CPU_LOOKUP_INL_HPP
 #endif
 
-#include "kernels/cpu/target-inl.hpp"
+#include "kernels/cpu/lanes-inl.hpp"
 #include "kernels/widths.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -48,18 +48,12 @@ public:
     }
   }
 
-  HWY_INLINE V operator()(V index) const {
-    if constexpr (registers == 1) {
-      return pick(index, table_[0]);
-    } else if constexpr (registers == 2) {
-      return pick(index, table_[0], table_[1]);
-    } else {
-      const V lower = pick(index, table_[0], table_[1]), upper = pick(index, table_[2], table_[3]);
-      if constexpr (Traits::has_masks)
-        return hn::IfThenElse(hn::TestBit(index, hn::Set(D(), size / 2)), upper, lower);
-      else
-        return if_negative(hn::ShiftLeft<8 * sizeof(Lane) - floor_log2(size)>(index), upper, lower);
-    }
+  HWY_INLINE V operator()(V index) const { return from_bit<0>(index); }
+
+  /// By the bits from `shift` on.
+  template <int shift>
+  HWY_INLINE V from_bit(V number) const {
+    return in_registers<shift, 0, registers>(number, shift_right<shift>(number));
   }
 
   /// Only in the lanes of a mask; elsewhere `otherwise`.
@@ -73,6 +67,24 @@ public:
   }
 
 private:
+  /// The number itself tells the half of the registers: that doesn't wait for the index.
+  template <int shift, int first, int count>
+  HWY_INLINE V in_registers(V number, V index) const {
+    if constexpr (count == 1) {
+      return pick(index, table_[first]);
+    } else if constexpr (count == 2 && Traits::looks_up_in_two) {
+      return pick(index, table_[first], table_[first + 1]);
+    } else {
+      const V lower = in_registers<shift, first, count / 2>(number, index);
+      const V upper = in_registers<shift, first + count / 2, count / 2>(number, index);
+      constexpr int highest_bit = shift + floor_log2(size / registers * count) - 1;
+      if constexpr (Traits::has_masks)
+        return hn::IfThenElse(hn::TestBit(number, hn::Set(D(), Lane(1) << highest_bit)), upper, lower);
+      else
+        return if_negative(hn::ShiftLeft<8 * sizeof(Lane) - 1 - highest_bit>(number), upper, lower);
+    }
+  }
+
   V table_[registers];
 };
 
@@ -88,6 +100,11 @@ public:
   }
 
   HWY_INLINE V operator()(V index) const { return gather(entries_, hn::And(index, hn::Set(D(), size - 1))); }
+
+  template <int shift>
+  HWY_INLINE V from_bit(V number) const {
+    return (*this)(shift_right<shift>(number));
+  }
 
 private:
   const Lane* entries_;

@@ -82,8 +82,9 @@ HWY_INLINE V if_negative(V number, V yes, V no) {
 //   larger_or_zero() and larger_where(), which give the larger magnitude of two numbers with the same sign, and
 //   pick_where()
 //
-// pick() takes lanes out of one register, or two, by the last bits of `index`. Highway's TableLookupLanes wants the
-// other bits cleared, and its TwoTablesLookupLanes is younger than the version that we support.
+// pick() takes lanes out of one register, or two where it looks up in two, by the last bits of `index`. Highway's
+// TableLookupLanes wants the other bits cleared, and its TwoTablesLookupLanes is younger than the version that we
+// support.
 //
 // load_few() and store_few() are for fewer numbers than a register holds; the lanes beyond are 0.
 
@@ -115,9 +116,6 @@ struct Traits {
 using Int32s = hn::VFromD<hn::ScalableTag<int32_t>>;
 using Int64s = hn::VFromD<hn::ScalableTag<int64_t>>;
 HWY_INLINE Int32s pick(Int32s index, Int32s a) { return Int32s{_mm256_permutevar8x32_epi32(a.raw, index.raw)}; }
-HWY_INLINE Int32s pick(Int32s index, Int32s a, Int32s b) {
-  return if_negative(hn::ShiftLeft<28>(index), pick(index, b), pick(index, a));
-}
 
 template <int order>
 HWY_INLINE Int32s shuffled_words(Int64s a, Int64s b) {
@@ -219,19 +217,40 @@ HWY_INLINE V gather(const Lane* entries, V index) {
 }
 
 #if !(HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2)
+// By halves of halves.
+template <class D, class Lane>
+HWY_INLINE hn::VFromD<D> load_first(D d, const Lane* from, std::size_t count) {
+  if constexpr (constexpr std::size_t lanes = hn::MaxLanes(d); lanes == 1) {
+    return count == 0 ? hn::Zero(d) : hn::LoadU(d, from);
+  } else {
+    const hn::Half<D> half;
+    if (count <= lanes / 2)
+      return hn::ZeroExtendVector(d, load_first(half, from, count));
+    return hn::Combine(d, load_first(half, from + lanes / 2, count - lanes / 2), hn::LoadU(half, from));
+  }
+}
+template <class D, class Lane>
+HWY_INLINE void store_first(D d, hn::VFromD<D> numbers, Lane* to, std::size_t count) {
+  if constexpr (constexpr std::size_t lanes = hn::MaxLanes(d); lanes == 1) {
+    if (count != 0)
+      hn::StoreU(numbers, d, to);
+  } else {
+    const hn::Half<D> half;
+    const auto lower = hn::LowerHalf(half, numbers);
+    if (count <= lanes / 2)
+      return store_first(half, lower, to, count);
+    hn::StoreU(lower, half, to);
+    store_first(half, hn::UpperHalf(half, numbers), to + lanes / 2, count - lanes / 2);
+  }
+}
+
 template <class Lane>
 HWY_INLINE auto load_few(const Lane* from, std::size_t count) {
-  const hn::ScalableTag<Lane> d;
-  alignas(64) Lane few[hn::MaxLanes(hn::ScalableTag<Lane>())] = {};
-  std::memcpy(few, from, count * sizeof(Lane));
-  return hn::Load(d, few);
+  return load_first(hn::ScalableTag<Lane>(), from, count);
 }
 template <class V, class Lane>
 HWY_INLINE void store_few(V numbers, Lane* to, std::size_t count) {
-  const hn::ScalableTag<Lane> d;
-  alignas(64) Lane few[hn::MaxLanes(hn::ScalableTag<Lane>())];
-  hn::Store(numbers, d, few);
-  std::memcpy(to, few, count * sizeof(Lane));
+  store_first(hn::ScalableTag<Lane>(), numbers, to, count);
 }
 #endif
 
