@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Two clones of the source in folders of different names, built at different times in different time zones and languages,
-give the same libraries, bit for bit; with debugging information, which likes to hold paths.
+"""Sources in folders of different names, built at different times in different time zones and languages, give the same
+libraries, bit for bit.
 
-    reproducible_test.py CXX_COMPILER
+    reproducible_test.py CXX_COMPILER BUILD_FOLDER [CLASS]
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import unittest
 from support import PROJECT, run
 
 COMPILER = sys.argv.pop(1)
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 TARGETS = ("gfpq_shared", "gfpq_static")
 
 
@@ -30,31 +31,56 @@ def copy_source(folder):
         subprocess.run(["git", "-C", folder, "apply"], check=True, input=changes.stdout)
 
 
-def build(folder, build_folder, **environment):
+def libraries(build_folder):
+    """SHA-256 of each."""
+    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+             for file in sorted((build_folder / "lib").glob("libgfpq.*")) if not file.is_symlink()}
+    for library, digest in found.items():
+        print(f"{digest}  {library}")
+    return found
+
+
+def build(folder, build_folder, flags="", **environment):
     """SHA-256 of each library."""
-    run("cmake", "-S", folder, "-B", build_folder, f"-DCMAKE_CXX_COMPILER={COMPILER}", "-DCMAKE_BUILD_TYPE=Release",
-        "-DCMAKE_CXX_FLAGS=-g", "-DGFPQ_BUILD_GPU=OFF", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF",
+    run("cmake", "-S", folder, "-B", build_folder, "-G", "Ninja", f"-DCMAKE_CXX_COMPILER={COMPILER}", "-DCMAKE_BUILD_TYPE=Release",
+        f"-DCMAKE_CXX_FLAGS={flags}", "-DGFPQ_BUILD_GPU=OFF", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF",
         **environment)
     run("cmake", "--build", build_folder, "--target", *TARGETS, **environment)
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted((build_folder / "lib").iterdir()) if not file.is_symlink()}
+    return libraries(build_folder)
 
 
-class ReproducibleTest(unittest.TestCase):
+class Clones(unittest.TestCase):
     maxDiff = None
 
-    def test_two_builds_give_the_same_bits(self):
-        with tempfile.TemporaryDirectory() as name:
-            here, there = pathlib.Path(name) / "here", pathlib.Path(name) / "quite" / "another place"
-            for folder in (here, there):
-                folder.mkdir(parents=True)
-                copy_source(folder)
-            first = build(here, here / "build", TZ="UTC", LC_ALL="C.UTF-8")
-            second = build(there, pathlib.Path(name) / "elsewhere", TZ="Asia/Kathmandu", LC_ALL="C", UNRELATED="variable")
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def clone(self, name):
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        copy_source(folder)
+        return folder
+
+    def compare(self, first, second):
         self.assertEqual(len(first), len(TARGETS))
         self.assertEqual(first, second)
-        for library, digest in first.items():
-            print(f"{digest}  {library}")
+
+
+class BuildTest(Clones):
+    def test_a_clone_gives_the_bits_of_this_build(self):
+        clone = self.clone("quite/another place")
+        self.compare(libraries(BUILD), build(clone, self.folder / "elsewhere", TZ="Asia/Kathmandu", UNRELATED="variable"))
+
+
+class DebuggingTest(Clones):
+    """With debugging information, which likes to hold paths."""
+
+    def test_two_clones_give_the_same_bits(self):
+        here, there = self.clone("here"), self.clone("quite/another place")
+        self.compare(build(here, here / "build", "-g", TZ="UTC", LC_ALL="C.UTF-8"),
+                     build(there, self.folder / "elsewhere", "-g", TZ="Asia/Kathmandu", LC_ALL="C", UNRELATED="variable"))
 
 
 if __name__ == "__main__":

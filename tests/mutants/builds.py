@@ -14,6 +14,7 @@ import tempfile
 import mutants
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+_TARGET = re.compile(r"X\((HWY_\w+), (\w+)\)")
 _ROOTS = ("", "include", "src")
 
 
@@ -137,6 +138,8 @@ def build(settings: Settings, mutant: mutants.Mutant, originals: dict[str, str],
                         if argument.startswith(("-D", "-I")) and argument not in command]
             if not mutant.proof:  # what a proof would stop is what others are to find
                 command.append("-Dstatic_assert(...)=static_assert(true)")
+            if mutant.targets:
+                command.append(f"-DHWY_DISABLED_TARGETS={_other_targets(texts, mutant.targets)}")
             _run([*command, "-O1", "-w", "-x", "c++", "-c", "-", "-o", made], group[0].folder, text)
             objects.append(made)
         objects += [str(unit.object) for unit in shared]
@@ -154,6 +157,12 @@ def _may_stay(mutant: mutants.Mutant, unit: Unit, changed: set[str]) -> bool:
     """
     is_for_others = mutant.requirement != "" and not mutant.requirement.startswith("GFPQ-JOB")
     return unit.source.startswith("src/job") and is_for_others and not any(path.startswith("src/job") for path in changed)
+
+
+def _other_targets(texts: dict[str, str], targets: tuple[str, ...]) -> str:
+    """What Highway is not to compile for, where only these CPU targets are run."""
+    highway_names = {name: highway for highway, name in _TARGET.findall(texts["kernels/cpu/targets.hpp"])}
+    return f"(~(HWY_SCALAR | HWY_EMU128 | {' | '.join(highway_names[target] for target in targets)}))"
 
 
 def _compiler_length(command: tuple[str, ...]) -> int:
