@@ -42,9 +42,9 @@ def libraries(build_folder):
 
 def build(folder, build_folder, flags="", **environment):
     """SHA-256 of each library."""
-    run("cmake", "-S", folder, "-B", build_folder, "-G", "Ninja", f"-DCMAKE_CXX_COMPILER={COMPILER}", "-DCMAKE_BUILD_TYPE=Release",
-        f"-DCMAKE_CXX_FLAGS={flags}", "-DGFPQ_BUILD_GPU=OFF", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF",
-        **environment)
+    run("cmake", "-S", folder, "-B", build_folder, "-G", "Ninja", f"-DCMAKE_CXX_COMPILER={COMPILER}",
+        "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CXX_FLAGS={flags}", "-DGFPQ_BUILD_GPU=OFF", "-DGFPQ_BUILD_TESTS=OFF",
+        "-DGFPQ_BUILD_BENCHMARKS=OFF", **environment)
     run("cmake", "--build", build_folder, "--target", *TARGETS, **environment)
     return libraries(build_folder)
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "oracle/golden.hpp"
 
@@ -16,6 +17,28 @@ std::string prefix() {
 }
 
 } // namespace
+
+template <class Float>
+SortedMagnitudes<Float>::SortedMagnitudes(std::vector<Float> sorted) : values_(std::move(sorted)) {
+  const std::size_t octaves = octave(std::numeric_limits<Float>::infinity()) + 1;
+  for (std::size_t of = 0, count = 0; of <= octaves; ++of) {
+    while (count < values_.size() && octave(values_[count]) < of)
+      ++count;
+    begins_.push_back(count);
+  }
+}
+
+template <class Float>
+std::size_t SortedMagnitudes<Float>::count_below(Float magnitude) const {
+  const std::size_t of = octave(magnitude);
+  return static_cast<std::size_t>(std::lower_bound(begin(of), begin(of + 1), magnitude) - values_.begin());
+}
+
+template <class Float>
+std::size_t SortedMagnitudes<Float>::count_at_most(Float magnitude) const {
+  const std::size_t of = octave(magnitude);
+  return static_cast<std::size_t>(std::upper_bound(begin(of), begin(of + 1), magnitude) - values_.begin());
+}
 
 int delta_of(const GFPQ_PARAM_ST& param) {
   std::uint32_t word = 0;
@@ -51,11 +74,13 @@ Oracle<Float>::Oracle(const Width& width) : width_(width) {
       static_cast<int>(params_.size()) != 2 * delta_limit() + 1)
     throw std::runtime_error("the golden ladder or deltas of " + std::to_string(bits()) + " bit are not complete");
 
-  borders_.insert(borders_.end(), thresholds_.begin() + 1, thresholds_.end());
-  borders_.insert(borders_.end(), smallest_maxima_.begin() + 1, smallest_maxima_.end());
-  borders_.insert(borders_.end(), positive_zeros_.begin(), positive_zeros_.end());
-  borders_.push_back(-negative_zeros_.back());
-  std::sort(borders_.begin(), borders_.end());
+  std::vector<Float> borders(thresholds_.begin() + 1, thresholds_.end());
+  finite_thresholds_ = SortedMagnitudes<Float>(borders);
+  borders.insert(borders.end(), smallest_maxima_.begin() + 1, smallest_maxima_.end());
+  borders.insert(borders.end(), positive_zeros_.begin(), positive_zeros_.end());
+  borders.push_back(-negative_zeros_.back());
+  std::sort(borders.begin(), borders.end());
+  borders_ = SortedMagnitudes<Float>(std::move(borders));
 }
 
 template <class Float>
@@ -67,8 +92,7 @@ GFPQ_PARAM_ST Oracle<Float>::param(unsigned mode, int delta) const {
 
 template <class Float>
 int Oracle<Float>::nearest_exponent(Float magnitude) const {
-  const auto above = std::upper_bound(thresholds_.begin(), thresholds_.end(), magnitude);
-  return lowest_exponent() + static_cast<int>(above - thresholds_.begin()) - 1;
+  return lowest_exponent() + static_cast<int>(finite_thresholds_.count_at_most(magnitude));
 }
 
 template <class Float>
@@ -104,12 +128,13 @@ int Oracle<Float>::delta(const std::vector<Float>& numbers) const {
 
 template <class Float>
 std::uint64_t Oracle<Float>::distance_to_border(Float magnitude) const {
-  const auto above = std::lower_bound(borders_.begin(), borders_.end(), magnitude);
+  const std::vector<Float>& borders = borders_.values();
+  const std::size_t above = borders_.count_below(magnitude);
   std::uint64_t distance = std::numeric_limits<std::uint64_t>::max();
-  if (above != borders_.end())
-    distance = bits_of(*above) - bits_of(magnitude);
-  if (above != borders_.begin())
-    distance = std::min<std::uint64_t>(distance, bits_of(magnitude) - bits_of(*(above - 1)));
+  if (above != borders.size())
+    distance = bits_of(borders[above]) - bits_of(magnitude);
+  if (above != 0)
+    distance = std::min<std::uint64_t>(distance, bits_of(magnitude) - bits_of(borders[above - 1]));
   return distance;
 }
 

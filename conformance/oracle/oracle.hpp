@@ -3,8 +3,10 @@
 #define GFPQ_CONFORMANCE_ORACLE_ORACLE_HPP
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -35,6 +37,27 @@ template <class Float>
 Float away_from_zero(Float number, int steps) {
   return from_pattern<Float>(bits_of(number) + static_cast<BitsOf<Float>>(steps));
 }
+
+/// Magnitudes in order, which are searched within a power of two.
+template <class Float>
+class SortedMagnitudes {
+public:
+  SortedMagnitudes() = default;
+  explicit SortedMagnitudes(std::vector<Float> sorted);
+
+  const std::vector<Float>& values() const { return values_; }
+  std::size_t count_below(Float magnitude) const;
+  std::size_t count_at_most(Float magnitude) const;
+
+private:
+  static std::size_t octave(Float magnitude) {
+    return static_cast<std::size_t>(bits_of(magnitude) >> (std::numeric_limits<Float>::digits - 1));
+  }
+  auto begin(std::size_t octave) const { return values_.begin() + static_cast<std::ptrdiff_t>(begins_.at(octave)); }
+
+  std::vector<Float> values_;
+  std::vector<std::size_t> begins_; // of each octave
+};
 
 /// The delta that a block holds: its second word, little-endian.
 int delta_of(const GFPQ_PARAM_ST& param);
@@ -85,7 +108,7 @@ private:
   std::vector<Float> values_, thresholds_; // by exponent; the first has no threshold, -infinity stands for it
   std::vector<Float> positive_zeros_, negative_zeros_, smallest_maxima_; // by delta
   std::vector<GFPQ_PARAM_ST> params_;
-  std::vector<Float> borders_;
+  SortedMagnitudes<Float> borders_, finite_thresholds_;
 };
 
 /// Shared, read at the first use. Throws std::invalid_argument for a width that is not in the list.
