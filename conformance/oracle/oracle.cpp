@@ -149,6 +149,8 @@ const Oracle<Float>& oracle(int bits) {
   return all[static_cast<std::size_t>(&width_of(bits) - widths)];
 }
 
+template class SortedMagnitudes<float>;
+template class SortedMagnitudes<double>;
 template class Oracle<float>;
 template class Oracle<double>;
 template const Oracle<float>& oracle<float>(int);

@@ -123,7 +123,8 @@ HWY_NOINLINE void fake_quantize_with([[maybe_unused]] const Float* in, Float* ou
     store_few(last_numbers[0], at, count);
     return;
   }
-  // Where lanes are few, without overlap, for which the next call's loads would wait.
+  // Registers that overlap would keep the next call's loads waiting, if it has the same numbers. Where lanes are few,
+  // that takes longer than to load and store a part.
   if (registers == 1 && lanes <= 4 && count > lanes && count < 2 * lanes) {
     fake_quantize_block<Float>(method, source_of(at), at);
     std::fill_n(last_numbers, registers, load_few(source_of(at + lanes), count - lanes));
@@ -173,8 +174,8 @@ HWY_INLINE void fake_quantize_from(const Float* in, Float* out, std::size_t coun
     // The method for one register has the shorter latency, and computes no register that is not there.
     using One = typename decltype(method_for_one_register<Float, Width>())::type;
     constexpr std::size_t lanes = hn::MaxLanes(Lanes<Float>()), block = 4 * lanes;
-    const auto leaves_registers_empty = [=] { return (0 - count) % block >= 2 * lanes; };
-    if (count < 2 * block || (count < 4 * block && leaves_registers_empty()))
+    const auto leaves_half_empty = [=] { return (0 - count) % block >= 2 * lanes; };
+    if (count < 2 * block || (count < 4 * block && leaves_half_empty()))
       return fake_quantize_with<Float, One, in_place>(in, out, count, delta);
   }
   fake_quantize_with<Float, Method, in_place>(in, out, count, delta);

@@ -13,9 +13,10 @@
 #if HWY_ARCH_X86
 #define HWY_WANT_AVX3_DL // that is, where the list has it
 #define GFPQ_OR_TARGET(highway_target, name) | highway_target
-#ifndef HWY_DISABLED_TARGETS // a build may do with fewer
-#define HWY_DISABLED_TARGETS (~(HWY_SCALAR | HWY_EMU128 GFPQ_FOR_EACH_SIMD_TARGET(GFPQ_OR_TARGET)))
+#ifndef GFPQ_COMPILED_TARGETS // a build may do with fewer than the list has
+#define GFPQ_COMPILED_TARGETS (0 GFPQ_FOR_EACH_SIMD_TARGET(GFPQ_OR_TARGET))
 #endif
+#define HWY_DISABLED_TARGETS (~(HWY_SCALAR | HWY_EMU128 | GFPQ_COMPILED_TARGETS))
 #elif HWY_ARCH_ARM
 #define HWY_COMPILE_ONLY_STATIC
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128) // registers of unknown size

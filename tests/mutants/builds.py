@@ -139,7 +139,7 @@ def build(settings: Settings, mutant: mutants.Mutant, originals: dict[str, str],
             if not mutant.proof:  # what a proof would stop is what others are to find
                 command.append("-Dstatic_assert(...)=static_assert(true)")
             if mutant.targets:
-                command.append(f"-DHWY_DISABLED_TARGETS={_other_targets(texts, mutant.targets)}")
+                command.append(f"-DGFPQ_COMPILED_TARGETS=({_highway_targets(texts, mutant.targets)})")
             _run([*command, "-O1", "-w", "-x", "c++", "-c", "-", "-o", made], group[0].folder, text)
             objects.append(made)
         objects += [str(unit.object) for unit in shared]
@@ -159,10 +159,10 @@ def _may_stay(mutant: mutants.Mutant, unit: Unit, changed: set[str]) -> bool:
     return unit.source.startswith("src/job") and is_for_others and not any(path.startswith("src/job") for path in changed)
 
 
-def _other_targets(texts: dict[str, str], targets: tuple[str, ...]) -> str:
-    """What Highway is not to compile for, where only these CPU targets are run."""
-    highway_names = {name: highway for highway, name in _TARGET.findall(texts["kernels/cpu/targets.hpp"])}
-    return f"(~(HWY_SCALAR | HWY_EMU128 | {' | '.join(highway_names[target] for target in targets)}))"
+def _highway_targets(texts: dict[str, str], targets: tuple[str, ...]) -> str:
+    """Highway's names of CPU targets, combined."""
+    names = {name: highway_name for highway_name, name in _TARGET.findall(texts["kernels/cpu/targets.hpp"])}
+    return " | ".join(names[target] for target in targets)
 
 
 def _compiler_length(command: tuple[str, ...]) -> int:
