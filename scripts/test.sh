@@ -15,8 +15,8 @@ for preset in dev clang fuzz windows arm; do
   cmake --build --preset "$preset" -j "$jobs"
 done
 
-# What Clang makes of the kernels, with each instruction set; all other tests are the same for both compilers. GCC's build
-# of the runner is the faster one here, as Clang's is not optimized.
+# What Clang makes of the kernels: the unit tests with each instruction set, and the suite with the fastest, by GCC's build
+# of the runner, as Clang's is not optimized. All other tests are the same for both compilers.
 ctest --preset clang -j "$jobs" -L '^unit$' -LE '^long$'
 build/bin/gfpq_conformance --library=build/clang/lib/libgfpq.so --gtest_brief=1 --gtest_filter=-State.*:Thread.*
 ctest --preset fuzz -j "$jobs" -LE long
