@@ -21,8 +21,8 @@ std::string prefix() {
 template <class Float>
 SortedMagnitudes<Float>::SortedMagnitudes(std::vector<Float> sorted) : values_(std::move(sorted)) {
   const std::size_t octaves = octave(std::numeric_limits<Float>::infinity()) + 1;
-  for (std::size_t of = 0, count = 0; of <= octaves; ++of) {
-    while (count < values_.size() && octave(values_[count]) < of)
+  for (std::size_t next = 0, count = 0; next <= octaves; ++next) {
+    while (count < values_.size() && octave(values_[count]) < next)
       ++count;
     begins_.push_back(count);
   }
@@ -30,14 +30,14 @@ SortedMagnitudes<Float>::SortedMagnitudes(std::vector<Float> sorted) : values_(s
 
 template <class Float>
 std::size_t SortedMagnitudes<Float>::count_below(Float magnitude) const {
-  const std::size_t of = octave(magnitude);
-  return static_cast<std::size_t>(std::lower_bound(begin(of), begin(of + 1), magnitude) - values_.begin());
+  const std::size_t own = octave(magnitude);
+  return static_cast<std::size_t>(std::lower_bound(begin(own), begin(own + 1), magnitude) - values_.begin());
 }
 
 template <class Float>
 std::size_t SortedMagnitudes<Float>::count_at_most(Float magnitude) const {
-  const std::size_t of = octave(magnitude);
-  return static_cast<std::size_t>(std::upper_bound(begin(of), begin(of + 1), magnitude) - values_.begin());
+  const std::size_t own = octave(magnitude);
+  return static_cast<std::size_t>(std::upper_bound(begin(own), begin(own + 1), magnitude) - values_.begin());
 }
 
 int delta_of(const GFPQ_PARAM_ST& param) {
@@ -57,12 +57,14 @@ Oracle<Float>::Oracle(const Width& width) : width_(width) {
       throw std::runtime_error("the golden data of " + std::to_string(bits()) + " bit are not in order: " + column +
                                " " + row.text(column));
   };
+  std::vector<Float> borders;
   for (const Row& row : read_table("generated/ladder" + suffix)) {
-    const bool first = values_.empty();
     expect(row, "exponent", values_.size());
+    if (!values_.empty())
+      borders.push_back(row.number<Float>(type + "above"));
     values_.push_back(row.number<Float>(type + "value"));
-    thresholds_.push_back(first ? -std::numeric_limits<Float>::infinity() : row.number<Float>(type + "above"));
   }
+  thresholds_ = SortedMagnitudes<Float>(borders);
   for (const Row& row : read_table("generated/deltas" + suffix)) {
     expect(row, "delta", params_.size());
     params_.push_back(block_from_hex(row.text("block")));
@@ -74,8 +76,6 @@ Oracle<Float>::Oracle(const Width& width) : width_(width) {
       static_cast<int>(params_.size()) != 2 * delta_limit() + 1)
     throw std::runtime_error("the golden ladder or deltas of " + std::to_string(bits()) + " bit are not complete");
 
-  std::vector<Float> borders(thresholds_.begin() + 1, thresholds_.end());
-  finite_thresholds_ = SortedMagnitudes<Float>(borders);
   borders.insert(borders.end(), smallest_maxima_.begin() + 1, smallest_maxima_.end());
   borders.insert(borders.end(), positive_zeros_.begin(), positive_zeros_.end());
   borders.push_back(-negative_zeros_.back());
@@ -92,7 +92,7 @@ GFPQ_PARAM_ST Oracle<Float>::param(unsigned mode, int delta) const {
 
 template <class Float>
 int Oracle<Float>::nearest_exponent(Float magnitude) const {
-  return lowest_exponent() + static_cast<int>(finite_thresholds_.count_at_most(magnitude));
+  return lowest_exponent() + static_cast<int>(thresholds_.count_at_most(magnitude));
 }
 
 template <class Float>

@@ -78,7 +78,10 @@ public:
   /// 2^(exponent/S), correctly rounded.
   Float value(int exponent) const { return values_.at(index(exponent)); }
   /// The smallest number above the threshold between exponent-1 and exponent, and the one below the threshold.
-  Float above_threshold(int exponent) const { return thresholds_.at(index(exponent)); }
+  Float above_threshold(int exponent) const {
+    return exponent == lowest_exponent() ? -std::numeric_limits<Float>::infinity()
+                                         : thresholds_.values().at(index(exponent) - 1);
+  }
   Float below_threshold(int exponent) const { return away_from_zero(above_threshold(exponent), -1); }
   /// The number of the largest magnitude that becomes zero.
   Float positive_zero(int delta) const { return positive_zeros_.at(index(delta)); }
@@ -105,10 +108,10 @@ private:
   }
 
   Width width_;
-  std::vector<Float> values_, thresholds_; // by exponent; the first has no threshold, -infinity stands for it
+  std::vector<Float> values_;                                            // by exponent
   std::vector<Float> positive_zeros_, negative_zeros_, smallest_maxima_; // by delta
   std::vector<GFPQ_PARAM_ST> params_;
-  SortedMagnitudes<Float> borders_, finite_thresholds_;
+  SortedMagnitudes<Float> thresholds_, borders_; // below the first exponent there is no threshold
 };
 
 /// Shared, read at the first use. Throws std::invalid_argument for a width that is not in the list.

@@ -211,7 +211,7 @@ TYPED_TEST(JobShapes, ManyGroupsGiveWhatEachGivesAlone) {
 TYPED_TEST(JobShapes, SeveralThreadsGiveTheSame) {
   set_environment("GFPQ_MESSAGES", "none");
   set_environment("OMP_NUM_THREADS", "3");
-  bool is_damaged = false;
+  bool is_damaged = false; // in turn: each operation and each shape has both
   for (const JobShape& shape : {JobShape{70001, 31, 1}, JobShape{701, 3001, 1}, JobShape{33, 5, 13001}}) {
     TestFixture::template expect_same<Width8>(shape, GFPQ_FAKE_QUANTIZE, GFPQ_MODE_UPDATE, false, is_damaged);
     is_damaged = !is_damaged;

@@ -31,7 +31,6 @@ needs_protobuf = unittest.skipIf(protobuf is None, "protobuf is not installed (D
 needs_torch = unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch)")
 
 
-
 def needs_compile(test: Any) -> Any:
     """Skips where this package does not use torch.compile."""
     if torch is None:
