@@ -13,10 +13,10 @@ import sys
 import tempfile
 import unittest
 
-from support import NO_GPU, PROJECT, SAMPLE, compile_cxx, run, sample_output
+from support import NO_GPU, PROJECT, SAMPLE, cmake_cache, compile_cxx, run, sample_output
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
-CACHE = dict(line.split("=", 1) for line in (BUILD / "CMakeCache.txt").read_text().splitlines() if "=" in line)
+CACHE = cmake_cache(BUILD)
 VERSION = CACHE["CMAKE_PROJECT_VERSION:STATIC"]
 BUILD_TYPE = CACHE["CMAKE_BUILD_TYPE:STRING"].lower()
 LIBRARIES = [name for name in ("gfpq", "gfpq_gpu") if (BUILD / "lib" / f"lib{name}.a").exists()]

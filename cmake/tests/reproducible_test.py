@@ -12,10 +12,11 @@ import sys
 import tempfile
 import unittest
 
-from support import PROJECT, run
+from support import PROJECT, cmake_cache, run
 
 COMPILER = sys.argv.pop(1)
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+CACHE = cmake_cache(BUILD)
 TARGETS = ("gfpq_shared", "gfpq_static")
 
 
@@ -40,11 +41,13 @@ def libraries(build_folder):
     return found
 
 
-def build(folder, build_folder, flags="", **environment):
-    """SHA-256 of each library."""
-    run("cmake", "-S", folder, "-B", build_folder, "-G", "Ninja", f"-DCMAKE_CXX_COMPILER={COMPILER}",
-        "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CXX_FLAGS={flags}", "-DGFPQ_BUILD_GPU=OFF", "-DGFPQ_BUILD_TESTS=OFF",
-        "-DGFPQ_BUILD_BENCHMARKS=OFF", **environment)
+def build(folder, build_folder, more_flags="", **environment):
+    """SHA-256 of each library, built as this build's are."""
+    flags = f"{CACHE['CMAKE_CXX_FLAGS:STRING']} {more_flags}".strip()
+    run("cmake", "-S", folder, "-B", build_folder, "-G", CACHE["CMAKE_GENERATOR:INTERNAL"],
+        f"-DCMAKE_CXX_COMPILER={COMPILER}", f"-DCMAKE_BUILD_TYPE={CACHE['CMAKE_BUILD_TYPE:STRING']}",
+        f"-DCMAKE_CXX_FLAGS={flags}", "-DGFPQ_BUILD_GPU=OFF", "-DGFPQ_BUILD_TESTS=OFF", "-DGFPQ_BUILD_BENCHMARKS=OFF",
+        **environment)
     run("cmake", "--build", build_folder, "--target", *TARGETS, **environment)
     return libraries(build_folder)
 

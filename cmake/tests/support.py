@@ -44,6 +44,11 @@ def run(*command, cwd=None, status=0, **environment):
     return done.stdout
 
 
+def cmake_cache(build_folder):
+    """The variables of a build folder, by name and type, as CMAKE_BUILD_TYPE:STRING."""
+    return dict(line.split("=", 1) for line in (build_folder / "CMakeCache.txt").read_text().splitlines() if "=" in line)
+
+
 def compile_cxx(output, *arguments):
     """Links a program, by `g++` as a user would."""
     run("g++", "-std=c++11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", output, *arguments)
