@@ -123,14 +123,21 @@ HWY_NOINLINE void fake_quantize_with([[maybe_unused]] const Float* in, Float* ou
     store_few(last_numbers[0], at, count);
     return;
   }
-  // Registers that overlap would keep the next call's loads waiting, if it has the same numbers. Where lanes are few,
-  // that takes longer than to load and store a part.
-  if (registers == 1 && lanes <= 4 && count > lanes && count < 2 * lanes) {
-    fake_quantize_block<Float>(method, source_of(at), at);
-    std::fill_n(last_numbers, registers, load_few(source_of(at + lanes), count - lanes));
-    method(last_numbers);
-    store_few(last_numbers[0], at + lanes, count - lanes);
-    return;
+  if constexpr (registers == 1) {
+    if (count > lanes && count < 2 * lanes) {
+      // A register and the rest, or two registers that overlap where that is faster. If the next call has the same
+      // numbers, its loads wait for both stores then: less long with the second register stored first.
+      constexpr bool overlap = lanes > 4 && !Traits::has_masks;
+      const std::size_t rest = count - lanes;
+      Lane* const second = at + (overlap ? rest : lanes);
+      Vec<Float> first_numbers[] = {hn::LoadU(d, source_of(at))};
+      Vec<Float> second_numbers[] = {overlap ? hn::LoadU(d, source_of(second)) : load_few(source_of(second), rest)};
+      method(first_numbers);
+      method(second_numbers);
+      overlap ? hn::StoreU(second_numbers[0], d, second) : store_few(second_numbers[0], second, rest);
+      hn::StoreU(first_numbers[0], d, at);
+      return;
+    }
   }
   // The first block overlaps the aligned ones that follow, and the last register the one before it. A value of the
   // ladder stays as it is, so that it doesn't matter which of them writes first.
