@@ -63,6 +63,7 @@ prebuild() {
 
   rm -rf "$carry" && mkdir -p "$carry"/{bin,lib,needed,ptx/bin,ptx/lib,nocode/lib} || return 1
   for program in "$tree"/bin/*; do
+    [ -f "$program" ] || continue
     [[ " ${targets[*]} sample_gpu " != *" $(basename "$program") "* ]] || strip -o "$carry/bin/$(basename "$program")" "$program" || return 1
     needed_libraries "$program" | xargs -rI{} cp -Lf {} "$carry/needed/"
   done

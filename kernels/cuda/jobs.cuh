@@ -120,12 +120,12 @@ __device__ GFPQ_ALWAYS_INLINE void do_singles(const Operation& operation,
                                               const Unit<typename Operation::In, typename Operation::Out>& unit,
                                               const Plan& plan, typename Operation::Seen& largest) {
   using In = typename Operation::In;
-  for (unsigned first = GfpqThreadIndex::thread(); first < unit.singles; first += block_threads * thread_vectors) {
+  for (unsigned first = GfpqThreadIndex::thread(); first < unit.singles; first += block_threads * unit_vectors) {
     // Several are on their way at a time.
-    In numbers[thread_vectors];
-    long long places[thread_vectors];
+    In numbers[unit_vectors];
+    long long places[unit_vectors];
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i) {
+    for (unsigned i = 0; i < unit_vectors; ++i) {
       const unsigned single = first + i * block_threads;
       numbers[i] = 0;
       places[i] = unit.place(single);
@@ -133,7 +133,7 @@ __device__ GFPQ_ALWAYS_INLINE void do_singles(const Operation& operation,
         numbers[i] = unit.source[places[i]];
     }
     GFPQ_UNROLL
-    for (unsigned i = 0; i < thread_vectors; ++i) {
+    for (unsigned i = 0; i < unit_vectors; ++i) {
       if (plan.looks) {
         const typename Operation::Seen seen = Operation::look(numbers[i]);
         largest = seen > largest && seen <= Operation::largest_seen ? seen : largest;

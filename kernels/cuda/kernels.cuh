@@ -46,13 +46,13 @@ __global__ void __launch_bounds__(block_threads)
   __shared__ Bits value[Width::steps];
 
   const unsigned thread = GfpqThreadIndex::thread();
-  const Tiles<Float> tiles(data, count);
+  const FakeQuantizeTiles<Float> tiles(data, count);
   // From the end: whoever wrote the tensor last, and `fit`, left its end in the cache.
   const Size tile = GfpqThreadIndex::blocks() - 1 - GfpqThreadIndex::block();
   const bool is_whole = tiles.is_whole(tile);
 
   // The tensor is on its way while the tables are copied.
-  Held<Float> held;
+  Held<Float, fake_quantize_vectors> held;
   if (is_whole)
     held.load(tiles.vectors(tile, thread));
   for (unsigned i = thread; i < unsigned(P::count); i += block_threads)
@@ -112,13 +112,13 @@ __global__ void __launch_bounds__(block_threads)
     fit(Float* data, Size count, int lowest_delta, Workspace<Float>* workspace) {
   using Bits = typename Format<Float>::Bits;
   const unsigned thread = GfpqThreadIndex::thread(), blocks = GfpqThreadIndex::blocks();
-  const Tiles<Float> tiles(data, count);
+  const FitTiles<Float> tiles(data, count);
 
   Bits maximum = 0;
   const auto raise = [&maximum](Bits magnitude) { maximum = magnitude > maximum ? magnitude : maximum; };
   for (Size tile = GfpqThreadIndex::block(); tile < tiles.count(); tile += blocks) {
     if (tiles.is_whole(tile)) {
-      Held<Float> held;
+      Held<Float, fit_vectors> held;
       held.load(tiles.vectors(tile, thread));
       raise(held.maximum());
     } else {

@@ -21,7 +21,8 @@ cudaError_t find_workspace(unsigned number, Workspace<Float>*& workspace) {
 
 template <class Float, class Width>
 cudaError_t launch_fake_quantize(Float* data, Size count, const Range<Float>& range, cudaStream_t stream) {
-  return launch(fake_quantize<Float, Width>, Tiles<Float>(data, count).count(), stream, data, count, range, nullptr);
+  return launch(fake_quantize<Float, Width>, FakeQuantizeTiles<Float>(data, count).count(), stream, data, count, range,
+                nullptr);
 }
 
 template <class Float, class Width>
@@ -30,12 +31,13 @@ cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_del
   Workspace<Float>* found = nullptr;
   if (const cudaError_t error = find_workspace(workspace, found); error != cudaSuccess)
     return error;
-  const Size tiles = Tiles<Float>(data, count).count();
+  const Size tiles = FitTiles<Float>(data, count).count();
   const cudaError_t error = launch(fit<Float, Width>, tiles < max_fit_blocks ? tiles : max_fit_blocks, stream, data,
                                    count, lowest_delta, found);
   if (error != cudaSuccess)
     return error;
-  return launch(fake_quantize<Float, Width>, tiles, stream, data, count, Range<Float>{}, &found->range);
+  return launch(fake_quantize<Float, Width>, FakeQuantizeTiles<Float>(data, count).count(), stream, data, count,
+                Range<Float>{}, &found->range);
 }
 
 template <class Float>

@@ -37,7 +37,7 @@ void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_d
   ASSERT_EQ(found->maximum, 0u) << "not ready for the next use";
 
   const Range<Float>* const fitted = &found->range;
-  const unsigned tiles = unsigned(cuda::Tiles<Float>(data, count).count());
+  const unsigned tiles = unsigned(cuda::FakeQuantizeTiles<Float>(data, count).count());
   emulate(tiles, cuda::block_threads, cuda::fake_quantize<Float, Width>, data, cuda::Size(count), Range<Float>{},
           fitted);
   for (std::size_t i = 0; i < numbers.size(); ++i)
@@ -45,7 +45,7 @@ void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_d
 }
 
 TEST(GpuEmulated, FitAndFakeQuantizeFollowTheRule) {
-  constexpr std::size_t tile = cuda::Tiles<float>::tile_size;
+  constexpr std::size_t tile = cuda::FitTiles<float>::tile_size;
   expect_fit_and_quantize<float, Width8>(2 * tile + 100, 3, -511, 3);
   expect_fit_and_quantize<double, Width16>(tile + 100, 1, -4095, 3);
   expect_fit_and_quantize<float, Width16>(3 * tile, 1, -4095, 2); // more tiles than blocks
@@ -71,8 +71,8 @@ TEST(GpuEmulated, AKnownRangeIsUsedAsItIs) {
   std::vector<unsigned> results = numbers;
   float* const data = reinterpret_cast<float*>(results.data());
   const Range<float>* const none = nullptr;
-  emulate(unsigned(cuda::Tiles<float>(data, count).count()), cuda::block_threads, cuda::fake_quantize<float, Width16>,
-          data, cuda::Size(count), range_of(ladder<float, Width16>, -7), none);
+  emulate(unsigned(cuda::FakeQuantizeTiles<float>(data, count).count()), cuda::block_threads,
+          cuda::fake_quantize<float, Width16>, data, cuda::Size(count), range_of(ladder<float, Width16>, -7), none);
   for (std::size_t i = 0; i < count; ++i)
     ASSERT_EQ(results[i], (ladder<float, Width16>.fake_quantize(numbers[i], -7)));
 }

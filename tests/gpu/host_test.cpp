@@ -47,11 +47,11 @@ TYPED_TEST(GpuOnHost, RandomNumbersFollowTheRule) {
 template <class Float, class Width>
 void run_tiles(Float* data, std::size_t count, int delta) {
   const auto quantizer = quantizer_for<Float, Width>(delta);
-  const cuda::Tiles<Float> tiles(data, count);
+  const cuda::FakeQuantizeTiles<Float> tiles(data, count);
   for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
     for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
       if (tiles.is_whole(tile)) {
-        cuda::Held<Float> held;
+        cuda::Held<Float, cuda::fake_quantize_vectors> held;
         held.load(tiles.vectors(tile, thread));
         held.fake_quantize_and_store(quantizer, tiles.vectors(tile, thread));
       } else {
@@ -62,12 +62,12 @@ void run_tiles(Float* data, std::size_t count, int delta) {
 
 template <class Float>
 BitsOf<Float> largest_by_tiles(Float* data, std::size_t count) {
-  const cuda::Tiles<Float> tiles(data, count);
+  const cuda::FitTiles<Float> tiles(data, count);
   BitsOf<Float> largest = 0;
   for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
     for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
       if (tiles.is_whole(tile)) {
-        cuda::Held<Float> held;
+        cuda::Held<Float, cuda::fit_vectors> held;
         held.load(tiles.vectors(tile, thread));
         largest = std::max(largest, held.maximum());
       } else {
@@ -84,10 +84,12 @@ TYPED_TEST(GpuOnHost, TilesCoverTheTensor) {
   using Float = typename TypeParam::Float;
   using Width = typename TypeParam::Width;
   using Bits = BitsOf<Float>;
-  constexpr std::size_t tile = cuda::Tiles<Float>::tile_size, margin = 16;
+  constexpr std::size_t tile = cuda::FitTiles<Float>::tile_size, margin = 16;
+  constexpr std::size_t small = cuda::FakeQuantizeTiles<Float>::tile_size;
   const auto canary = to_bits(Float(3e38));
-  for (const std::size_t count : {std::size_t(1), std::size_t(2), std::size_t(5), std::size_t(255), std::size_t(1000),
-                                  tile - 1, tile, tile + 1, 3 * tile - 2, 3 * tile, 3 * tile + 7})
+  for (const std::size_t count :
+       {std::size_t(1), std::size_t(2), std::size_t(5), std::size_t(255), std::size_t(1000), small - 1, small,
+        small + 1, tile - 1, tile, tile + 1, 3 * tile - 2, 3 * tile, 3 * tile + 7})
     for (std::size_t offset = 0; offset < 5; ++offset) {
       struct alignas(16) Aligned {
         Bits bits[16 / sizeof(Bits)];

@@ -23,7 +23,7 @@ TEST(GpuMaximum, AnyThreadOfABlockMayHoldIt) {
 
 TEST(GpuMaximum, AnyTileMayHoldIt) {
   constexpr unsigned tiles = 5, blocks = 2;
-  constexpr std::size_t tile = cuda::Tiles<float>::tile_size;
+  constexpr std::size_t tile = cuda::FitTiles<float>::tile_size;
   for (unsigned holder = 0; holder < tiles; ++holder) {
     std::vector<cuda::Vector<unsigned>> numbers(tiles * tile / 4);
     float* const data = reinterpret_cast<float*>(numbers.data());
