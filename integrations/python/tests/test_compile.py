@@ -117,6 +117,14 @@ class CompileTest(unittest.TestCase):
             quantizer.range.copy_(torch.tensor([[(delta + 127) / 16, 8.0, 1.0]]))
             self.assertEqual(program(torch.tensor([1e6])).item(), torch.tensor(quantizer.params[0].largest).item())
 
+    def test_a_range_that_was_found_anew_and_is_fixed_now(self):
+        quantizer, x = FakeQuantize(policy=Policy.ALWAYS_INIT), torch.tensor([9.0, 0.3])
+        expected = quantizer(x)
+        quantizer.policy = Policy.FIXED
+        program = compiled(quantizer)
+        program(torch.tensor([1.0, 0.3]))
+        self.assertTrue(torch.equal(program(x), expected))
+
     def test_a_quantizer_without_a_range_is_refused_when_it_runs(self):
         quantizer = FakeQuantize().eval()
         quantizer.name = "conv1 data"

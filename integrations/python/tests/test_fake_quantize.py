@@ -369,6 +369,41 @@ class StateTest(unittest.TestCase):
             self.assertEqual([param.delta for param in self.quantizer.params], deltas)
             self.assertEqual(other.range[0, 0].item(), (other.params[0].delta + 127) / 16)
 
+    def test_there_is_a_buffer_where_the_policy_has_one(self):
+        quantizer, x = FakeQuantize(policy=Policy.ALWAYS_INIT, groups=2, dim=0), normal(2, 4)
+        quantizer(x)
+        before = quantizer.params
+        self.assertNotIn("range", quantizer.state_dict())
+        quantizer.policy = "fixed"
+        self.assertIs(quantizer.policy, Policy.FIXED)
+        self.assertEqual(quantizer.params, before)
+        quantizer(7 * x)
+        other = FakeQuantize(policy=Policy.FIXED, groups=2, dim=0)
+        other.load_state_dict(quantizer.state_dict())
+        self.assertEqual(other.params, before)
+        other.policy = Policy.TRAINING
+        other(7 * x)
+        self.assertGreater(other.params[0].delta, before[0].delta)
+        found = other.params
+        other.policy = Policy.ALWAYS_INIT
+        self.assertNotIn("range", other.state_dict())
+        self.assertEqual(other.params, found)
+        other(x)
+        self.assertEqual(other.params, before)
+        with self.assertRaises(ValueError):
+            other.policy = "never"
+
+    def test_a_pickle_whose_policy_had_no_buffer_is_read(self):
+        quantizer = FakeQuantize(policy=Policy.ALWAYS_INIT)
+        quantizer(torch.ones(3))
+        state = quantizer.__getstate__()
+        del state["_policy"]
+        read = FakeQuantize.__new__(FakeQuantize)
+        read.__setstate__({**state, "policy": Policy.FIXED})
+        read(torch.full((3,), 9.0))
+        self.assertEqual(read.params, quantizer.params)
+        self.assertIn("range", read.state_dict())
+
     def test_a_buffer_changed_from_outside_is_noticed(self):
         row = [(7 + 127) / 16, 8.0, 1.0]
         self.quantizer.range.copy_(torch.tensor([row, row]))  # as DDP's broadcast does

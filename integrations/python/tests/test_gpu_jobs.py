@@ -4,6 +4,7 @@ import contextlib
 import copy
 import ctypes
 import os
+import pickle
 import unittest
 import warnings
 from types import SimpleNamespace
@@ -231,6 +232,44 @@ class QuantizerTest(WithGpuLibrary):
                 quantizer.train()(torch.tensor([100.0]))
                 self.assertEqual(quantizer.params[0].delta, -21)
                 gq.check(quantizer)
+
+    def test_ranges_stay_where_the_policy_changes(self):
+        x, small = torch.tensor([9.0, 0.3]), torch.tensor([1.0, 0.3])
+        expected = FakeQuantize(policy=Policy.ALWAYS_INIT)(x)
+        for found_on_gpu in (True, False):
+            for before in (Policy.TRAINING, Policy.ALWAYS_INIT):
+                quantizer = FakeQuantize(policy=before)
+                with gpu() if found_on_gpu else contextlib.nullcontext():
+                    quantizer(x)
+                quantizer.policy = Policy.FIXED
+                for other in (quantizer, copy.deepcopy(quantizer), pickle.loads(pickle.dumps(quantizer))):
+                    with gpu():
+                        self.assertTrue(equal(other(x), expected), (found_on_gpu, before))
+                        other(small)
+                        self.assertEqual(other.params[0].delta, -77)
+                        other.set_params([gfpq.Param.from_delta(5)])
+                        other(small)
+                        self.assertEqual(other.params[0].delta, 5)
+                        other.policy = Policy.ALWAYS_INIT
+                        other(small)
+                        self.assertEqual(other.params[0].delta, -127)
+                        gq.check(other)
+
+    def test_a_step_with_fixed_ranges_is_that_of_a_copy(self):
+        own = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        x = torch.randn(5, 4)
+        with gpu():
+            gq.prepare(own, example_inputs=x)
+            gq.calibrate(own, [x])
+            for _, _, quantizer in gq.quantizers(own):
+                quantizer.policy = Policy.FIXED
+            other = copy.deepcopy(own)
+            for model in (own, other):
+                model(x).sum().backward()
+            self.assertTrue(equal(own(2 * x), other(2 * x)))
+            for one, two in zip(own.parameters(), other.parameters()):
+                self.assertTrue(equal(one.grad, two.grad))
+            gq.check(other)
 
     def test_copies_go_their_own_way(self):
         for policy in (Policy.TRAINING, Policy.ALWAYS_INIT):

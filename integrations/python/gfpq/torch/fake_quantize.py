@@ -31,6 +31,10 @@ class Policy(str, Enum):
     FIXED = "fixed"  # APPLY at every call; set_params gives the range, and calibration leaves it
 
 
+def _has_buffer(policy: Policy) -> bool:
+    return policy is not Policy.ALWAYS_INIT
+
+
 class FakeQuantize(RangeBuffer):
     """Quantizes and dequantizes a tensor: float32 or float64, on CPU or CUDA; float16 and bfloat16 as float32, whose
     results are rounded to them (of bfloat16 with 16 bit that is warned of once: of 128 values an octave 117 are left).
@@ -90,8 +94,9 @@ class FakeQuantize(RangeBuffer):
         self, bits: int = DEFAULT_BITS, policy: Policy = Policy.TRAINING, *, range: str | Range = "widest",
         groups: int = 1, dim: int = 1, clip_gradient: bool = False, process_group: Any = None, exact: bool = False,
     ) -> None:
-        super().__init__(bits, groups, Policy(policy) is not Policy.ALWAYS_INIT)
-        self.policy = Policy(policy)
+        chosen = Policy(policy)
+        super().__init__(bits, groups, _has_buffer(chosen))
+        self._policy = chosen
         self.range_choice = range_of(range)
         self.dim = dim
         self.clip_gradient = clip_gradient
@@ -103,10 +108,21 @@ class FakeQuantize(RangeBuffer):
         self.input_number = 0  # which input of a function with several, such as Concat
 
     @property
+    def policy(self) -> Policy:
+        """Where the range comes from. The range stays when it is set to another: then the buffer appears or goes."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        policy = Policy(policy)
+        self._keep_in_buffer(_has_buffer(policy))
+        self._policy = policy
+
+    @property
     def learns(self) -> bool:
         """Whether a call now would change the range."""
         in_training = self.training and self.range_choice.learns
-        return self.policy is Policy.TRAINING and (
+        return self._policy is Policy.TRAINING and (
             self.calibrating or (in_training and (context.compiling() or not context.recomputing()))
         )
 
@@ -115,7 +131,7 @@ class FakeQuantize(RangeBuffer):
         """Whether it is one that in distributed training leaves it to the end of a model's pass to join all ranks' ranges.
         """
         choice = self.range_choice
-        return not self.exact and self.policy is Policy.TRAINING and choice.learns and keeps_widest(choice)
+        return not self.exact and self._policy is Policy.TRAINING and choice.learns and keeps_widest(choice)
 
     @property
     def joins(self) -> bool:
@@ -125,7 +141,7 @@ class FakeQuantize(RangeBuffer):
     @property
     def how_to_find(self) -> str:
         """What a user can do to find the range, for messages."""
-        if self.policy is Policy.FIXED:
+        if self._policy is Policy.FIXED:
             return "it has the policy FIXED: give it by set_params, or load a checkpoint first"
         others = "gfpq.torch.calibrate(model, batches), or load a checkpoint first"
         if not self.range_choice.learns:
@@ -163,7 +179,7 @@ class FakeQuantize(RangeBuffer):
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
         groups = f", groups={self.groups}" if self.groups > 1 else ""
         disabled = ", disabled" if not self.enabled or self.switched_off else ""
-        return f"bits={self.bits}, policy={self.policy.value!r}{choice}{groups}{disabled}"
+        return f"bits={self.bits}, policy={self._policy.value!r}{choice}{groups}{disabled}"
 
     def _quantize(self, x: Tensor, wants_mask: bool = False) -> tuple[Tensor, Tensor | None]:
         """The quantized tensor, and a mask where it is wanted: 1 where |x| does not exceed the largest value."""
@@ -193,7 +209,7 @@ class FakeQuantize(RangeBuffer):
         """One job, with its parameters on the GPU. Where a range is to be learned as the GPU can't, the host learns it.
         """
         self._check_axis(x)
-        if self.policy is Policy.ALWAYS_INIT:
+        if self._policy is Policy.ALWAYS_INIT:
             if self.ready is not None and self.ready.is_of(x) and (not wants_mask or self.ready.result[1] is not None):
                 ready, mask = self.ready.result
                 return ready.detach(), mask  # a tensor of its own, for a gradient of its own
@@ -214,7 +230,7 @@ class FakeQuantize(RangeBuffer):
 
     def call_for_weight(self, weight: Tensor) -> jobs.Call | None:
         """The call that quantizes a weight, if that is a job on the GPU."""
-        is_on = self.enabled and not self.switched_off and self.policy is Policy.ALWAYS_INIT
+        is_on = self.enabled and not self.switched_off and self._policy is Policy.ALWAYS_INIT
         if not is_on or not weight.numel() or not jobs.gpu_takes(weight):
             return None
         self._check_axis(weight)
@@ -224,7 +240,7 @@ class FakeQuantize(RangeBuffer):
 
     def _trains_on_gpu(self, x: Tensor) -> bool:
         """Whether the GPU can follow the range. Calibration, which may wait, looks for infinite numbers."""
-        in_training = self.policy is Policy.TRAINING and self.training and not self.calibrating
+        in_training = self._policy is Policy.TRAINING and self.training and not self.calibrating
         follows = self.range_choice.learns and keeps_widest(self.range_choice)
         return in_training and follows and self.range is not None and self.range.device == x.device
 
@@ -275,7 +291,7 @@ class FakeQuantize(RangeBuffer):
         """The numbers of each group, where a range is to be learned from them."""
         if self.groups == 1:
             return [x]
-        if self.policy is not Policy.ALWAYS_INIT and not self.learns:
+        if self._policy is not Policy.ALWAYS_INIT and not self.learns:
             self._check_axis(x)
             return [x]
         return list(self._cut(x.detach()))
@@ -309,7 +325,7 @@ class FakeQuantize(RangeBuffer):
             if learns:
                 raise NotSupportedError(f"{self._label()} learns its range, which a CUDA graph can't: capture the "
                                         "model in evaluation (model.eval())")
-        elif learns or self.policy is Policy.ALWAYS_INIT:
+        elif learns or self._policy is Policy.ALWAYS_INIT:
             self._learn(parts)
             return self._params
         params = self._current_params()
@@ -320,7 +336,7 @@ class FakeQuantize(RangeBuffer):
     def _learn(self, parts: list[Tensor]) -> None:
         """Takes this batch into the ranges."""
         self._current_params()
-        if self.policy is Policy.ALWAYS_INIT:
+        if self._policy is Policy.ALWAYS_INIT:
             exponents = [self._exponent(part, *pair, None) for part, pair in zip(parts, extremes(parts))]
             self._set_rows([[e, self.bits, 1.0] if e != _NO_DATA else UNKNOWN for e in exponents])
             return
@@ -369,6 +385,13 @@ class FakeQuantize(RangeBuffer):
                           "they don't enter the range; NaN becomes 0, and infinite numbers the clip value",
                           RuntimeWarning, stacklevel=2)  # fmt: skip
         self.nonfinite += nonfinite
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "policy" in state:  # pickled when that was an attribute like others
+            state["_policy"] = state.pop("policy")
+        super().__setstate__(state)
+        self._keep_in_buffer(_has_buffer(self._policy))
 
     def __prepare_scriptable__(self) -> Any:  # torch.jit.script asks each module for it
         raise self._no_tracing()

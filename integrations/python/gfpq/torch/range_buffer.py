@@ -80,6 +80,16 @@ class RangeBuffer(nn.Module):
             self.range.copy_(ranges)
             self._refresh_device()
 
+    def _keep_in_buffer(self, has_buffer: bool) -> None:
+        """Puts the ranges into a buffer that is made for them, or takes them out and drops it."""
+        if has_buffer is (self.range is not None):
+            return
+        self.check()  # reads what a GPU has found
+        device = "cpu" if self.device_params is None else self.device_params.device
+        with torch.inference_mode(False):
+            self.range = torch.tensor(self._rows, dtype=torch.float64, device=device) if has_buffer else None
+        self._read = self._device_read = None
+
     @property
     def initialized(self) -> bool:
         """Whether a batch was seen, or Params were loaded."""
