@@ -18,11 +18,11 @@ bool is_left_to_the_end(const JobBatch<capacity>& batch) {
 template <class Operation, unsigned capacity>
 cudaError_t launch_batch(JobBatch<capacity>& batch, bool can_end_at_once, cudaStream_t stream) {
   const unsigned units = batch.units();
-  cudaError_t error = launch(begin_jobs<Operation, capacity>, units, stream, batch);
+  cudaError_t error = launch(begin_jobs<Operation, capacity>, units, block_threads, stream, batch);
   if constexpr (!Operation::ends_at_once)
     if (error == cudaSuccess && !can_end_at_once) {
       const unsigned most = Operation::is_decode || is_left_to_the_end(batch) ? max_end_blocks : few_end_blocks;
-      error = launch(end_jobs<Operation, capacity>, units < most ? units : most, stream, batch);
+      error = launch(end_jobs<Operation, capacity>, units < most ? units : most, block_threads, stream, batch);
     }
   return error;
 }
@@ -72,11 +72,11 @@ cudaError_t launch_jobs(JobOperation operation, JobBatch<max_batch_jobs>& batch,
 GFPQ_FOR_EACH_WIDTH(GFPQ_INSTANTIATE_ELEMENTS)
 
 cudaError_t launch_get_deltas(DeltaBatch& batch, int* deltas, cudaStream_t stream) {
-  return launch(get_deltas<>, blocks_for(batch), stream, batch, deltas);
+  return launch(get_deltas<>, blocks_for(batch), block_threads, stream, batch, deltas);
 }
 
 cudaError_t launch_set_deltas(DeltaBatch& batch, const int* deltas, cudaStream_t stream) {
-  return launch(set_deltas<>, blocks_for(batch), stream, batch, deltas);
+  return launch(set_deltas<>, blocks_for(batch), block_threads, stream, batch, deltas);
 }
 
 } // namespace cuda

@@ -38,7 +38,7 @@ __device__ const Ladder<Float, Width> device_ladder{};
 /// Quantizes a tensor in place, with as many blocks as it has tiles. The range is the one given, or, where `fitted` is
 /// not null, the one there.
 template <class Float, class Width>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(fake_quantize_threads)
     fake_quantize(Float* data, Size count, Range<Float> range, const Range<Float>* fitted) {
   using Bits = typename Format<Float>::Bits;
   using P = typename CarryTables<Float, Width>::P;
@@ -52,12 +52,12 @@ __global__ void __launch_bounds__(block_threads)
   const bool is_whole = tiles.is_whole(tile);
 
   // The tensor is on its way while the tables are copied.
-  Held<Float, fake_quantize_vectors> held;
+  typename FakeQuantizeTiles<Float>::Held held;
   if (is_whole)
     held.load(tiles.vectors(tile, thread));
-  for (unsigned i = thread; i < unsigned(P::count); i += block_threads)
+  for (unsigned i = thread; i < unsigned(P::count); i += fake_quantize_threads)
     carry[i] = device_tables<Float, Width>.carry[i];
-  for (unsigned i = thread; i < unsigned(Width::steps); i += block_threads)
+  for (unsigned i = thread; i < unsigned(Width::steps); i += fake_quantize_threads)
     value[i] = device_tables<Float, Width>.value[i];
   if (fitted != nullptr)
     range = *fitted;
@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(block_threads)
   const auto raise = [&maximum](Bits magnitude) { maximum = magnitude > maximum ? magnitude : maximum; };
   for (Size tile = GfpqThreadIndex::block(); tile < tiles.count(); tile += blocks) {
     if (tiles.is_whole(tile)) {
-      Held<Float, fit_vectors> held;
+      typename FitTiles<Float>::Held held;
       held.load(tiles.vectors(tile, thread));
       raise(held.maximum());
     } else {

@@ -21,8 +21,8 @@ cudaError_t find_workspace(unsigned number, Workspace<Float>*& workspace) {
 
 template <class Float, class Width>
 cudaError_t launch_fake_quantize(Float* data, Size count, const Range<Float>& range, cudaStream_t stream) {
-  return launch(fake_quantize<Float, Width>, FakeQuantizeTiles<Float>(data, count).count(), stream, data, count, range,
-                nullptr);
+  return launch(fake_quantize<Float, Width>, FakeQuantizeTiles<Float>(data, count).count(), fake_quantize_threads,
+                stream, data, count, range, nullptr);
 }
 
 template <class Float, class Width>
@@ -32,12 +32,12 @@ cudaError_t launch_fit_and_fake_quantize(Float* data, Size count, int lowest_del
   if (const cudaError_t error = find_workspace(workspace, found); error != cudaSuccess)
     return error;
   const Size tiles = FitTiles<Float>(data, count).count();
-  const cudaError_t error = launch(fit<Float, Width>, tiles < max_fit_blocks ? tiles : max_fit_blocks, stream, data,
-                                   count, lowest_delta, found);
+  const cudaError_t error = launch(fit<Float, Width>, tiles < max_fit_blocks ? tiles : max_fit_blocks, block_threads,
+                                   stream, data, count, lowest_delta, found);
   if (error != cudaSuccess)
     return error;
-  return launch(fake_quantize<Float, Width>, FakeQuantizeTiles<Float>(data, count).count(), stream, data, count,
-                Range<Float>{}, &found->range);
+  return launch(fake_quantize<Float, Width>, FakeQuantizeTiles<Float>(data, count).count(), fake_quantize_threads,
+                stream, data, count, Range<Float>{}, &found->range);
 }
 
 template <class Float>

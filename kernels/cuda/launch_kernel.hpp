@@ -17,11 +17,11 @@ struct SameType {
 /// As <<<>>>, but returns the error: the thread's last error stays the caller's own. Parameters of some KiB are not
 /// copied before.
 template <class... Parameters>
-cudaError_t launch(void (*kernel)(Parameters...), Size blocks, cudaStream_t stream,
+cudaError_t launch(void (*kernel)(Parameters...), Size blocks, unsigned threads, cudaStream_t stream,
                    const typename SameType<Parameters>::type&... parameters) {
   void* pointers[] = {const_cast<void*>(static_cast<const void*>(&parameters))...};
-  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)),
-                          dim3(block_threads), pointers, 0, stream);
+  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)), dim3(threads),
+                          pointers, 0, stream);
 }
 
 } // namespace cuda

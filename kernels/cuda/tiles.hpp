@@ -9,11 +9,14 @@ namespace cuda {
 
 using Size = unsigned long long;
 
+/// Of all kernels but fake_quantize.
 constexpr unsigned block_threads = 256;
-/// Vectors of a tile for each thread. To find a maximum, as many as keep 64 KiB of an SM in flight with half of its
-/// threads. To fake-quantize, one: what all blocks read and write at a time lies closer together, which the fastest
-/// memory needs (H200, 2^28 floats: 94 % of the limit with four or two, 99 % with one).
-constexpr unsigned fit_vectors = 4, fake_quantize_vectors = 1;
+/// Vectors of a tile for each thread: as many as keep 64 KiB of an SM in flight with half of its threads.
+constexpr unsigned fit_vectors = 4;
+/// Tiles of 4 KiB: then what all blocks read and write at a time lies close together, which fast memory needs.
+/// Measured, of the limit from memory with 2^28 floats: on an H200 99 % with 128 x 2 and 256 x 1, 94 % with 256 x 2 and
+/// 256 x 4; on an H100 all of it. From the second cache, 16 bit, the copying of tables makes 256 x 1 slower by 10 %.
+constexpr unsigned fake_quantize_threads = 128, fake_quantize_vectors = 2;
 
 /// 16 bytes, the widest that all architectures load and store at once.
 template <class Bits>
@@ -27,55 +30,8 @@ struct alignas(16) Vector {
 #endif
 };
 
-/// A tensor in tiles, one for a block to work on at a time. They are cut at 16-byte borders whatever the tensor's own
-/// alignment; so the first and the last tile may be in the tensor only in part.
-template <class Float, unsigned thread_vectors>
-class Tiles {
-  using Bits = typename Format<Float>::Bits;
-
-public:
-  static constexpr unsigned tile_vectors = block_threads * thread_vectors;
-  static constexpr unsigned tile_size = tile_vectors * Vector<Bits>::size;
-
-  GFPQ_HOST_DEVICE Tiles(Float* data, Size count)
-      : first_(reinterpret_cast<Size>(data) % 16 / sizeof(Bits)), end_(first_ + count),
-        base_(reinterpret_cast<Bits*>(data) - first_) {} // an address made of an integer might not be global memory
-
-  GFPQ_HOST_DEVICE Size count() const { return (end_ + tile_size - 1) / tile_size; }
-
-  /// Whether all of a tile is in the tensor.
-  GFPQ_HOST_DEVICE bool is_whole(Size tile) const {
-    return tile * tile_size >= first_ && (tile + 1) * tile_size <= end_;
-  }
-
-  /// A thread's first vector in a whole tile; the others follow at distances of `block_threads`, so that neighbouring
-  /// threads touch neighbouring memory.
-  GFPQ_HOST_DEVICE Vector<Bits>* vectors(Size tile, unsigned thread) const {
-    return reinterpret_cast<Vector<Bits>*>(base_ + tile * tile_size) + thread;
-  }
-
-  /// Calls `function` with each of a thread's numbers in a tile that need not be whole.
-  template <class Function>
-  GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void for_each(Size tile, unsigned thread, Function function) const {
-    const Size begin = tile * tile_size;
-    const Size tile_end = begin + tile_size < end_ ? begin + tile_size : end_;
-    for (Size i = begin + thread; i < tile_end; i += block_threads)
-      if (i >= first_)
-        function(base_[i]);
-  }
-
-private:
-  Size first_, end_; ///< of the tensor, counted from the base
-  Bits* base_;
-};
-
-template <class Float>
-using FitTiles = Tiles<Float, fit_vectors>;
-template <class Float>
-using FakeQuantizeTiles = Tiles<Float, fake_quantize_vectors>;
-
 /// The part of a whole tile that a thread holds in registers.
-template <class Float, unsigned thread_vectors>
+template <class Float, unsigned threads, unsigned thread_vectors>
 class Held {
   using Bits = typename Format<Float>::Bits;
 
@@ -83,7 +39,7 @@ public:
   GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void load(const Vector<Bits>* from) {
     GFPQ_UNROLL
     for (unsigned i = 0; i < thread_vectors; ++i)
-      vectors_[i] = from[i * block_threads];
+      vectors_[i] = from[i * threads];
   }
 
   template <class Rule>
@@ -93,7 +49,7 @@ public:
       GFPQ_UNROLL
       for (unsigned j = 0; j < Vector<Bits>::size; ++j)
         vectors_[i].lane[j] = rule(vectors_[i].lane[j]);
-      to[i * block_threads] = vectors_[i];
+      to[i * threads] = vectors_[i];
     }
   }
 
@@ -112,6 +68,54 @@ public:
 private:
   Vector<Bits> vectors_[thread_vectors];
 };
+
+/// A tensor in tiles, one for a block to work on at a time. They are cut at 16-byte borders whatever the tensor's own
+/// alignment; so the first and the last tile may be in the tensor only in part.
+template <class Float, unsigned threads, unsigned thread_vectors>
+class Tiles {
+  using Bits = typename Format<Float>::Bits;
+
+public:
+  using Held = cuda::Held<Float, threads, thread_vectors>;
+  static constexpr unsigned tile_vectors = threads * thread_vectors;
+  static constexpr unsigned tile_size = tile_vectors * Vector<Bits>::size;
+
+  GFPQ_HOST_DEVICE Tiles(Float* data, Size count)
+      : first_(reinterpret_cast<Size>(data) % 16 / sizeof(Bits)), end_(first_ + count),
+        base_(reinterpret_cast<Bits*>(data) - first_) {} // an address made of an integer might not be global memory
+
+  GFPQ_HOST_DEVICE Size count() const { return (end_ + tile_size - 1) / tile_size; }
+
+  /// Whether all of a tile is in the tensor.
+  GFPQ_HOST_DEVICE bool is_whole(Size tile) const {
+    return tile * tile_size >= first_ && (tile + 1) * tile_size <= end_;
+  }
+
+  /// A thread's first vector in a whole tile; the others follow at distances of `threads`, so that neighbouring
+  /// threads touch neighbouring memory.
+  GFPQ_HOST_DEVICE Vector<Bits>* vectors(Size tile, unsigned thread) const {
+    return reinterpret_cast<Vector<Bits>*>(base_ + tile * tile_size) + thread;
+  }
+
+  /// Calls `function` with each of a thread's numbers in a tile that need not be whole.
+  template <class Function>
+  GFPQ_HOST_DEVICE GFPQ_ALWAYS_INLINE void for_each(Size tile, unsigned thread, Function function) const {
+    const Size begin = tile * tile_size;
+    const Size tile_end = begin + tile_size < end_ ? begin + tile_size : end_;
+    for (Size i = begin + thread; i < tile_end; i += threads)
+      if (i >= first_)
+        function(base_[i]);
+  }
+
+private:
+  Size first_, end_; ///< of the tensor, counted from the base
+  Bits* base_;
+};
+
+template <class Float>
+using FitTiles = Tiles<Float, block_threads, fit_vectors>;
+template <class Float>
+using FakeQuantizeTiles = Tiles<Float, fake_quantize_threads, fake_quantize_vectors>;
 
 } // namespace cuda
 } // namespace gfpq

@@ -38,8 +38,8 @@ void expect_fit_and_quantize(std::size_t count, std::size_t offset, int lowest_d
 
   const Range<Float>* const fitted = &found->range;
   const unsigned tiles = unsigned(cuda::FakeQuantizeTiles<Float>(data, count).count());
-  emulate(tiles, cuda::block_threads, cuda::fake_quantize<Float, Width>, data, cuda::Size(count), Range<Float>{},
-          fitted);
+  emulate(tiles, cuda::fake_quantize_threads, cuda::fake_quantize<Float, Width>, data, cuda::Size(count),
+          Range<Float>{}, fitted);
   for (std::size_t i = 0; i < numbers.size(); ++i)
     ASSERT_EQ(results[i], i < offset ? numbers[i] : (ladder<Float, Width>.fake_quantize(numbers[i], wanted))) << i;
 }
@@ -71,7 +71,7 @@ TEST(GpuEmulated, AKnownRangeIsUsedAsItIs) {
   std::vector<unsigned> results = numbers;
   float* const data = reinterpret_cast<float*>(results.data());
   const Range<float>* const none = nullptr;
-  emulate(unsigned(cuda::FakeQuantizeTiles<float>(data, count).count()), cuda::block_threads,
+  emulate(unsigned(cuda::FakeQuantizeTiles<float>(data, count).count()), cuda::fake_quantize_threads,
           cuda::fake_quantize<float, Width16>, data, cuda::Size(count), range_of(ladder<float, Width16>, -7), none);
   for (std::size_t i = 0; i < count; ++i)
     ASSERT_EQ(results[i], (ladder<float, Width16>.fake_quantize(numbers[i], -7)));

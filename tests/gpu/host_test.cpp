@@ -49,9 +49,9 @@ void run_tiles(Float* data, std::size_t count, int delta) {
   const auto quantizer = quantizer_for<Float, Width>(delta);
   const cuda::FakeQuantizeTiles<Float> tiles(data, count);
   for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
-    for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
+    for (unsigned thread = 0; thread < cuda::fake_quantize_threads; ++thread) {
       if (tiles.is_whole(tile)) {
-        cuda::Held<Float, cuda::fake_quantize_vectors> held;
+        typename cuda::FakeQuantizeTiles<Float>::Held held;
         held.load(tiles.vectors(tile, thread));
         held.fake_quantize_and_store(quantizer, tiles.vectors(tile, thread));
       } else {
@@ -67,7 +67,7 @@ BitsOf<Float> largest_by_tiles(Float* data, std::size_t count) {
   for (cuda::Size tile = 0; tile < tiles.count(); ++tile)
     for (unsigned thread = 0; thread < cuda::block_threads; ++thread) {
       if (tiles.is_whole(tile)) {
-        cuda::Held<Float, cuda::fit_vectors> held;
+        typename cuda::FitTiles<Float>::Held held;
         held.load(tiles.vectors(tile, thread));
         largest = std::max(largest, held.maximum());
       } else {
