@@ -1,5 +1,7 @@
 """What speaks against a file's numbers: a reader should not have to find out."""
 
+import statistics
+
 from report import picture, units
 from report.benchmark import DIFFERENCE
 from report.significance import MINIMUM_REPETITIONS
@@ -8,7 +10,7 @@ from report.spread import WIDE
 ABOVE_LIMIT = 1.10  # a call that beats its limit by more than this shows that one of the two was measured badly
 OTHERS = 0.05  # of the CPU time of a run, used by other programs
 STEAL = 0.02  # of the CPU time, given to other machines by the hypervisor
-CALIBRATION = 0.05  # by which a fixed loop may differ between a run's start and its end
+CALIBRATION = 0.05  # by which a fixed loop may differ between a run's start and its end: of a GPU, the limits
 SHARE_OF_ROWS = 0.05  # that may contradict others in a file that is fit to be published
 
 
@@ -62,17 +64,31 @@ def unfit(results):
     return reasons + beside_contradictions(results)
 
 
-def of_the_run(run):
+def _slower_at_the_end(results):
+    """Times as long a fixed loop took at the end of the run as at its start: on the CPU, or the limits on a GPU, whose
+    clock the CPU's says nothing of. None where the file does not tell."""
+    if not results.is_gpu:
+        start, end = (results.run.get(f"calibration_{when}_ns") for when in ("start", "end"))
+        return end / start if start and end else None
+    thirds = [(row.times, len(row.times) // 3) for row in results.rows.values() if row.kind == "limit"]
+    ratios = [statistics.median(times[-n:]) / statistics.median(times[:n]) for times, n in thirds if n]
+    return statistics.median(ratios) if ratios else None
+
+
+def of_the_run(results):
     """Sentences about what happened on the machine during the run, as far as the file tells."""
-    found = []
+    found, run = [], results.run
     if run.get("steal_share", 0) > STEAL:
         found.append(f"The hypervisor gave {units.percent(run['steal_share'])} of the CPU time to other machines.")
     if run.get("others_share", 0) > OTHERS:
         found.append(f"Other programs used {units.percent(run['others_share'])} of the CPU time during the run.")
-    start, end = run.get("calibration_start_ns"), run.get("calibration_end_ns")
-    if start and end and not 1 / (1 + CALIBRATION) < end / start < 1 + CALIBRATION:
-        found.append(f"A fixed loop took {end / start:.2f} times as long at the end of the run as at its start: the speed"
-                     " of the CPU changed.")  # fmt: skip
+    ratio = _slower_at_the_end(results)
+    if ratio is not None and not 1 / (1 + CALIBRATION) < ratio < 1 + CALIBRATION:
+        times = f"took {ratio:.2f} times as long"
+        if results.is_gpu:
+            found.append(f"The limits {times} in the last rounds as in the first: the speed of the GPU changed.")
+        else:
+            found.append(f"A fixed loop {times} at the end of the run as at its start: the speed of the CPU changed.")
     return found
 
 
@@ -116,7 +132,7 @@ def beside_contradictions(results):
         found.append(
             f"When the run began, the load was {load[0]:.1f} on {cpus} CPUs: other programs were running, or had just ended."
         )
-    found += of_the_run(results.run)
+    found += of_the_run(results)
     if results.fact("project_revision") is None:
         found.append("The revision of the benchmark program is not known.")
     if results.errors:
