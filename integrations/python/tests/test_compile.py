@@ -117,6 +117,13 @@ class CompileTest(unittest.TestCase):
             quantizer.range.copy_(torch.tensor([[(delta + 127) / 16, 8.0, 1.0]]))
             self.assertEqual(program(torch.tensor([1e6])).item(), torch.tensor(quantizer.params[0].largest).item())
 
+    def test_a_buffer_of_other_groups_is_refused(self):
+        quantizer, x = FakeQuantize(groups=2), torch.ones(2, 2)
+        quantizer(x)
+        quantizer.range = quantizer.range[:1].clone()
+        with self.assertRaisesRegex(Exception, "1 rows for 2 groups"):
+            compiled(quantizer)(x)
+
     def test_a_range_that_was_found_anew_and_is_fixed_now(self):
         quantizer, x = FakeQuantize(policy=Policy.ALWAYS_INIT), torch.tensor([9.0, 0.3])
         expected = quantizer(x)

@@ -369,6 +369,20 @@ class StateTest(unittest.TestCase):
             self.assertEqual([param.delta for param in self.quantizer.params], deltas)
             self.assertEqual(other.range[0, 0].item(), (other.params[0].delta + 127) / 16)
 
+    def test_the_number_of_groups_stays(self):
+        quantizer = FakeQuantize(groups=2)
+        quantizer(normal(3, 4))
+        with self.assertRaisesRegex(AttributeError, "number of groups, 2, stays.*FakeQuantize\\(groups=3\\)"):
+            quantizer.groups = 3
+        state = quantizer.__getstate__()
+        state["groups"] = state.pop("_groups")  # as it was once pickled
+        read = FakeQuantize.__new__(FakeQuantize)
+        read.__setstate__(state)
+        self.assertEqual((read.groups, read.params), (2, quantizer.params))
+        quantizer.range = quantizer.range[:1].clone()
+        with self.assertRaisesRegex(gfpq.BadParametersError, "1 rows for 2 groups"):
+            quantizer.eval()(normal(3, 4))
+
     def test_there_is_a_buffer_where_the_policy_has_one(self):
         quantizer, x = FakeQuantize(policy=Policy.ALWAYS_INIT, groups=2, dim=0), normal(2, 4)
         quantizer(x)

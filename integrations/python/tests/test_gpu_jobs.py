@@ -203,6 +203,15 @@ class QuantizerTest(WithGpuLibrary):
                 with self.assertRaisesRegex(gfpq.BadParametersError, "damaged"):
                     look(quantizer)
 
+    def test_a_buffer_of_other_groups_is_refused(self):
+        quantizer, x = FakeQuantize(groups=2), torch.ones(2, 2)
+        with gpu():
+            quantizer(x)
+            quantizer.range = quantizer.range[:1].clone()
+            for training in (True, False):
+                with self.assertRaisesRegex(gfpq.BadParametersError, "1 rows for 2 groups"):
+                    quantizer.train(training)(x)
+
     def test_what_the_host_sets_is_used_at_once(self):
         quantizer, x = FakeQuantize(), torch.tensor([1.0])
         with gpu():

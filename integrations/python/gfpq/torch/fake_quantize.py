@@ -151,7 +151,7 @@ class FakeQuantize(RangeBuffer):
     def forget(self) -> None:
         """Drops the ranges and the count of numbers that are not finite."""
         self.nonfinite = 0
-        self._replace_rows([UNKNOWN] * self.groups)
+        self._replace_rows([UNKNOWN] * self._groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the quantized tensor, with x's shape, type and device."""
@@ -177,7 +177,7 @@ class FakeQuantize(RangeBuffer):
 
     def extra_repr(self) -> str:
         choice = f", range={self.range_choice}" if self.range_choice != Widest() else ""
-        groups = f", groups={self.groups}" if self.groups > 1 else ""
+        groups = f", groups={self._groups}" if self._groups > 1 else ""
         disabled = ", disabled" if not self.enabled or self.switched_off else ""
         return f"bits={self.bits}, policy={self._policy.value!r}{choice}{groups}{disabled}"
 
@@ -190,7 +190,7 @@ class FakeQuantize(RangeBuffer):
             params = self._params_for(self._parts_to_learn(x))
             known = self._group_params()
             if known is not None:
-                return apply_params(x, known, self.bits, self.groups, self.dim, wants_mask)
+                return apply_params(x, known, self.bits, self._groups, self.dim, wants_mask)
         return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
 
     def _quantize_clone(self, x: Tensor) -> Tensor:
@@ -202,7 +202,7 @@ class FakeQuantize(RangeBuffer):
         if known is None:
             return cast(Tensor, _StraightThrough.apply(x, self))  # type: ignore[no-untyped-call]
         result = x.clone()
-        apply_params(numbers, known, self.bits, self.groups, self.dim, result=result)
+        apply_params(numbers, known, self.bits, self._groups, self.dim, result=result)
         return result
 
     def _quantize_on_gpu(self, x: Tensor, wants_mask: bool) -> tuple[Tensor, Tensor | None]:
@@ -252,13 +252,14 @@ class FakeQuantize(RangeBuffer):
         """The same for torch.compile: an operator between the buffer and the buffer."""
         own, mode = self.range, int(Mode.INIT)
         if own is None:
-            params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=x.device)
+            params = torch.zeros(self._groups, jobs.WORDS, dtype=torch.int32, device=x.device)
         else:
             learns = self.learns
             if learns and not keeps_widest(self.range_choice):
                 raise NotSupportedError(f"{self._label()} learns its range by {self.range_choice}, which torch.compile "
                                         "can't: calibrate, then train with range='fixed', or use range='widest'")
             mode = jobs.AUTO if learns else int(Mode.APPLY)
+            self._check_rows(own)
             params = params_of(own, self.bits)
         result, _, after = jobs.fake_quantize(
             x, params, self.bits, mode, self.dim, self.clip_gradient, self._label()
@@ -276,20 +277,20 @@ class FakeQuantize(RangeBuffer):
     def _quantize_copy(self, x: Tensor, params: list[Param] | None) -> Tensor:
         """Quantizes a copy in place, by Params that are known, or that the copy tells."""
         work = float_copy(x)
-        cut = work.unsqueeze(0) if self.groups == 1 else self._cut(work).contiguous()
+        cut = work.unsqueeze(0) if self._groups == 1 else self._cut(work).contiguous()
         parts = list(cut)
         for part, param in zip(parts, self._params_for(parts) if params is None else params):
             if param.initialized:
                 quantize_(part, param=param, mode=Mode.APPLY)
             else:  # no finite number was seen yet
                 quantize_(part, bits=self.bits)
-        if self.groups > 1:
+        if self._groups > 1:
             work = cut.movedim(0, self.dim % x.dim()).reshape(x.shape)
         return work.to(x.dtype)
 
     def _parts_to_learn(self, x: Tensor) -> list[Tensor]:
         """The numbers of each group, where a range is to be learned from them."""
-        if self.groups == 1:
+        if self._groups == 1:
             return [x]
         if self._policy is not Policy.ALWAYS_INIT and not self.learns:
             self._check_axis(x)
@@ -304,15 +305,15 @@ class FakeQuantize(RangeBuffer):
                           "float16, or with 8 bit", stacklevel=3)  # fmt: skip
 
     def _check_axis(self, x: Tensor) -> None:
-        if self.groups > 1 and x.shape[self.dim % x.dim()] % self.groups:
+        if self._groups > 1 and x.shape[self.dim % x.dim()] % self._groups:
             raise ValueError(f"{self._label()}: axis {self.dim % x.dim()} of {tuple(x.shape)} can't be cut into "
-                             f"{self.groups} groups")
+                             f"{self._groups} groups")
 
     def _cut(self, x: Tensor) -> Tensor:
         """Brings the groups to the front: [groups, ..., length / groups, ...]."""
         self._check_axis(x)
         dim = self.dim % x.dim()
-        shape = (*x.shape[:dim], self.groups, x.shape[dim] // self.groups, *x.shape[dim + 1 :])
+        shape = (*x.shape[:dim], self._groups, x.shape[dim] // self._groups, *x.shape[dim + 1 :])
         return x.reshape(shape).movedim(dim, 0)
 
     def _params_for(self, parts: list[Tensor]) -> list[Param]:

@@ -36,7 +36,7 @@ class RangeBuffer(nn.Module):
     def __init__(self, bits: int, groups: int, has_buffer: bool) -> None:
         super().__init__()
         width_of(bits)
-        self._bits, self.groups = bits, groups
+        self._bits, self._groups = bits, groups
         self.switched_off = 0  # of the object: a program of torch.compile knows it so before and after `only`
         self.name = ""  # for messages; `prepare` sets it
         self.register_buffer("range", torch.zeros(groups, 3, dtype=torch.float64) if has_buffer else None)
@@ -57,14 +57,24 @@ class RangeBuffer(nn.Module):
         )
 
     @property
+    def groups(self) -> int:
+        """The number of groups. It stays: there is a range for each."""
+        return self._groups
+
+    @groups.setter
+    def groups(self, groups: int) -> None:
+        raise AttributeError(f"{self._label()}: the number of groups, {self._groups}, stays, as there is a range for each: "
+                             f"make another, FakeQuantize(groups={groups})")  # fmt: skip
+
+    @property
     def params(self) -> list[Param]:
         """Copies of the Params, one a group. Raises BadParametersError where a GPU found one to be damaged."""
         return [Param.from_bytes(bytes(param), self.bits) for param in self._params_now()]
 
     def set_params(self, params: list[Param]) -> None:
         """Takes one Param a group. Raises ValueError for another number of them or another bit width."""
-        if len(params) != self.groups or any(param.bits != self.bits for param in params):
-            raise ValueError(f"{self._label()} takes {self.groups} Params for {self.bits} bit")
+        if len(params) != self._groups or any(param.bits != self.bits for param in params):
+            raise ValueError(f"{self._label()} takes {self._groups} Params for {self.bits} bit")
         self._replace_rows([row_of(param) for param in params])
 
     def snapshot(self) -> Tensor | None:
@@ -104,8 +114,8 @@ class RangeBuffer(nn.Module):
         known = self.device_params is not None and self.device_params.device == device
         if not known:
             with torch.inference_mode(False):  # else they could not change outside of it
-                self.device_params = torch.zeros(self.groups, jobs.WORDS, dtype=torch.int32, device=device)
-                self.left_out = torch.zeros(self.groups, dtype=torch.int32, device=device)
+                self.device_params = torch.zeros(self._groups, jobs.WORDS, dtype=torch.int32, device=device)
+                self.left_out = torch.zeros(self._groups, dtype=torch.int32, device=device)
         if not known or self._device_read is None or self._device_read != self._version_of():
             self._refresh_device()  # without a buffer there is nothing to take, and INIT does not read them
         assert self.device_params is not None
@@ -114,6 +124,7 @@ class RangeBuffer(nn.Module):
     def _refresh_device(self) -> None:
         """Takes the buffer into the jobs' parameters, if there are any. Nothing waits for the GPU."""
         if self.device_params is not None and self.range is not None:
+            self._check_rows(self.range)
             with torch.no_grad():
                 self.device_params.copy_(params_of(self.range, self.bits))
             self.note_device_params()
@@ -181,11 +192,16 @@ class RangeBuffer(nn.Module):
 
     def _take_rows(self, rows: list[Row]) -> None:
         if rows != self._rows:
+            self._check_rows(rows)
             try:
                 self._params = [param_of(row, self.bits) for row in rows]
             except BadParametersError as error:
                 raise BadParametersError(f"{self._label()}: {error}") from None
             self._rows = rows
+
+    def _check_rows(self, rows: Tensor | list[Row]) -> None:
+        if len(rows) != self._groups:
+            raise BadParametersError(f"{self._label()}: the buffer `range` holds {len(rows)} rows for {self._groups} groups")
 
     def _replace_rows(self, rows: list[Row]) -> None:
         """Writes rows whatever the buffer holds."""
@@ -255,8 +271,9 @@ class RangeBuffer(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        if "bits" in state:  # pickled when that was an attribute like others
-            state["_bits"] = state.pop("bits")
+        for name in ("bits", "groups"):  # pickled when these were attributes like others
+            if name in state:
+                state[f"_{name}"] = state.pop(name)
         super().__setstate__(state)  # type: ignore[no-untyped-call, unused-ignore]
 
     def _label(self) -> str:
