@@ -47,11 +47,16 @@ typename Format<Float>::Bits CpuBackend::run_max_abs(const Target& target, const
 
 namespace {
 
+/// A tensor, or a thread's part of one.
+template <class Width, class Float>
+void fake_quantize_part(const Target& target, Float* part, std::size_t size, int delta) {
+  target.kernels<Float>().template fake_quantize<Width>(part, size, delta);
+}
+
 template <class Width, class Float>
 [[gnu::noinline]] void fake_quantize_parts(const Target& target, Float* data, std::size_t count, int delta) {
-  for_each_part(data, count, CpuBackend::threads_for(count * sizeof(Float)), [&](Float* part, std::size_t size) {
-    target.kernels<Float>().template fake_quantize<Width>(part, size, delta);
-  });
+  for_each_part(data, count, CpuBackend::threads_for(count * sizeof(Float)),
+                [&](Float* part, std::size_t size) { fake_quantize_part<Width>(target, part, size, delta); });
 }
 
 } // namespace
@@ -59,7 +64,7 @@ template <class Width, class Float>
 template <class Width, class Float>
 void CpuBackend::run_fake_quantize(const Target& target, Float* data, std::size_t count, int delta) {
   if (is_for_one_thread(count * sizeof(Float))) // nothing to save and restore, which takes a small call a nanosecond
-    target.kernels<Float>().template fake_quantize<Width>(data, count, delta);
+    fake_quantize_part<Width>(target, data, count, delta);
   else
     fake_quantize_parts<Width>(target, data, count, delta);
 }
