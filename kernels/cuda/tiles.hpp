@@ -13,9 +13,9 @@ using Size = unsigned long long;
 constexpr unsigned block_threads = 256;
 /// Vectors of a tile for each thread: as many as keep 64 KiB of an SM in flight with half of its threads.
 constexpr unsigned fit_vectors = 4;
-/// Tiles of 4 KiB: then what all blocks read and write at a time lies close together, which fast memory needs.
-/// Measured, of the limit from memory with 2^28 floats: on an H200 99 % with 128 x 2 and 256 x 1, 94 % with 256 x 2 and
-/// 256 x 4; on an H100 all of it. From the second cache, 16 bit, the copying of tables makes 256 x 1 slower by 10 %.
+/// Tiles of 4 KiB: then what all blocks read and write at a time lies close together, which the fastest memory needs
+/// (H200, 2^28 floats: 94 % of the limit with 256 x 4 and with 256 x 2, 98 % with 128 x 2 and with 256 x 1). From the
+/// L2 cache 256 x 1 is up to 11 % slower: each block copies its tables. Measured in tests/gpu/results/tiles.txt.
 constexpr unsigned fake_quantize_threads = 128, fake_quantize_vectors = 2;
 
 /// 16 bytes, the widest that all architectures load and store at once.

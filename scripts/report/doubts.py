@@ -1,5 +1,6 @@
-"""What speaks against a file's numbers: a reader should not have to find out."""
+"""Reasons to doubt a file's numbers: a reader should not have to find them out."""
 
+import math
 import statistics
 
 from report import picture, units
@@ -65,14 +66,17 @@ def unfit(results):
 
 
 def _slower_at_the_end(results):
-    """Times as long a fixed loop took at the end of the run as at its start: on the CPU, or the limits on a GPU, whose
-    clock the CPU's says nothing of. None where the file does not tell."""
+    """Times as long a fixed loop took at the end of the run as at its start: on the CPU, or on a GPU the limits from
+    memory or those from the cache, whichever changed more. None where the file does not tell."""
     if not results.is_gpu:
         start, end = (results.run.get(f"calibration_{when}_ns") for when in ("start", "end"))
         return end / start if start and end else None
-    thirds = [(row.times, len(row.times) // 3) for row in results.rows.values() if row.kind == "limit"]
-    ratios = [statistics.median(times[-n:]) / statistics.median(times[:n]) for times, n in thirds if n]
-    return statistics.median(ratios) if ratios else None
+    ratios = {}
+    for row in results.select(kind="limit"):
+        if third := len(row.times) // 3:
+            ratio = statistics.median(row.times[-third:]) / statistics.median(row.times[:third])
+            ratios.setdefault(row.cache, []).append(ratio)
+    return max(map(statistics.median, ratios.values()), key=lambda ratio: abs(math.log(ratio)), default=None)
 
 
 def of_the_run(results):

@@ -67,9 +67,8 @@ class LanguagesTest(unittest.TestCase):
 
 class PagesTest(unittest.TestCase):
     def test_links(self):
-        made = {"build", "report"}  # and what lies in them
-        folders = [path for path in PROJECT.iterdir() if path.is_dir() and path.name not in made and path.name[0] != "."]
-        pages = [*PROJECT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
+        folders = ("bench", "conformance", "docs", "integrations", "kernels", "samples", "tests")
+        pages = [*PROJECT.glob("*.md"), *(page for folder in folders for page in (PROJECT / folder).rglob("*.md"))]
         self.assertGreater(len(pages), 30)
         for page in pages:
             for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):

@@ -130,6 +130,27 @@ class CallsInStatesTest(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "call_quantizers has ranges and no `calls`"):
             model.load_state_dict(state, strict=False)
 
+    def test_states_of_other_policies(self):
+        def with_policies(data, weight, forward=in_order):
+            model = prepared(forward)
+            for number, (_, tensor, quantizer) in enumerate(gq.quantizers(model)):
+                quantizer.policy = weight if tensor == "weight" else data[number % len(data)]
+            return model
+
+        every, fixed = gq.Policy.ALWAYS_INIT, gq.Policy.FIXED
+        for data in ([every], [every, fixed], [fixed]):
+            model = with_policies(data, fixed)
+            state = model.state_dict()
+            other = with_policies(data, fixed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                other.load_state_dict(state)
+            Of(in_order, **layers()).load_state_dict(gq.float_state(state))
+        with self.assertRaisesRegex(RuntimeError, "is add_1 here"):
+            with_policies([every, fixed], fixed, swapped).load_state_dict(with_policies([every, fixed], fixed).state_dict())
+        with self.assertWarnsRegex(RuntimeWarning, "a.weight_quantizer, whose policy here is ALWAYS_INIT"):
+            prepared(in_order).load_state_dict(with_policies([fixed], fixed).state_dict(), strict=False)
+
     def test_skipped_calls_and_other_bits(self):
         state = prepared(in_order, skip=["add"]).state_dict()
         prepared(in_order, skip=["add"]).load_state_dict(state)

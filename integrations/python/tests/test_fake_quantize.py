@@ -380,8 +380,15 @@ class StateTest(unittest.TestCase):
         read.__setstate__(state)
         self.assertEqual((read.groups, read.params), (2, quantizer.params))
         quantizer.range = quantizer.range[:1].clone()
-        with self.assertRaisesRegex(gfpq.BadParametersError, "1 rows for 2 groups"):
+        with self.assertRaisesRegex(gfpq.BadParametersError, "shape \\[2, 3\\].*set_params"):
             quantizer.eval()(normal(3, 4))
+        with self.assertRaises(gfpq.BadParametersError):
+            quantizer.put_back(torch.zeros(1, 3, dtype=torch.float64))
+        quantizer.set_params([gfpq.Param.from_delta(5)] * 2)
+        self.assertEqual([param.delta for param in quantizer.params], [5, 5])
+        quantizer.range = torch.zeros(2, 2, dtype=torch.float64)
+        with self.assertRaisesRegex(gfpq.BadParametersError, "shape"):
+            quantizer(normal(3, 4))
 
     def test_there_is_a_buffer_where_the_policy_has_one(self):
         quantizer, x = FakeQuantize(policy=Policy.ALWAYS_INIT, groups=2, dim=0), normal(2, 4)
@@ -404,6 +411,8 @@ class StateTest(unittest.TestCase):
         self.assertEqual(other.params, found)
         other(x)
         self.assertEqual(other.params, before)
+        with self.assertWarnsRegex(RuntimeWarning, "policy here is ALWAYS_INIT"):
+            other.load_state_dict(quantizer.state_dict())
         with self.assertRaises(ValueError):
             other.policy = "never"
 
@@ -413,7 +422,7 @@ class StateTest(unittest.TestCase):
         state = quantizer.__getstate__()
         del state["_policy"]
         read = FakeQuantize.__new__(FakeQuantize)
-        read.__setstate__({**state, "policy": Policy.FIXED})
+        read.__setstate__({**state, "policy": "fixed"})
         read(torch.full((3,), 9.0))
         self.assertEqual(read.params, quantizer.params)
         self.assertIn("range", read.state_dict())

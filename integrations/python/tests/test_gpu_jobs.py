@@ -209,7 +209,7 @@ class QuantizerTest(WithGpuLibrary):
             quantizer(x)
             quantizer.range = quantizer.range[:1].clone()
             for training in (True, False):
-                with self.assertRaisesRegex(gfpq.BadParametersError, "1 rows for 2 groups"):
+                with self.assertRaisesRegex(gfpq.BadParametersError, "shape \\[2, 3\\]"):
                     quantizer.train(training)(x)
 
     def test_what_the_host_sets_is_used_at_once(self):
@@ -263,6 +263,27 @@ class QuantizerTest(WithGpuLibrary):
                         other(small)
                         self.assertEqual(other.params[0].delta, -127)
                         gq.check(other)
+
+    def test_what_the_replay_of_a_graph_found_stays_where_the_policy_changes(self):
+        x, small = torch.tensor([9.0, 0.3]), torch.tensor([1.0, 0.3])
+        expected = FakeQuantize(policy=Policy.ALWAYS_INIT)(x)
+        for looks in (lambda q: q.params, lambda q: q.state_dict(), lambda q: q.set_params([gfpq.Param.from_delta(5)])):
+            quantizer = FakeQuantize(policy=Policy.ALWAYS_INIT)
+            with gpu():
+                quantizer(small)
+                looks(quantizer)
+                jobs.run([jobs.Call(x, quantizer.device_params, 8, int(gfpq.Mode.INIT), 1, False)])  # as a replay, past Python
+                self.assertEqual(quantizer.params[0].delta, -77)
+                quantizer.policy = Policy.FIXED
+                self.assertTrue(equal(quantizer(x), expected))
+
+    def test_what_the_host_finds_of_one_without_a_buffer_is_on_the_gpu_too(self):
+        quantizer, x = FakeQuantize(policy=Policy.ALWAYS_INIT), torch.tensor([9.0, 0.3])
+        with gpu():
+            quantizer(torch.tensor([1.0]))
+        quantizer(x)  # on the CPU
+        self.assertEqual(quantizer.params[0].delta, -77)
+        self.assertEqual(copy.deepcopy(quantizer).params[0].delta, -77)
 
     def test_a_step_with_fixed_ranges_is_that_of_a_copy(self):
         own = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))

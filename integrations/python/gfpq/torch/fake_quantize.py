@@ -109,7 +109,10 @@ class FakeQuantize(RangeBuffer):
 
     @property
     def policy(self) -> Policy:
-        """Where the range comes from. The range stays when it is set to another: then the buffer appears or goes."""
+        """Where the range comes from. The range stays when it is set to another: then the buffer appears or goes. It is made
+        on the device of the last call on a GPU, or on the CPU: set the policy before a model is moved. Programs of
+        torch.compile don't keep what ALWAYS_INIT finds: call the model once without, before it is set to another.
+        """
         return self._policy
 
     @policy.setter
@@ -214,7 +217,6 @@ class FakeQuantize(RangeBuffer):
                 ready, mask = self.ready.result
                 return ready.detach(), mask  # a tensor of its own, for a gradient of its own
             mode = int(Mode.INIT)
-            self._host_is_older = True
         elif self._trains_on_gpu(x) and (not self.learns or self._learns_alone()):
             mode = jobs.AUTO if self.learns else int(Mode.APPLY)  # where a checkpoint computes it again
         else:
@@ -234,7 +236,6 @@ class FakeQuantize(RangeBuffer):
         if not is_on or not weight.numel() or not jobs.gpu_takes(weight):
             return None
         self._check_axis(weight)
-        self._host_is_older = True
         params = self._params_on(weight.device)
         return jobs.Call(weight, params, self.bits, int(Mode.INIT), self.dim, self.clip_gradient)
 
@@ -259,7 +260,7 @@ class FakeQuantize(RangeBuffer):
                 raise NotSupportedError(f"{self._label()} learns its range by {self.range_choice}, which torch.compile "
                                         "can't: calibrate, then train with range='fixed', or use range='widest'")
             mode = jobs.AUTO if learns else int(Mode.APPLY)
-            self._check_rows(own)
+            self._check_shape(own.shape)
             params = params_of(own, self.bits)
         result, _, after = jobs.fake_quantize(
             x, params, self.bits, mode, self.dim, self.clip_gradient, self._label()
@@ -390,7 +391,7 @@ class FakeQuantize(RangeBuffer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         if "policy" in state:  # pickled when that was an attribute like others
-            state["_policy"] = state.pop("policy")
+            state["_policy"] = Policy(state.pop("policy"))
         super().__setstate__(state)
         self._keep_in_buffer(_has_buffer(self._policy))
 

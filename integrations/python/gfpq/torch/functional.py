@@ -111,7 +111,7 @@ class CallQuantizers(nn.ModuleDict):
         self.numbers = numbers
         calls = torch.tensor([numbers[place] for place in sorted(numbers)], dtype=torch.float64)
         ranges = [quantizer.range for quantizer in quantizers.values() if quantizer.range is not None]
-        self.register_buffer("calls", calls.to(ranges[0].device) if ranges else None)
+        self.register_buffer("calls", calls.to(ranges[0].device) if ranges else calls)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> CallQuantizers:
         before = self.calls
@@ -127,6 +127,8 @@ class CallQuantizers(nn.ModuleDict):
         keys = [key[len(prefix) :] for key in state_dict if key.startswith(prefix) and key.endswith(".range")]
         places = sorted({key.rpartition(":")[0] for key in keys})
         loaded = state_dict.get(f"{prefix}calls")
+        if loaded is not None and loaded.numel() == len(self.numbers) and set(places) < set(self.numbers):
+            places = sorted(self.numbers)  # the others were saved with a policy that has no range
         if loaded is None and places:
             errors.append(f"{prefix[:-1]} has ranges and no `calls`, which tells what they are of")
         elif loaded is not None and loaded.numel() != len(places):

@@ -20,7 +20,7 @@ from .functional import remove_calls
 from .layers import OWN, QuantizedLayer, class_for, original_class, original_of
 from .model import QuantizedModel, leave
 
-_RANGE = re.compile(r"(^|\.)((input_quantizer|call_quantizers\.[^.]+)\.range|call_quantizers\.calls)$")
+_RANGE = re.compile(r"(^|\.)((input_quantizer|weight_quantizer|call_quantizers\.[^.]+)\.range|call_quantizers\.calls)$")
 
 
 def quantizers(model: nn.Module) -> Iterator[tuple[str, str, FakeQuantize]]:

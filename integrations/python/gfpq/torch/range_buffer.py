@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Callable, TypeVar
 
@@ -31,7 +32,6 @@ class RangeBuffer(nn.Module):
     ready: passes.Ready | None = None  # what it would return for a weight in the pass that is under way
     _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, `device_params` are of
     _applied: tuple[list[Param], GroupParams | None] | None = None  # a list of Params, and what it is for jobs
-    _host_is_older = False  # without a buffer: `device_params` hold what the last call found
 
     def __init__(self, bits: int, groups: int, has_buffer: bool) -> None:
         super().__init__()
@@ -87,6 +87,7 @@ class RangeBuffer(nn.Module):
         """Sets the ranges to what they were."""
         passes.settle(self)
         if self.range is not None and ranges is not None:
+            self._check_shape(ranges.shape)
             self.range.copy_(ranges)
             self._refresh_device()
 
@@ -116,15 +117,16 @@ class RangeBuffer(nn.Module):
             with torch.inference_mode(False):  # else they could not change outside of it
                 self.device_params = torch.zeros(self._groups, jobs.WORDS, dtype=torch.int32, device=device)
                 self.left_out = torch.zeros(self._groups, dtype=torch.int32, device=device)
-        if not known or self._device_read is None or self._device_read != self._version_of():
-            self._refresh_device()  # without a buffer there is nothing to take, and INIT does not read them
+        is_older = not known or self._device_read is None or self._device_read != self._version_of()
+        if is_older and self.range is not None:  # without a buffer they are the only ones, and INIT does not read them
+            self._refresh_device()
         assert self.device_params is not None
         return self.device_params
 
     def _refresh_device(self) -> None:
         """Takes the buffer into the jobs' parameters, if there are any. Nothing waits for the GPU."""
         if self.device_params is not None and self.range is not None:
-            self._check_rows(self.range)
+            self._check_shape(self.range.shape)
             with torch.no_grad():
                 self.device_params.copy_(params_of(self.range, self.bits))
             self.note_device_params()
@@ -158,10 +160,10 @@ class RangeBuffer(nn.Module):
         """
         own = self._buffers["range"]  # sooner found than self.range
         if own is None:
-            if self._host_is_older and self.device_params is not None:
+            if self.device_params is not None:  # what the last call found, or the replay of a CUDA graph
                 words = self.device_params[:, :4].cpu().numpy()
                 self._params = [Param.from_bytes(block.tobytes(), self.bits) for block in words]
-                self._rows, self._host_is_older = [row_of(param) for param in self._params], False
+                self._rows = [row_of(param) for param in self._params]
             return self._params
         capturing = context.capturing(own)
         if not (jobs.on_gpu(own) or capturing):
@@ -192,16 +194,18 @@ class RangeBuffer(nn.Module):
 
     def _take_rows(self, rows: list[Row]) -> None:
         if rows != self._rows:
-            self._check_rows(rows)
+            if self.range is not None:
+                self._check_shape(self.range.shape)
             try:
                 self._params = [param_of(row, self.bits) for row in rows]
             except BadParametersError as error:
                 raise BadParametersError(f"{self._label()}: {error}") from None
             self._rows = rows
 
-    def _check_rows(self, rows: Tensor | list[Row]) -> None:
-        if len(rows) != self._groups:
-            raise BadParametersError(f"{self._label()}: the buffer `range` holds {len(rows)} rows for {self._groups} groups")
+    def _check_shape(self, shape: Sequence[int]) -> None:
+        if tuple(shape) != (self._groups, 3):
+            raise BadParametersError(f"{self._label()}: the buffer `range` is to have the shape [{self._groups}, 3], one row for "
+                                     "each group, and has another: set_params, or load a checkpoint")  # fmt: skip
 
     def _replace_rows(self, rows: list[Row]) -> None:
         """Writes rows whatever the buffer holds."""
@@ -215,10 +219,18 @@ class RangeBuffer(nn.Module):
         """Writes the rows to the buffer where they changed from what was read of it last."""
         if rows != self._rows and self.range is not None:
             with torch.no_grad():
-                self.range.copy_(torch.tensor(rows, dtype=torch.float64))
+                found = torch.tensor(rows, dtype=torch.float64, device=self.range.device)
+                if self.range.shape == found.shape:
+                    self.range.copy_(found)
+                else:
+                    self.range = found
             self._read = self._version_of()
         self._take_rows(rows)
-        self._refresh_device()
+        if self.range is not None:
+            self._refresh_device()
+        elif self.device_params is not None:
+            with torch.no_grad():
+                self.device_params.copy_(params_of(torch.tensor(rows, dtype=torch.float64), self.bits))
 
     def _apply(self: Kind, fn: Callable[[Tensor], Tensor], *arguments: Any, **keywords: Any) -> Kind:
         before = self.range
@@ -227,8 +239,10 @@ class RangeBuffer(nn.Module):
         super()._apply(fn, *arguments, **keywords)  # type: ignore[no-untyped-call]
         if before is not None and self.range is not None and self.range.dtype != before.dtype:  # half, float
             self.range = before.to(self.range.device)
-        if self.device_params is not None and self.range is not None and self.range.device != self.device_params.device:
-            self.device_params = None
+        if self.device_params is not None:
+            now = fn(torch.empty(0, device=self.device_params.device)) if self.range is None else self.range
+            if now.device != self.device_params.device:
+                self.device_params = None
         self._read = self._device_read = None
         return self
 
@@ -242,6 +256,7 @@ class RangeBuffer(nn.Module):
         unexpected: list[str], errors: list[str],
     ) -> None:
         key = prefix + "range"
+        is_lost = self.range is None and key in state_dict
         convert_blocks(state_dict, prefix)
         loaded = state_dict.get(key)
         if loaded is not None and loaded.dim() == 2 and loaded.shape[1] == 3:
@@ -249,6 +264,11 @@ class RangeBuffer(nn.Module):
             if wrong:
                 errors.append(f"{prefix[:-1]} was saved for {wrong.pop()} bit and is to be loaded for {self.bits} bit")
                 return
+        if is_lost:
+            warnings.warn(
+                f"the state_dict has a range for {prefix[:-1]}, whose policy here is ALWAYS_INIT: it finds one of its own at "
+                "each call. Set the policy that it was saved with, then load again", RuntimeWarning, stacklevel=2,
+            )  # fmt: skip
         if self.range is None:
             state_dict.pop(key, None)
         elif loaded is None:
