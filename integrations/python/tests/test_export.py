@@ -1,6 +1,7 @@
 """export and compare_layers."""
 
 import copy
+import dataclasses
 import json
 import math
 import tempfile
@@ -37,6 +38,12 @@ def disabled(model):
     return model
 
 
+def disabled_export(model):
+    """Its export, whose twin computes in float."""
+    exported = gq.export(model)
+    return dataclasses.replace(exported, twin=disabled(exported.twin))
+
+
 @needs_torch
 class ExportTest(unittest.TestCase):
     def test_the_model_stays(self):
@@ -46,6 +53,29 @@ class ExportTest(unittest.TestCase):
         gq.export(model)
         self.assertTrue(torch.equal(model(x), expected))
         self.assertTrue(all(torch.equal(value, state[key]) for key, value in model.state_dict().items()))
+
+    def test_disabled_quantizers_are_refused(self):
+        for tensor in ("weight", "input"):
+            model = trained()
+            getattr(model.conv, f"{tensor}_quantizer").enabled = False
+            with self.assertRaisesRegex(ValueError, f"conv {'data' if tensor == 'input' else 'weight'}: disabled.*skip"):
+                gq.export(model)
+
+    def test_tied_weights_that_are_not_quantized_alike_are_refused(self):
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        model[1].weight = model[0].weight
+        gq.prepare(model)
+        model(torch.randn(9, 4))
+        gq.export(model)
+        quantizers = [layer.weight_quantizer for layer in model]
+        quantizers[1].policy = gq.Policy.FIXED
+        with self.assertRaisesRegex(gfpq.NotSupportedError, "does not quantize it alike"):
+            gq.export(model)
+        quantizers[0].policy = gq.Policy.FIXED
+        gq.export(model)
+        quantizers[0].set_params([gfpq.Param.from_delta(-200)])
+        with self.assertRaisesRegex(gfpq.NotSupportedError, "does not quantize it alike"):
+            gq.export(model)
 
     def test_a_plain_float_model_with_quantized_weights(self):
         model = trained()
@@ -146,7 +176,7 @@ class CompareTest(unittest.TestCase):
         self.assertAlmostEqual(first.sqnr, 10 * math.log10((a @ a) / ((b - a) @ (b - a))), 8)
         self.assertTrue(all(layer.cosine > 0.98 for layer in comparison))
         self.assertEqual(comparison.low, [])
-        same = gq.compare_layers(self.float_model, disabled(self.model), data)
+        same = gq.compare_layers(self.float_model, disabled_export(self.model), data)
         self.assertEqual({layer.sqnr for layer in same}, {math.inf})
         unfolded = gq.compare_layers(self.float_model, self.model, data, fold=False)
         a = torch.cat([self.float_model.conv(x) for x in data]).double().flatten()
@@ -199,7 +229,7 @@ class CompareTest(unittest.TestCase):
         self.assertRegex(str(comparison), r"pool .* below 0\.98")
         self.assertNotRegex(str(comparison), r"conv .*Convolution .* below")
         self.assertRegex(str(comparison), r"Next, with pool(.|\n)*1\. .*data_only(.|\n)*2\. (.|\n)*3\. .*BatchNorm")
-        self.assertNotIn("Next", str(gq.compare_layers(self.float_model, disabled(self.model), [images()])))
+        self.assertNotIn("Next", str(gq.compare_layers(self.float_model, disabled_export(self.model), [images()])))
 
     def test_data_only_and_weights_only(self):
         sqnr = {}

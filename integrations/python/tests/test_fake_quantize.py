@@ -369,6 +369,17 @@ class StateTest(unittest.TestCase):
             self.assertEqual([param.delta for param in self.quantizer.params], deltas)
             self.assertEqual(other.range[0, 0].item(), (other.params[0].delta + 127) / 16)
 
+    def test_ranges_of_functional_call(self):
+        try:
+            from torch.func import functional_call
+        except ImportError:  # before PyTorch 2
+            from torch.nn.utils.stateless import functional_call
+        quantizer = FakeQuantize().eval()
+        quantizer.set_params([gfpq.Param.from_delta(-127)])
+        for exponent in (0.0, 1.0, 2.0):
+            row = torch.tensor([[exponent, 8, 1]], dtype=torch.float64)
+            self.assertEqual(functional_call(quantizer, {"range": row}, (torch.tensor([9.0]),)).item(), 2**exponent)
+
     def test_the_number_of_groups_stays(self):
         quantizer = FakeQuantize(groups=2)
         quantizer(normal(3, 4))

@@ -212,6 +212,38 @@ class QuantizerTest(WithGpuLibrary):
                 with self.assertRaisesRegex(gfpq.BadParametersError, "shape \\[2, 3\\]"):
                     quantizer.train(training)(x)
 
+    def test_a_buffer_in_the_place_of_another_is_taken(self):
+        quantizer, x = FakeQuantize().eval(), torch.tensor([99.0])
+        quantizer.set_params([gfpq.Param.from_delta(-127)])
+        rows = [torch.tensor([[float(exponent), 8, 1]], dtype=torch.float64) for exponent in range(-3, 4)]
+        with gpu():
+            for row in rows:  # the second has the address, and the version, of a buffer before
+                quantizer.range = row.clone()
+                quantizer.range = row.clone()
+                self.assertEqual(quantizer(x).item(), 2.0 ** row[0, 0].item())
+                self.assertEqual(quantizer.params[0].largest, 2.0 ** row[0, 0].item())
+
+    def test_a_checkpoint_computes_again_what_a_batch_with_infinite_numbers_became(self):
+        torch.manual_seed(0)
+        x = torch.randn(8, 4)
+        x[0, 0] = float("inf")
+        for first in (True, False):
+            gradients = []
+            for checkpoints in (False, True):
+                torch.manual_seed(0)
+                layer = nn.Sequential(nn.Linear(4, 4))
+                gq.prepare(layer)
+                with gpu():
+                    if not first:
+                        layer(torch.randn(8, 4))
+                    own = x.clone().requires_grad_()
+                    result = checkpoint(layer, own) if checkpoints else layer(own)
+                    result.sum().backward()
+                    gq.check(layer[0].weight_quantizer)
+                gradients.append(layer[0].weight.grad)
+                self.assertEqual(layer[0].input_quantizer.initialized, not first)
+            self.assertTrue(equal(*gradients), first)
+
     def test_what_the_host_sets_is_used_at_once(self):
         quantizer, x = FakeQuantize(), torch.tensor([1.0])
         with gpu():
@@ -325,6 +357,24 @@ def delta_for(number):
 
 @needs_torch
 class ModelTest(WithGpuLibrary):
+    def test_a_quantized_weight_that_is_changed_in_place_is_not_the_layers(self):
+        class Regularized(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(4, 4, bias=False)
+
+            def forward(self, x):
+                with torch.no_grad():
+                    self.size = self.layer.quantized_weight().abs_().sum() if hasattr(self.layer, "quantized_weight") else 0
+                return self.layer(x)
+
+        model = Regularized()
+        gq.prepare(model, data=False)
+        expected = model(torch.eye(4))
+        self.assertTrue((expected < 0).any())
+        with gpu():
+            self.assertTrue(equal(model(torch.eye(4)), expected))
+
     def models(self, **arguments):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 6, 3, groups=3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(54, 4))

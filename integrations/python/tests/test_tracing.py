@@ -91,7 +91,7 @@ class CaptureTest(unittest.TestCase):
         self.expected = self.model(self.x)
         for quantizer in self.model.modules():
             if isinstance(quantizer, gq.FakeQuantize):  # as on a GPU: what was read stays valid for its version
-                quantizer._read = quantizer._version_of()
+                quantizer._read = quantizer._seen_now()
         self.patches = [unittest.mock.patch.object(context, "capturing", lambda x: True)]
         self.patches += [unittest.mock.patch.object(torch.Tensor, name, read) for name in ("tolist", "item", "cpu")]
 

@@ -31,7 +31,16 @@ from .model import (
     unprepared_layers,
 )
 from .pairs import Pairs
-from .placed import check_not_switched, check_prepared, only, quantizers, remove, unwrapped, weight_quantizers
+from .placed import (
+    check_enabled,
+    check_not_switched,
+    check_prepared,
+    only,
+    quantizers,
+    remove,
+    unwrapped,
+    weight_quantizers,
+)
 from .record import record
 from .recorded import Record
 from .report import NOT_FOLDED, NOT_QUANTIZED, Remark, Report, add_unprepared, report_of
@@ -102,9 +111,9 @@ def export(
 
     Layers that saw no data have no parameters for it, and are warned of by name: layers that are not called in
     evaluation (auxiliary heads). Raises NotInitializedError where no layer saw data, or one that evaluation calls;
-    NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, and within
-    `only`, and with `nnie` for parameters that hold NaN (else they are warned of); OSError where `folder` can't be
-    written; with `nnie` also what gfpq.nnie.export.deploy raises. Nothing is written then.
+    NotSupportedError where layers were replaced after prepare; ValueError for a model that is not prepared, within
+    `only`, with quantizers that are disabled, and with `nnie` for parameters that hold NaN (else they are warned of);
+    OSError where `folder` can't be written; with `nnie` also what gfpq.nnie.export.deploy raises. Nothing is written then.
     """
     if isinstance(model, AveragedModel) and not getattr(model, "use_buffers", True):
         warnings.warn("gfpq.torch: an AveragedModel without use_buffers=True: with some versions of PyTorch its ranges and "
@@ -113,6 +122,7 @@ def export(
     model = unwrapped(model)
     check_prepared(model)
     check_not_switched(model, "an export")
+    check_enabled(model, "an export")
     check_all(model)
     check_shared(model, weight_quantizers(model), None)
     if damaged := holding_nan(model):

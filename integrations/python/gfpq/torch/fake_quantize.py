@@ -218,15 +218,18 @@ class FakeQuantize(RangeBuffer):
                 return ready.detach(), mask  # a tensor of its own, for a gradient of its own
             mode = int(Mode.INIT)
         elif self._trains_on_gpu(x) and (not self.learns or self._learns_alone()):
-            mode = jobs.AUTO if self.learns else int(Mode.APPLY)  # where a checkpoint computes it again
+            mode = jobs.AUTO
         else:
             mode = Mode.APPLY
             params = self._params_for(self._parts_to_learn(x))
             if not all(param.initialized for param in params):
                 return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
-        call = jobs.Call(x, self._params_on(x.device), self.bits, mode, self.dim, wants_mask)
-        result = jobs.run([call])[0]
-        if mode == jobs.AUTO:
+        params = self._params_on(x.device)
+        learns = mode == jobs.AUTO and self.learns
+        if mode == jobs.AUTO and not learns:  # a checkpoint computes again what AUTO made of this batch
+            params = params.clone()
+        result = jobs.run([jobs.Call(x, params, self.bits, mode, self.dim, wants_mask)])[0]
+        if learns:
             passes.note_learned(self)
         return result
 

@@ -50,13 +50,14 @@ def one_pass(model: nn.Module) -> Iterator[None]:
 
 
 class Ready(NamedTuple):
-    """A weight's quantized numbers, as long as the weight stays as it is."""
+    """A weight's quantized numbers, as long as the weight stays as it is, and they do."""
 
     weight: Any  # by which it is known
     result: Result
+    version: int  # of the result, which who has it may change
 
     def is_of(self, x: Tensor) -> bool:
-        return self.weight == _identity(x)
+        return self.weight == _identity(x) and self.result[0]._version == self.version
 
 
 def _identity(x: Tensor) -> Any:
@@ -78,7 +79,7 @@ def quantize_weights(model: nn.Module) -> list[Any]:
             found.setdefault(weight.device, {})[quantizer] = call
     for calls in found.values():
         for (quantizer, call), result in zip(calls.items(), run(list(calls.values()))):
-            quantizer.ready = Ready(_identity(call.x), result)
+            quantizer.ready = Ready(_identity(call.x), result, result[0]._version)
     return [quantizer for calls in found.values() for quantizer in calls]
 
 

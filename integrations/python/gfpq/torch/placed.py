@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.optim.swa_utils import AveragedModel
 
+from ..errors import some
 from ..parameters import DATA, WEIGHT
 from .fake_quantize import FakeQuantize
 from .finite import holding_nan
@@ -130,6 +131,14 @@ def check_not_switched(model: nn.Module, what: str, tensors: Collection[str] = (
     """Raises ValueError where quantizers are switched off by `only`."""
     if any(quantizer.switched_off for _, tensor, quantizer in quantizers(model) if tensor in tensors):
         raise ValueError(f"{what} within `only` would be that of a network that is quantized in part: call it outside")
+
+
+def check_enabled(model: nn.Module, what: str) -> None:
+    """Raises ValueError where quantizers are disabled."""
+    names = [f"{name} {tensor}" for name, tensor, quantizer in quantizers(model) if not quantizer.enabled]
+    if names:
+        raise ValueError(f"{some(names)}: disabled (enabled=False), and {what} would be that of another network. Enable "
+                         "them, or leave them in float: gfpq.torch.prepare(..., skip=[name])")  # fmt: skip
 
 
 def check(model: nn.Module) -> None:

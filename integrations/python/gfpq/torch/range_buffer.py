@@ -18,6 +18,7 @@ from . import context, jobs, passes
 from .rows import UNKNOWN, Row, convert_blocks, param_of, params_of, row_of
 
 Kind = TypeVar("Kind", bound="RangeBuffer")
+Seen = tuple[Tensor, int]  # a buffer, itself, as another may get its address, and its version
 
 
 class RangeBuffer(nn.Module):
@@ -30,7 +31,7 @@ class RangeBuffer(nn.Module):
     device_params: Tensor | None = None  # on a GPU: the jobs' parameters, int32 [groups, 16]
     left_out: Tensor | None = None  # how many batches changed no range there, as they asked for the widest there is
     ready: passes.Ready | None = None  # what it would return for a weight in the pass that is under way
-    _device_read: tuple[int, int] | None = None  # which buffer, and which version of it, `device_params` are of
+    _device_read: Seen | None = None  # which buffer, and which version of it, `device_params` are of
     _applied: tuple[list[Param], GroupParams | None] | None = None  # a list of Params, and what it is for jobs
 
     def __init__(self, bits: int, groups: int, has_buffer: bool) -> None:
@@ -42,7 +43,7 @@ class RangeBuffer(nn.Module):
         self.register_buffer("range", torch.zeros(groups, 3, dtype=torch.float64) if has_buffer else None)
         self._rows = [UNKNOWN] * groups  # what the buffer was seen to hold, and the Params that it stands for
         self._params = [Param(bits) for _ in self._rows]
-        self._read: tuple[int, int] | None = None  # on a GPU: which buffer, and which version of it, was seen
+        self._read: Seen | None = None  # on a GPU: which buffer, and which version of it, was seen
 
     @property
     def bits(self) -> int:
@@ -117,8 +118,8 @@ class RangeBuffer(nn.Module):
             with torch.inference_mode(False):  # else they could not change outside of it
                 self.device_params = torch.zeros(self._groups, jobs.WORDS, dtype=torch.int32, device=device)
                 self.left_out = torch.zeros(self._groups, dtype=torch.int32, device=device)
-        is_older = not known or self._device_read is None or self._device_read != self._version_of()
-        if is_older and self.range is not None:  # without a buffer they are the only ones, and INIT does not read them
+        # Without a buffer they are the only ones, and INIT does not read them.
+        if self.range is not None and not (known and self._is_seen(self._device_read)):
             self._refresh_device()
         assert self.device_params is not None
         return self.device_params
@@ -133,7 +134,7 @@ class RangeBuffer(nn.Module):
 
     def note_device_params(self) -> None:
         """Tells that `device_params` are those of the buffer as it is now."""
-        self._device_read = None if context.compiling() else self._version_of()
+        self._device_read = None if context.compiling() else self._seen_now()
 
     def check(self) -> None:
         """Raises BadParametersError where the range is damaged, or a job on the GPU found that. Waits for the GPU."""
@@ -158,7 +159,7 @@ class RangeBuffer(nn.Module):
 
         Asking a buffer on a GPU for its numbers at each call would stop the GPU's queue each time.
         """
-        own = self._buffers["range"]  # sooner found than self.range
+        own = self.range
         if own is None:
             if self.device_params is not None:  # what the last call found, or the replay of a CUDA graph
                 words = self.device_params[:, :4].cpu().numpy()
@@ -168,12 +169,12 @@ class RangeBuffer(nn.Module):
         capturing = context.capturing(own)
         if not (jobs.on_gpu(own) or capturing):
             self._take_rows(own.tolist())
-        elif self._read is None or self._read != self._version_of():
+        elif not self._is_seen(self._read):
             if capturing:
                 raise NotSupportedError(f"{self._label()}: run the model once in evaluation before the capture of a "
                                         "CUDA graph, which can't read the range")
             self._take_rows(own.tolist())
-            self._read = self._version_of()
+            self._read = self._seen_now()
         return self._params
 
     def _group_params(self) -> GroupParams | None:
@@ -187,10 +188,15 @@ class RangeBuffer(nn.Module):
         self.check()
         return self._params
 
-    def _version_of(self) -> tuple[int, int] | None:
-        """Tells the buffer and its content apart from others. None where that can't be told."""
+    def _seen_now(self) -> Seen | None:
+        """What tells the buffer and its content apart from others. None where that can't be told."""
         own = self.range
-        return None if own is None or own.is_inference() else (id(own), own._version)
+        return None if own is None or own.is_inference() else (own, own._version)
+
+    def _is_seen(self, seen: Seen | None) -> bool:
+        """Whether the buffer is as it was then."""
+        own = self.range
+        return seen is not None and own is seen[0] and not own.is_inference() and own._version == seen[1]
 
     def _take_rows(self, rows: list[Row]) -> None:
         if rows != self._rows:
@@ -224,7 +230,7 @@ class RangeBuffer(nn.Module):
                     self.range.copy_(found)
                 else:
                     self.range = found
-            self._read = self._version_of()
+            self._read = self._seen_now()
         self._take_rows(rows)
         if self.range is not None:
             self._refresh_device()

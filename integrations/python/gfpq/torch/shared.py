@@ -7,10 +7,11 @@ exported network the weight itself is quantized, for all. Where the two would di
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
-from .fake_quantize import FakeQuantize
+from .fake_quantize import FakeQuantize, Policy
 from .layers import not_supported
 from .record import sharing_memory
 from .recorded import Record
@@ -59,7 +60,13 @@ def _alike(a: str, b: str, tensors: Mapping[str, Tensor], quantizers: Mapping[st
     if first is None or second is None or not a.endswith("weight") or not b.endswith("weight"):
         return False
     same = tensors[a].data_ptr() == tensors[b].data_ptr() and tensors[a].numel() == tensors[b].numel()
-    return same and (first.bits, first.groups, first.dim) == (second.bits, second.groups, second.dim)
+    return same and _way_of(first) == _way_of(second)
+
+
+def _way_of(quantizer: FakeQuantize) -> tuple[Any, ...]:
+    """How it quantizes a weight."""
+    own = None if quantizer.policy is Policy.ALWAYS_INIT else [bytes(param) for param in quantizer.params]
+    return quantizer.bits, quantizer.groups, quantizer.dim, quantizer.enabled, quantizer.policy, own
 
 
 def _refusal(model: nn.Module, layer: str, why: str) -> Exception:
