@@ -357,6 +357,15 @@ def delta_for(number):
 
 @needs_torch
 class ModelTest(WithGpuLibrary):
+    def test_copies_made_within_a_pass_have_what_it_found(self):
+        model, found = nn.Sequential(nn.Linear(4, 4), nn.ReLU()), []
+        gq.prepare(model)
+        model[1].register_forward_hook(lambda *_: found.append(copy.deepcopy(model[0].input_quantizer)))
+        with gpu():
+            model(torch.full((1, 4), 9.0))
+            self.assertEqual(found[0].params, model[0].input_quantizer.params)
+            self.assertTrue(found[0].initialized)
+
     def test_a_quantized_weight_that_is_changed_in_place_is_not_the_layers(self):
         class Regularized(nn.Module):
             def __init__(self):

@@ -290,6 +290,7 @@ class RangeBuffer(nn.Module):
         self._refresh_device()
 
     def __getstate__(self) -> dict[str, Any]:
+        passes.settle(self)
         if self.range is None:
             self._current_params()
         none = ("process_group", "_read", "device_params", "_device_read", "left_out", "ready", "_applied", "_known")
