@@ -65,18 +65,25 @@ def unfit(results):
     return reasons + beside_contradictions(results)
 
 
-def _slower_at_the_end(results):
-    """Times as long a fixed loop took at the end of the run as at its start: on the CPU, or on a GPU the limits from
-    memory or those from the cache, whichever changed more. None where the file does not tell."""
-    if not results.is_gpu:
-        start, end = (results.run.get(f"calibration_{when}_ns") for when in ("start", "end"))
-        return end / start if start and end else None
+def _of_the_cpu(results):
+    """Times as long a fixed loop took on the CPU at the end of the run as at its start. None where the file does not
+    tell."""
+    start, end = (results.run.get(f"calibration_{when}_ns") for when in ("start", "end"))
+    return end / start if start and end else None
+
+
+def _of_the_gpu(results):
+    """The same of a GPU: of the limits from memory or those from the cache, whichever changed more."""
     ratios = {}
     for row in results.select(kind="limit"):
         if third := len(row.times) // 3:
             ratio = statistics.median(row.times[-third:]) / statistics.median(row.times[:third])
             ratios.setdefault(row.cache, []).append(ratio)
     return max(map(statistics.median, ratios.values()), key=lambda ratio: abs(math.log(ratio)), default=None)
+
+
+def _has_changed(ratio):
+    return ratio is not None and not 1 / (1 + CALIBRATION) < ratio < 1 + CALIBRATION
 
 
 def of_the_run(results):
@@ -86,18 +93,18 @@ def of_the_run(results):
         found.append(f"The hypervisor gave {units.percent(run['steal_share'])} of the CPU time to other machines.")
     if run.get("others_share", 0) > OTHERS:
         found.append(f"Other programs used {units.percent(run['others_share'])} of the CPU time during the run.")
-    ratio = _slower_at_the_end(results)
-    if ratio is not None and not 1 / (1 + CALIBRATION) < ratio < 1 + CALIBRATION:
-        times = f"took {ratio:.2f} times as long"
-        if results.is_gpu:
-            found.append(f"The limits {times} in the last rounds as in the first: the speed of the GPU changed.")
-        else:
-            found.append(f"A fixed loop {times} at the end of the run as at its start: the speed of the CPU changed.")
+    if results.is_gpu and _has_changed(ratio := _of_the_gpu(results)):
+        found.append(f"The limits took {ratio:.2f} times as long in the last rounds as in the first: the speed of the GPU"
+                     " changed.")  # fmt: skip
+    if not results.is_gpu and _has_changed(ratio := _of_the_cpu(results)):
+        found.append(f"A fixed loop took {ratio:.2f} times as long at the end of the run as at its start: the speed"
+                     " of the CPU changed.")  # fmt: skip
     return found
 
 
 def doubts(results):
-    """Sentences about one measured file; none is a good sign. All but single rows' contradictions make it unfit."""
+    """Sentences about one measured file; none is a good sign. All but single rows' contradictions, and what concerns the
+    CPU's part of a GPU's calls alone, make it unfit."""
     found = contradictions(results)
     told = []
     if found:
@@ -106,6 +113,9 @@ def doubts(results):
             f"{len(found)} of {len(results.rows)} rows contradict others of the same run by more than"
             f" {100 * DIFFERENCE:.0f} %, each marked below ({name}: {sentences[0]})."
         )
+    if results.is_gpu and _has_changed(ratio := _of_the_cpu(results)):
+        told.append(f"A fixed loop on the CPU took {ratio:.2f} times as long at the end of the run as at its start: the times"
+                    " until a call returns are doubtful.")  # fmt: skip
     return told + beside_contradictions(results)
 
 

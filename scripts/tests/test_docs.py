@@ -67,7 +67,7 @@ class LanguagesTest(unittest.TestCase):
 
 class PagesTest(unittest.TestCase):
     def test_links(self):
-        folders = ("bench", "conformance", "docs", "integrations", "kernels", "samples", "tests")
+        folders = ("bench", "cmake", "conformance", "docs", "golden", "integrations", "kernels", "samples", "tests")
         pages = [*PROJECT.glob("*.md"), *(page for folder in folders for page in (PROJECT / folder).rglob("*.md"))]
         self.assertGreater(len(pages), 30)
         for page in pages:

@@ -340,7 +340,10 @@ class Few(unittest.TestCase):
                     row["gbytes_per_second"] /= slower
             return " ".join(doubts.doubts(benchmark.load(fixtures.write(self.folder, "gpu.json", run))))
 
-        self.assertEqual(told(1, 1.2), "")
+        self.assertEqual(told(1, 1), "")
+        self.assertIn("on the CPU took 1.20 times as long", told(1, 1.2))
+        self.assertIn("times until a call returns are doubtful", told(1, 1.2))
+        self.assertEqual(doubts.unfit(benchmark.load(self.folder / "gpu.json")), [])
         self.assertRegex(told(1.1, 1), "The limits took 1.1. times as long in the last rounds as in the first")
         self.assertIn("speed of the GPU changed", told(0.9, 1))
         self.assertIn("speed of the GPU changed", told(1.1, 1, "warm"))
