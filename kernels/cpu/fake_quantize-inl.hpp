@@ -125,8 +125,8 @@ HWY_NOINLINE void fake_quantize_with([[maybe_unused]] const Float* in, Float* ou
   }
   if constexpr (registers == 1) {
     if (count > lanes && count < 2 * lanes) {
-      // A register and the rest, or two registers that overlap where that is faster. If the next call has the same
-      // numbers, its loads wait for both stores then: less long with the second register stored first.
+      // A register and the rest or, where that is faster, two registers that overlap. If the next call has the same
+      // numbers, its loads wait for both stores: less if the second register is stored first.
       constexpr bool overlap = lanes > 4 && !Traits::has_masks;
       const std::size_t rest = count - lanes;
       Lane* const second = at + (overlap ? rest : lanes);
@@ -134,7 +134,10 @@ HWY_NOINLINE void fake_quantize_with([[maybe_unused]] const Float* in, Float* ou
       Vec<Float> second_numbers[] = {overlap ? hn::LoadU(d, source_of(second)) : load_few(source_of(second), rest)};
       method(first_numbers);
       method(second_numbers);
-      overlap ? hn::StoreU(second_numbers[0], d, second) : store_few(second_numbers[0], second, rest);
+      if (overlap)
+        hn::StoreU(second_numbers[0], d, second);
+      else
+        store_few(second_numbers[0], second, rest);
       hn::StoreU(first_numbers[0], d, at);
       return;
     }

@@ -212,20 +212,20 @@ class FakeQuantize(RangeBuffer):
         """One job, with its parameters on the GPU. Where a range is to be learned as the GPU can't, the host learns it.
         """
         self._check_axis(x)
+        learns = False
         if self._policy is Policy.ALWAYS_INIT:
             if self.ready is not None and self.ready.is_of(x) and (not wants_mask or self.ready.result[1] is not None):
                 ready, mask = self.ready.result
                 return ready.detach(), mask  # a tensor of its own, for a gradient of its own
             mode = int(Mode.INIT)
         elif self._trains_on_gpu(x) and (not self.learns or self._learns_alone()):
-            mode = jobs.AUTO
+            mode, learns = jobs.AUTO, self.learns
         else:
-            mode = Mode.APPLY
-            params = self._params_for(self._parts_to_learn(x))
-            if not all(param.initialized for param in params):
-                return self._quantize_copy(x, params), _inside(x, self) if wants_mask else None
+            mode = int(Mode.APPLY)
+            known = self._params_for(self._parts_to_learn(x))
+            if not all(param.initialized for param in known):
+                return self._quantize_copy(x, known), _inside(x, self) if wants_mask else None
         params = self._params_on(x.device)
-        learns = mode == jobs.AUTO and self.learns
         if mode == jobs.AUTO and not learns:  # a checkpoint computes again what AUTO made of this batch
             params = params.clone()
         result = jobs.run([jobs.Call(x, params, self.bits, mode, self.dim, wants_mask)])[0]
